@@ -1,0 +1,1 @@
+"""What the feature steps speak through: record a backtest's history, judge it, tell what was seen."""
