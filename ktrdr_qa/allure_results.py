@@ -1,0 +1,133 @@
+"""The Allure results directory of one run: emptied when the run starts, described when it ends.
+
+The formats are Allure 2's (https://allurereport.org/docs/how-it-works-test-result-file/), which
+the report generators of Allure 2 and 3 both read.
+"""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# A results directory holds nothing else; a name beside these means that somebody keeps other things there.
+ALLURE_FILE = re.compile(
+    r".+-(result|container|globals|attachment|check|perf)(\.\w+)*"
+    r"|environment\.(properties|xml)|(categories|executor|performance|testrun)\.json"
+)
+# Kept: Allure 2 takes its trends from a `history` directory that is copied in between two runs.
+KEPT = re.compile(r"\..*|history|README\.md")
+
+# Results about the run as a whole carry this label, so that they are not counted as scenarios.
+RUN_LABEL = {"name": "kind", "value": "run"}
+
+PRODUCT_DEFECT = "Product defect"
+PLATFORM_NOT_READY = "Platform not ready"
+INCONCLUSIVE = "Inconclusive"
+SUITE_ERROR = "Suite error"
+
+# Each category, the statuses it takes and what the message starts with; the first that fits counts.
+# A failed assertion whose clean-up then broke is `broken`, as Behave counts it, and a defect all the same.
+CATEGORY_RULES: list[tuple[str, str, str]] = [
+    (PRODUCT_DEFECT, "failed", ""),
+    (PRODUCT_DEFECT, "broken", "AssertionError"),
+    (PLATFORM_NOT_READY, "broken", "PlatformNotReady"),
+    (INCONCLUSIVE, "broken", "(Inconclusive|Interrupted)"),
+    (SUITE_ERROR, "broken", "(?!AssertionError|PlatformNotReady|Inconclusive|Interrupted)"),
+]
+
+
+class ForeignFilesError(Exception):
+    """The directory holds files that Allure did not write; it is left as it is."""
+
+
+def prepare(results_dir: Path) -> None:
+    """Make an empty results directory, so that an earlier run's results cannot pass for retries.
+
+    Raises ForeignFilesError, before anything is removed, when something else is kept there.
+    """
+    results_dir.mkdir(parents=True, exist_ok=True)
+    entries = [entry for entry in results_dir.iterdir() if not KEPT.fullmatch(entry.name)]
+    foreign = sorted(e.name for e in entries if e.is_dir() or not ALLURE_FILE.fullmatch(e.name))
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        raise ForeignFilesError(
+            f"{results_dir} is emptied at the start of a run, but holds what Allure did not write ({shown}): "
+            "choose another directory with -o, or move that away"
+        )
+    for entry in entries:
+        entry.unlink()
+
+
+def write_environment(results_dir: Path | str, facts: Mapping[str, object]) -> None:
+    """Write what the report shows as its environment, e.g. `{"Target": "sandbox", "KTRDR": "1.0.7"}`."""
+    lines = []
+    for key, value in facts.items():
+        name = re.sub(r"([\\:=])", r"\\\1", key).replace(" ", r"\ ")
+        text = " ".join(str(value).split()).replace("\\", "\\\\")
+        lines.append(f"{name}={text}\n")
+    (Path(results_dir) / "environment.properties").write_text("".join(lines), encoding="utf-8")
+
+
+def read_environment(results_dir: Path | str) -> dict[str, str]:
+    """Read back what `write_environment` wrote; empty when there is nothing."""
+    path = Path(results_dir) / "environment.properties"
+    facts = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        match = re.match(r"((?:\\.|[^\\=:])+)[=:](.*)", line)
+        if match:
+            facts[re.sub(r"\\(.)", r"\1", match[1]).strip()] = re.sub(r"\\(.)", r"\1", match[2]).strip()
+    return facts
+
+
+def write_categories(results_dir: Path) -> None:
+    """Write categories.json, by which Allure 2 sorts what did not pass (Allure 3: see `ktrdr_qa.report`)."""
+    rules = [
+        {"name": name, "matchedStatuses": [status], "messageRegex": f"(?s){start}.*"}
+        for name, status, start in CATEGORY_RULES
+    ]
+    (results_dir / "categories.json").write_text(json.dumps(rules, indent=2), encoding="utf-8")
+
+
+def write_run_problem(results_dir: Path, name: str, message: str, trace: str | None = None) -> Path:
+    """Write a broken result for something that went wrong outside every scenario; returns its file.
+
+    Not every generator shows Allure's global errors, so there is a result as well as the global error
+    (see `write_global_error`).
+    """
+    now = round(time.time() * 1000)
+    result: dict[str, Any] = {
+        "uuid": str(uuid.uuid4()),
+        "name": name,
+        "fullName": f"The run itself: {name}",
+        "testCaseId": f"run:{name}",
+        "historyId": f"run:{name}",
+        "titlePath": ["The run itself"],
+        "status": "broken",
+        "statusDetails": {"message": message} | ({"trace": trace} if trace else {}),
+        "start": now,
+        "stop": now,
+        "labels": [
+            RUN_LABEL,
+            {"name": "feature", "value": "The run itself"},
+            {"name": "severity", "value": "critical"},
+            {"name": "framework", "value": "behave"},
+        ],
+    }
+    path = results_dir / f"{result['uuid']}-result.json"
+    path.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def write_global_error(results_dir: Path, message: str, trace: str | None = None) -> None:
+    """Write the error where Allure 3 lists what belongs to no test."""
+    error = {"message": message, "timestamp": round(time.time() * 1000)} | ({"trace": trace} if trace else {})
+    path = results_dir / f"{uuid.uuid4()}-globals.json"
+    path.write_text(json.dumps({"errors": [error]}, ensure_ascii=False), encoding="utf-8")
+
+
+def read_results(results_dir: Path) -> list[dict[str, Any]]:
+    """All test results of the directory, in no particular order."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in results_dir.glob("*-result.json")]

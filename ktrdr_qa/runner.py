@@ -1,0 +1,239 @@
+"""Behave's runner, strict about what a run may claim.
+
+Registered in the configuration (`runner = "ktrdr_qa.runner:HonestRunner"`), so that plain `behave` uses it:
+
+- a run in which no scenario was selected, or none was run, fails and says so;
+- the counts of Behave, JUnit XML and Allure are compared when all three are complete, and a difference
+  fails the run (a formatter or an after_all hook comes too early: the files are closed after both);
+- SIGTERM is taken like Ctrl-C: hooks and clean-ups run, and the results say what was not run. The first
+  signal does not interrupt a clean-up, a second one does;
+- errors of hooks and clean-ups are kept for the report, and so are errors before the first scenario;
+- allure-behave's own formatter, which QA teams type by habit, is replaced by `HonestAllureFormatter`, as
+  the stock one leaves out errors; two formatters for one directory become one;
+- a dry run leaves the last run's results alone.
+"""
+
+import functools
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from allure_behave.formatter import AllureFormatter
+from behave.configuration import Configuration
+from behave.exception import ConfigError
+from behave.formatter._registry import select_formatter_class
+from behave.runner import Runner
+
+from ktrdr_qa import allure_results
+from ktrdr_qa.allure_counts import count_allure, count_behave, count_junit, kind_of
+from ktrdr_qa.allure_formatter import HonestAllureFormatter, Problem, describe, trace_of
+
+LAYERS = ("all", "feature", "rule", "scenario", "step", "tag")
+HOOKS = [f"{when}_{layer}" for when in ("before", "after") for layer in LAYERS]
+HONEST = f"{HonestAllureFormatter.__module__}:{HonestAllureFormatter.__name__}"
+
+
+class HonestRunner(Runner):  # type: ignore[misc]
+    """See the module's text."""
+
+    def __init__(self, config: Configuration) -> None:
+        super().__init__(config)
+        self.problems: list[Problem] = []
+        self.results_dirs = settle_allure_formatters(config)
+        self._cleaning = 0
+        self._signals = 0
+
+    def run(self) -> bool:
+        if self.config.dry_run:
+            return bool(super().run())
+        self._remove_earlier_results()
+        with self._signals_as_interrupts():
+            try:
+                return bool(super().run())
+            except BaseException as error:
+                self._report_crash(error)
+                raise
+
+    def load_hooks(self, filename: str | None = None) -> None:
+        super().load_hooks(filename)
+        for name in HOOKS:
+            if name in self.hooks:
+                self.hooks[name] = self._watched_hook(name, self.hooks[name])
+        # An attribute of this one context: Behave drops a clean-up's exception right after this call.
+        self.context._do_cleanups = self._watched_cleanups(self.context._do_cleanups)
+
+    def run_model(self, features: Any = None) -> bool:
+        if self.config.dry_run:
+            return bool(super().run_model(features))
+        scenarios = [scenario for feature in self.features for scenario in feature.walk_scenarios()]
+        selected = [scenario for scenario in scenarios if scenario.should_run(self.config)]
+        allure = [formatter for formatter in self.formatters if isinstance(formatter, HonestAllureFormatter)]
+        for formatter in allure:
+            formatter.runner = self
+        failed = bool(super().run_model(features))
+
+        # From here on formatters and reporters are closed, and their files complete.
+        if not selected:
+            how = self.config.tag_expression.to_string() or "none"
+            message = f"NothingSelected: no scenario was selected, so nothing was checked (tags: {how})"
+            return self._fail("No scenario was selected", message)
+        if not failed and all(kind_of(scenario.status) == "skipped" for scenario in selected):
+            reasons = sorted({scenario.skip_reason for scenario in selected if scenario.skip_reason})
+            message = (
+                f"Inconclusive: nothing was checked, all {len(selected)} selected scenarios were skipped"
+            )
+            failed = self._fail("No scenario was run", ": ".join([message, *reasons[:1]]))
+        if differences := self._differences(scenarios, allure):
+            return self._fail("The reports disagree", "ReportsDisagree: " + "; ".join(differences))
+        return failed
+
+    def _differences(self, scenarios: list[Any], allure: list[HonestAllureFormatter]) -> list[str]:
+        """Where JUnit XML or Allure tell other counts than Behave; options may leave out skipped ones."""
+        behave = count_behave(scenarios)
+        found = []
+        for formatter in allure:
+            told = count_allure(formatter.results_dir)
+            if (told.passed, told.failed, told.error, told.skipped + formatter.dropped) != (
+                behave.passed,
+                behave.failed,
+                behave.error,
+                behave.skipped,
+            ):
+                found.append(f"{formatter.stream_opener.name} has {told}")
+        if self.config.junit:
+            told = count_junit(Path(self.config.junit_directory))
+            same = (told.passed, told.failed, told.error) == (behave.passed, behave.failed, behave.error)
+            if not same or (self.config.show_skipped and told.skipped != behave.skipped):
+                found.append(f"{self.config.junit_directory} has {told}")
+        return [f"Behave counts {behave}", *found] if found else []
+
+    def _fail(self, name: str, message: str) -> bool:
+        """Say it on the console and in the results; returns True, Behave's word for a failed run."""
+        print(f"\nRUN FAILED: {message}", file=sys.stderr)
+        for directory in self.results_dirs:
+            allure_results.write_run_problem(directory, name, message)
+            allure_results.write_global_error(directory, message)
+        return True
+
+    def _remove_earlier_results(self) -> None:
+        """Before anything is loaded: if that fails, an earlier run's results must not be left to be read."""
+        try:
+            for directory in self.results_dirs:
+                allure_results.prepare(directory)
+        except allure_results.ForeignFilesError as error:
+            raise ConfigError(str(error)) from None
+        if self.config.junit:
+            for path in Path(self.config.junit_directory).glob("TESTS-*.xml"):
+                path.unlink()
+
+    def _report_crash(self, error: BaseException) -> None:
+        """An exception that ends the run: a file that cannot be loaded, or what no step or hook caught."""
+        self.capture_controller.stop_capture()
+        self.problems.append(Problem("the run", error))
+        for formatter in self.formatters:
+            if isinstance(formatter, HonestAllureFormatter):
+                formatter.close()
+        if not self.formatters:
+            for directory in self.results_dirs:
+                message, trace = describe(error, in_hook=True), trace_of(error)
+                allure_results.write_categories(directory)
+                allure_results.write_run_problem(directory, "The suite could not be loaded", message, trace)
+                allure_results.write_global_error(directory, message, trace)
+
+    def _watched_hook(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """The hook, its exceptions kept: Behave keeps some as text only, and drops those of before_all."""
+
+        @functools.wraps(hook)
+        def watched(context: Any, *args: Any) -> Any:
+            try:
+                if name.startswith("before_"):
+                    return hook(context, *args)
+                with self._uninterrupted():
+                    return hook(context, *args)
+            except BaseException as error:
+                entity = args[0] if args else None
+                if name.endswith("_tag"):
+                    parts = (getattr(context, part, None) for part in ("scenario", "rule", "feature"))
+                    entity = next(part for part in parts if part)
+                self.problems.append(Problem(name, error, entity))
+                raise
+
+        return watched
+
+    def _watched_cleanups(self, do_cleanups: Callable[[], None]) -> Callable[[], None]:
+        def watched() -> None:
+            layer = self.context._stack[0].get("@layer")
+            entity = None if layer in (None, "testrun") else getattr(self.context, layer, None)
+            try:
+                with self._uninterrupted():
+                    do_cleanups()
+            except Exception as error:
+                self.problems.append(Problem(f"a clean-up of the {layer or 'run'}", error, entity))
+                if entity is not None and entity.exception is None:
+                    entity.store_exception_context(error)  # or the JUnit XML calls it an UnknownError
+                    entity.error_message = f"CLEANUP-ERROR: {describe(error)}"
+                raise
+
+        return watched
+
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        self._cleaning += 1
+        try:
+            yield
+        finally:
+            self._cleaning -= 1
+
+    @contextmanager
+    def _signals_as_interrupts(self) -> Iterator[None]:
+        """SIGINT and SIGTERM raise KeyboardInterrupt, which Behave turns into an orderly end."""
+
+        def interrupt(number: int, _: FrameType | None) -> None:
+            self._signals += 1
+            name = signal.Signals(number).name
+            if self._cleaning and self._signals == 1 and self.context is not None:
+                self.abort(reason=f"{name}, after the clean-up that is under way")
+                return
+            raise KeyboardInterrupt(name)
+
+        before = {}
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, interrupt)
+        except ValueError:
+            pass  # not in the main thread: whoever runs us there handles signals
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def settle_allure_formatters(config: Configuration) -> list[Path]:
+    """Make every Allure formatter of the configuration ours, one for each directory; returns the directories.
+
+    Changes `config.format` and `config.outputs`, which Behave pairs by position.
+    """
+    directories: list[Path] = []
+    kept = []
+    for index, name in enumerate(config.format):
+        output = config.outputs[index] if index < len(config.outputs) else None
+        if issubclass(select_formatter_class(name), AllureFormatter):
+            name = HONEST
+            if output is not None and output.name:
+                directory = Path(output.name).absolute()
+                if directory in directories or config.dry_run:
+                    continue
+                directories.append(directory)
+            elif config.dry_run:
+                continue
+        kept.append((name, output))
+    config.format = [name for name, _ in kept]
+    # Formatters without an output come last in Behave, so the positions stay paired.
+    config.outputs = [output for _, output in kept if output is not None]
+    return directories
