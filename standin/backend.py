@@ -1,4 +1,4 @@
-"""The backend: takes orders, dispatches them to workers over HTTP, follows them, cancels them, tells of them."""
+"""The backend: takes orders, dispatches them to workers over HTTP, follows and cancels them."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Backend:
     # Starting.
 
     async def start(self, wanted: StartRequest) -> Operation:
-        """Have a free worker run a backtest. Raises `NoWorkerFreeError`, or `RemoteError` if it is not there."""
+        """Have a free worker run a backtest. Raises `NoWorkerFreeError`, or `RemoteError` if it is gone."""
         order = Order(contract.new_operation_id(self.clock.now()), **wanted.model_dump())
         refused: set[str] = set()
         while True:
@@ -246,7 +246,7 @@ class Backend:
         )
 
     async def carry_out_cancel(self, operation: Operation, reason: str | None) -> bool:
-        """Tell the worker, then call the operation cancelled whatever came of it. Says whether it was told."""
+        """Tell the worker, then call the operation cancelled in any case. Says whether it was told."""
         self._cancelling.add(operation.operation_id)
         try:
             before = operation.copy()
@@ -277,8 +277,14 @@ class Backend:
 
     def shown(self) -> list[Operation]:
         """All operations as the backend shows them, newest first."""
-        seen = [self.seams.seen(operation) for operation in self.operations.values()]
-        return sorted((each for each in seen if each is not None), key=lambda each: each.created_at, reverse=True)
+        seen = map(self.seams.seen, self.operations.values())
+        known = [operation for operation in seen if operation is not None]
+        return sorted(known, key=lambda each: each.created_at, reverse=True)
+
+    def no_worker(self) -> dict[str, Any]:
+        """The answer when no worker is free."""
+        word = self.settings.worker_word
+        return contract.no_worker(len(self.registry.of_type(word)), self.uptime_s, word)
 
     # Looking after workers, and the neighbour.
 
@@ -368,8 +374,7 @@ def _add_operations(app: FastAPI, backend: Backend) -> None:
         try:
             operation = await backend.start(wanted)
         except NoWorkerFreeError:
-            registered = len(backend.registry.of_type(backend.settings.worker_word))
-            return JSONResponse(contract.no_worker(registered, backend.uptime_s, backend.settings.worker_word), 503)
+            return JSONResponse(backend.no_worker(), 503)
         except RemoteError as problem:
             backend.log.write("dispatch failed", problem=str(problem))
             return JSONResponse(contract.detail("Failed to start backtest: worker not reached"), 500)
@@ -434,7 +439,8 @@ def _add_catalogue(app: FastAPI, backend: Backend) -> None:
         try:
             bars = market.load(home, wanted.symbol, wanted.timeframe)
         except market.DataMissingError:
-            return JSONResponse(contract.detail(f"Data not found for {wanted.symbol} ({wanted.timeframe})"), 404)
+            missing = f"Data not found for {wanted.symbol} ({wanted.timeframe})"
+            return JSONResponse(contract.detail(missing), 404)
         return contract.data_range(wanted.symbol, wanted.timeframe, bars[0].time, bars[-1].time, len(bars))
 
     @app.get("/api/v1/models")
@@ -443,9 +449,8 @@ def _add_catalogue(app: FastAPI, backend: Backend) -> None:
         for path in sorted(home.glob("models/*/*/metadata_v3.json")):
             described = json.loads(path.read_text(encoding="utf-8"))
             made = datetime.fromtimestamp(path.stat().st_mtime)
-            rows.append(
-                contract.model_row(described["training_symbols"][0], described["training_timeframes"][0], made)
-            )
+            symbol, timeframe = described["training_symbols"][0], described["training_timeframes"][0]
+            rows.append(contract.model_row(symbol, timeframe, made))
         return {"success": True, "models": rows}
 
     @app.get("/api/v1/strategies/")

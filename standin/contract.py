@@ -154,7 +154,9 @@ def start_answer(order: Order) -> dict[str, Any]:
     }
 
 
-def cancel_answer(operation_id: str, at: datetime, reason: str | None, remote_cancelled: bool) -> dict[str, Any]:
+def cancel_answer(
+    operation_id: str, at: datetime, reason: str | None, remote_cancelled: bool
+) -> dict[str, Any]:
     """A cancel was acknowledged."""
     return {
         "success": True,
@@ -201,7 +203,8 @@ def no_worker(registered: int, uptime_s: float, worker_word: str = "backtesting"
             "worker_type": worker_word,
             "registered_workers": registered,
             "backend_uptime_seconds": round(uptime_s, 1),
-            "hint": "Workers auto-register after startup. Retry in a few seconds, or check worker container logs.",
+            "hint": "Workers auto-register after startup. Retry in a few seconds, "
+            "or check worker container logs.",
         }
     )
 

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -31,7 +32,7 @@ class Strategy:
     """How much of the equity a new position is worth."""
     window: int = 96
     """Adaptation: how many of the latest bars with a known outcome are learnt from before each decision."""
-    epochs: int = 60
+    epochs: int = 90
     learning_rate: float = 0.01
 
 
@@ -193,7 +194,7 @@ class Backtest:
 def indicator_search(
     bars: Sequence[Bar], first: int, model: fuzzy.Model
 ) -> Iterator[tuple[int, int, float]]:
-    """Try indicator periods on ever earlier years before `first`; yields (z period, RSI period, score) for each.
+    """Try indicator periods on ever earlier years before `first`; yields (z period, RSI period, score).
 
     The score is the share of bars on which both indicators together called the coming change's direction.
     This is the indicator phase: it takes as long as one lets it, and its findings go to the log only.
@@ -202,16 +203,16 @@ def indicator_search(
     for end in range(len(closes) - model.horizon, 400, -5):
         for z_period in range(10, 60, 5):
             for rsi_period in range(5, 30, 5):
-                right = sum(
-                    (fuzzy.z_score(closes, at, z_period) + fuzzy.relative_strength(closes, at, rsi_period) / 50 < 1)
-                    == (closes[at + model.horizon] > closes[at])
-                    for at in range(end - 250, end)
-                )
+                right = 0
+                for at in range(end - 250, end):
+                    z = fuzzy.z_score(closes, at, z_period)
+                    rsi = fuzzy.relative_strength(closes, at, rsi_period)
+                    right += (z + rsi / 50 < 1) == (closes[at + model.horizon] > closes[at])
                 yield z_period, rsi_period, right / 250
 
 
 def wanted_signal(closes: Sequence[float], at: int, model: fuzzy.Model) -> float:
-    """What the signal at a bar should have been, known `horizon` bars later: the change, squeezed into -1 to 1."""
+    """What the signal at a bar should have been, known `horizon` bars later, between -1 and 1."""
     return math.tanh(math.log(closes[at + model.horizon] / closes[at]) / model.scale)
 
 
@@ -244,7 +245,7 @@ def metrics(run: Backtest) -> dict[str, float]:
     capital = run.order.initial_capital
     curve = [capital, *run.equity]
     bars_a_year = 252 * (24 if run.order.timeframe == "1h" else 1)
-    returns = [after / before - 1 for before, after in zip(curve, curve[1:], strict=False)]
+    returns = [after / before - 1 for before, after in pairwise(curve)]
     deviation = pstdev(returns) if returns else 0.0
     downside = math.sqrt(fmean(min(0.0, each) ** 2 for each in returns)) if returns else 0.0
     mean = fmean(returns) if returns else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import pstdev
@@ -33,8 +34,8 @@ def fit(bars: list[market.Bar], z_period: int, rsi_period: int, horizon: int) ->
         )
         for at in range(blank.warm_up, len(closes) - horizon)
     ]
-    weights = fuzzy.least_squares(samples, RIDGE)
-    return fuzzy.Model(tuple(round(weight, 6) for weight in weights), z_period, rsi_period, horizon, blank.scale)
+    weights = tuple(round(weight, 6) for weight in fuzzy.least_squares(samples, RIDGE))
+    return replace(blank, weights=weights)
 
 
 def write(directory: Path, model: fuzzy.Model, name: str, timeframe: str, bars: list[market.Bar]) -> None:
@@ -55,7 +56,8 @@ def write(directory: Path, model: fuzzy.Model, name: str, timeframe: str, bars: 
         "signal_scale": model.scale,
     }
     (directory / "metadata_v3.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
-    rules = [f"z-score {z}, RSI {rsi}" for z in ("low", "middle", "high") for rsi in ("low", "middle", "high")]
+    sets = ("low", "middle", "high")
+    rules = [f"z-score {z}, RSI {rsi}" for z in sets for rsi in sets]
     weights = {"rule_weights": model.weights, "rules": rules}
     (directory / "model.pt").write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
 

@@ -24,7 +24,7 @@ class ModelError(Exception):
 
 
 def memberships(value: float, low: float, middle: float, high: float) -> tuple[float, float, float]:
-    """How much a value belongs to "low", "middle" and "high": two shoulders and a triangle, adding up to 1."""
+    """How much a value belongs to "low" (a shoulder), "middle" (a triangle) and "high" (a shoulder)."""
     if value <= middle:
         share = min(1.0, max(0.0, (middle - value) / (middle - low)))
         return share, 1.0 - share, 0.0
@@ -33,7 +33,7 @@ def memberships(value: float, low: float, middle: float, high: float) -> tuple[f
 
 
 def strengths(z: float, rsi: float) -> tuple[float, ...]:
-    """The strengths of the nine rules, ordered (z low, RSI low), (z low, RSI middle), ... (z high, RSI high)."""
+    """The strengths of the nine rules: (z low, RSI low), (z low, RSI middle), ... (z high, RSI high)."""
     by_z = memberships(z, *Z_BOUNDS)
     by_rsi = memberships(rsi, *RSI_BOUNDS)
     return tuple(first * second for first in by_z for second in by_rsi)
@@ -41,7 +41,8 @@ def strengths(z: float, rsi: float) -> tuple[float, ...]:
 
 def signal(weights: Sequence[float], rule_strengths: Sequence[float]) -> float:
     """What the rules say together."""
-    return sum(map(mul, weights, rule_strengths))
+    total: float = sum(map(mul, weights, rule_strengths))
+    return total
 
 
 def z_score(closes: Sequence[float], end: int, period: int) -> float:
@@ -74,7 +75,8 @@ def learn(
     for _ in range(epochs):
         for rule_strengths, wanted in samples:
             step = learning_rate * (wanted - sum(map(mul, weights, rule_strengths)))
-            weights[:] = [weight + step * strength for weight, strength in zip(weights, rule_strengths, strict=True)]
+            for rule, strength in enumerate(rule_strengths):
+                weights[rule] += step * strength
 
 
 def least_squares(samples: Sequence[tuple[Sequence[float], float]], ridge: float) -> list[float]:

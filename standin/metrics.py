@@ -16,7 +16,7 @@ class Metrics:
     """The figures of one process; the processor time is the operating system's, never ours to choose."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._all = CollectorRegistry()
         ProcessCollector(registry=self._all)
         by_type = ["worker_type"]

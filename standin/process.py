@@ -45,7 +45,9 @@ async def _serve(app: App, listener: socket.socket) -> None:
     await Server(config).serve(sockets=[listener])
 
 
-async def run_backend(settings: Settings, seams: Seam, log: Log, listener: socket.socket, ready: Ready) -> None:
+async def run_backend(
+    settings: Settings, seams: Seam, log: Log, listener: socket.socket, ready: Ready
+) -> None:
     """Serve the backend until the process is ended; it is ready when all workers have registered."""
     backend = Backend(settings, seams, log)
     serving: Awaitable[None]
@@ -70,7 +72,13 @@ async def run_backend(settings: Settings, seams: Seam, log: Log, listener: socke
 
 
 async def run_worker(
-    settings: Settings, seams: Seam, log: Log, listener: socket.socket, worker_id: str, api_url: str, ready: Ready
+    settings: Settings,
+    seams: Seam,
+    log: Log,
+    listener: socket.socket,
+    worker_id: str,
+    api_url: str,
+    ready: Ready,
 ) -> None:
     """Serve a worker until the process is ended; it is ready when it has registered."""
     worker = Worker(settings, seams, log, worker_id, listener.getsockname()[1])

@@ -16,7 +16,7 @@ class RemoteError(Exception):
 
 
 async def call(method: str, url: str, body: Any = None, timeout_s: float = 5.0) -> tuple[int, Any]:
-    """Send a request and return the answer's status and JSON. Raises `RemoteError` when none comes in time."""
+    """Send a request; returns the answer's status and JSON. Raises `RemoteError` when none comes in time."""
     try:
         return await asyncio.wait_for(_call(method, url, body), timeout_s)
     except (OSError, TimeoutError, ValueError, IndexError) as problem:

@@ -1,7 +1,7 @@
-"""The seams: the few places where the platform asks whether it should do something other than the right thing.
+"""The seams: the few places where the platform asks whether to do something other than the right thing.
 
-`Seam` is the healthy behaviour at each of them. A fault is a small subclass that overrides some; several compose,
-each seeing what the one before it made. Backend and workers hold one `Seams` and know no fault by name.
+`Seam` is the healthy behaviour at each of them. A fault is a small subclass that overrides some; several
+compose, each seeing what the one before it made. Backend and workers hold one `Seams` and know no fault.
 """
 
 from __future__ import annotations

@@ -19,43 +19,43 @@ class Settings:
     """How this stand-in is to behave. Times are in seconds and end in `_s`; percentages are 0 to 100."""
 
     port: int = _option(8000, "port of the API on 127.0.0.1; 0 picks a free one")
-    home: str = _option("", "directory with models/, strategies/ and data/; by default a fresh one, removed at the end")
+    home: str = _option("", "directory of models/, strategies/, data/; by default a fresh one, later removed")
     log: str = _option("", "log file, one JSON object a line; by default standin.log in the home directory")
     workers: int = _option(2, "number of worker processes")
     announce: bool = _option(False, "print one line of JSON when ready instead of the text for people")
     die_with_stdin: bool = _option(False, "stop everything when standard input is closed")
 
     bars_per_second: float = _option(40.0, "pace of every backtest; 0 runs as fast as the processor allows")
-    adaptation_epochs: int = _option(-1, "learning epochs before each decision; -1 takes the strategy file's number")
+    adaptation_epochs: int = _option(-1, "learning epochs before each decision; -1: as the strategy says")
     min_bars: int = _option(2, "fewest bars a backtest may have (KTRDR: 51)")
-    hourly: bool = _option(False, "offer EURUSD 1h too, its bars interpolated between the daily rates since 2015")
+    hourly: bool = _option(False, "offer EURUSD 1h too, interpolated between the daily rates since 2015")
     model_form: str = _option(
         "either", "what a model_path may name: the model's directory, its model.pt, or either",
         ("either", "directory", "file"),
     )
 
-    refresh_s: float = _option(0.15, "how often the backend fetches a backtest's progress from its worker (KTRDR: 1.0)")
-    first_progress_after_s: float = _option(0.0, "length of the indicator phase, which computes at 0 %% (KTRDR: 2 to 17)")
+    refresh_s: float = _option(0.15, "how often the backend fetches progress from a worker (KTRDR: 1.0)")
+    first_progress_after_s: float = _option(0.0, "length of the indicator phase, at 0 %% (KTRDR: 2 to 17)")
     indicators_ignore_cancel: bool = _option(
-        False, "a cancel during the indicator phase is acknowledged at once while the phase computes on to its end"
+        False, "a cancel in the indicator phase is acknowledged at once, but the phase computes on"
     )
-    registry_lag_s: float = _option(0.3, "how long the registry still calls a worker busy after its backtest has ended")
+    registry_lag_s: float = _option(0.3, "how long the registry calls a worker busy after its backtest's end")
     cancel_takes_s: float = _option(0.0, "how long a worker takes to stop gracefully once it has been told")
-    cancel_answers_at_once: bool = _option(False, "the answer to a cancel does not wait for the worker to have stopped")
-    keeps_progress: bool = _option(False, "a cancelled backtest keeps its last percentage instead of falling to 0.0")
-    progress_step: float = _option(0.0, "percentages are rounded down to multiples of this; 0 leaves them as they are")
+    cancel_answers_at_once: bool = _option(False, "the answer to a cancel does not wait for the worker")
+    keeps_progress: bool = _option(False, "a cancelled backtest keeps its percentage instead of falling to 0")
+    progress_step: float = _option(0.0, "percentages are rounded down to multiples of this, unless it is 0")
     latency_s: float = _option(0.0, "time added to every answer to the outside")
     jitter_s: float = _option(0.0, "up to this much more, at random, on every answer to the outside")
     clock_skew_s: float = _option(0.0, "how far the clock in all answers is ahead (or, negative, behind)")
     extra_fields: bool = _option(False, "add fields to every JSON answer that nobody asked for")
     shuffled_fields: bool = _option(False, "write the fields of every JSON answer in random order")
     workers_shape: str = _option(
-        "list", "the worker list as today's KTRDR writes it, or wrapped as the older one did", ("list", "wrapped")
+        "list", "the worker list bare, as KTRDR has it, or wrapped, as it had", ("list", "wrapped")
     )
     worker_word: str = _option(
-        "backtesting", "what a backtest worker's type is called; the other word gets 422", ("backtesting", "backtest")
+        "backtesting", "a backtest worker's type; the other word gets 422", ("backtesting", "backtest")
     )
-    endpoint_host: str = _option("127.0.0.1", "host name in the workers' endpoint_url, whether it can be resolved or not")
+    endpoint_host: str = _option("127.0.0.1", "host name in the workers' endpoint_url, resolvable or not")
     neighbour: bool = _option(False, "somebody else's backtest runs on one worker all the time")
     fault: tuple[str, ...] = _option((), "switch a fault on; may be given several times (see --list-faults)")
 
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line of `python -m standin`: one option for each field of `Settings`."""
     made = argparse.ArgumentParser(
         prog="python -m standin",
-        description="A stand-in for KTRDR, and no KTRDR: one backend and some workers that really run and cancel "
+        description="A stand-in for KTRDR, and no KTRDR: a backend and workers that really run and cancel "
         "backtests over real EUR/USD daily rates.",
     )
     types = get_type_hints(Settings)

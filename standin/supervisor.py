@@ -1,4 +1,4 @@
-"""The supervisor: binds the sockets, starts one process for each role, waits until all are ready, ends them all.
+"""The supervisor: binds the sockets, starts a process for each role, waits until all are ready, ends them.
 
 The children are forked after the libraries have been imported once, which is what makes a launch quick.
 """
@@ -84,7 +84,7 @@ def listen(port: int) -> socket.socket:
         listener.close()
         why = problem.strerror if isinstance(problem, OSError) else "no such port"
         raise LaunchError(
-            f"Port {port} on 127.0.0.1 cannot be used ({why}); choose another with --port, or 0 for a free one"
+            f"Port {port} on 127.0.0.1 cannot be used ({why}); choose another with --port, 0 for a free one"
         ) from problem
     listener.listen(128)
     return listener
@@ -104,7 +104,8 @@ class Supervisor:
             self.log = Log(Path(settings.log) if settings.log else home / "standin.log", "supervisor")
         except OSError as problem:
             self._remove_home()
-            raise LaunchError(f"The log file {problem.filename} cannot be written: {problem.strerror}") from problem
+            why = f"The log file {problem.filename} cannot be written: {problem.strerror}"
+            raise LaunchError(why) from problem
         self.api_url = self._url(self._listeners[0])
         self.processes: list[Process] = []
         self._alive_read, self._alive_write = os.pipe()
@@ -135,7 +136,8 @@ class Supervisor:
     def launch(self) -> None:
         """Start the processes and wait until each is really ready. Raises `LaunchError`."""
         began = time.monotonic()
-        self.log.write("launch", settings={key: value for key, value in asdict(self.settings).items() if value})
+        changed = {name: value for name, value in asdict(self.settings).items() if value}
+        self.log.write("launch", settings=changed)
         try:
             import standin.process  # noqa: F401  (imported once, here, for all the children)
         except ImportError as problem:
@@ -156,7 +158,8 @@ class Supervisor:
             self._wait(deadline - time.monotonic())
             died = self._reap()
             if self._waiting & died:
-                raise LaunchError(f"{', '.join(sorted(self._waiting & died))} ended at the start; see {self.log.path}")
+                names = ", ".join(sorted(self._waiting & died))
+                raise LaunchError(f"{names} ended at the start; see {self.log.path}")
         self.log.write("ready", after_s=round(time.monotonic() - began, 3), api_url=self.api_url)
 
     def _fork(self, role: str, listener: socket.socket) -> int:
@@ -265,7 +268,8 @@ class Supervisor:
 
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
-        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        previous = {number: signal.signal(number, stop) for number in ending}
         previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         try:

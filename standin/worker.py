@@ -1,4 +1,4 @@
-"""A worker: runs one backtest at a time in a thread of its own, and stops it between two bars when told to."""
+"""A worker: runs one backtest at a time in a thread, and stops it between two bars when told to."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Worker:
             status = "completed"
         except CancelledError:
             if not job.abandoned:
-                time.sleep(self.settings.cancel_takes_s)  # putting things in order takes as long as it is set to
+                time.sleep(self.settings.cancel_takes_s)  # putting things in order
             status, message = "cancelled", job.operation.error_message
         except (FailedError, fuzzy.ModelError, market.DataMissingError) as problem:
             message = str(problem)
