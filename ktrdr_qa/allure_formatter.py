@@ -283,6 +283,8 @@ class _Reporter(AllureReporter):
 class _Listener(AllureListener):  # type: ignore[misc]
     """Turns Behave's model and calls to `allure` into results."""
 
+    group_context: GroupContext
+
     def __init__(self, config: Configuration, files: AllureFileLogger) -> None:
         super().__init__(config)
         # The stock reporter, whose items are shared, and its first group are given up.
@@ -425,9 +427,11 @@ class _Listener(AllureListener):  # type: ignore[misc]
         """Attach what was printed and logged, without the error text that Behave adds to it."""
         for stream in ("stdout", "stderr", "log"):
             parts = [getattr(part, stream) for part in entity.captured.captures if wanted(part)]
-            if isinstance(entity, Step) and stream == "stderr":
-                parts = [part for part in parts if not part.startswith(("ASSERT FAILED:", "ERROR:"))]
-            body = "\n".join(part.rstrip() for part in parts if part.strip())
+            if isinstance(entity, Step) and stream == "stderr" and entity.exception is not None:
+                kind = type(entity.exception).__name__
+                for prefix in (f"ASSERT FAILED: {entity.exception}", f"ERROR: {kind}: {entity.exception}"):
+                    parts = [part.removeprefix(prefix) for part in parts]
+            body = "\n".join(part.strip("\n") for part in parts if part.strip())
             if body:
                 self.logger.attach_data(uuid4(), body, name=f"captured {stream}", attachment_type=TEXT)
 

@@ -56,7 +56,10 @@ class HonestRunner(Runner):  # type: ignore[misc]
                 return bool(super().run())
             except BaseException as error:
                 self._report_crash(error)
-                raise
+                if not isinstance(error, SystemExit):
+                    raise
+                # A step that calls sys.exit(0) would otherwise make the run look passed.
+                return self._fail("The run did not finish", describe(error))
 
     def load_hooks(self, filename: str | None = None) -> None:
         super().load_hooks(filename)
