@@ -252,7 +252,7 @@ class Backend:
             before = operation.copy()
             told = await self.seams.tells_worker(operation)
             if told is None:
-                told = await self._tell_worker(operation, reason)
+                told = await self.tell_worker(operation, reason)
         finally:
             self._cancelling.discard(operation.operation_id)
         if told is False and operation.active and self.seams.follows_worker(operation):
@@ -263,7 +263,8 @@ class Backend:
             self.seams.cancelled(operation, before)
         return told
 
-    async def _tell_worker(self, operation: Operation, reason: str | None) -> bool:
+    async def tell_worker(self, operation: Operation, reason: str | None) -> bool:
+        """Have the worker cancel an operation, and wait until it has. Says whether it did."""
         worker = self.registry.workers[operation.worker_id]
         url = f"{worker.url}/api/v1/operations/{operation.operation_id}"
         try:
@@ -324,7 +325,11 @@ class Backend:
             initial_capital=50_000.0,
         )
         while True:
-            operation = await self.start(wanted)
+            try:
+                operation = await self.start(wanted)
+            except (NoWorkerFreeError, RemoteError):
+                await asyncio.sleep(0.2)
+                continue
             self.log.write("neighbour", operation.operation_id)
             while operation.active:
                 await asyncio.sleep(0.1)

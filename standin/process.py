@@ -53,7 +53,7 @@ async def run_backend(
     serving: Awaitable[None]
     if seams.serves():
         serving = _serve(Front(backend_module.application(backend), settings, seams, True), listener)
-        if seams.registers_as(settings.worker_word) is None:
+        if settings.workers == 0 or seams.registers_as(settings.worker_word) is None:
             backend.all_registered.set()
     else:
         listener.close()

@@ -157,6 +157,7 @@ class Supervisor:
                 raise LaunchError(f"Not ready within {READY_WITHIN_S:.0f} s: {names}; see {self.log.path}")
             self._wait(deadline - time.monotonic())
             died = self._reap()
+            self._hear_ready()
             if self._waiting & died:
                 names = ", ".join(sorted(self._waiting & died))
                 raise LaunchError(f"{names} ended at the start; see {self.log.path}")
@@ -239,12 +240,17 @@ class Supervisor:
             watched.append(0)
         readable, _, _ = select.select(watched, [], [], timeout_s)
         if self._ready_read in readable:
-            self._waiting -= set(os.read(self._ready_read, 4096).decode().split())
+            self._hear_ready()
         if self._wake_read in readable:
             os.read(self._wake_read, 4096)
         if 0 in readable and not os.read(0, 4096):
             self.log.write("standard input closed")
             self._stop = True
+
+    def _hear_ready(self) -> None:
+        """Take note of the children that have said that they are ready."""
+        with contextlib.suppress(BlockingIOError):
+            self._waiting -= set(os.read(self._ready_read, 4096).decode().split())
 
     def _living(self) -> list[Process]:
         return [each for each in self.processes if each.id not in self._ended]
@@ -266,7 +272,7 @@ class Supervisor:
         def stop(number: int, _: object) -> None:
             self._stop = True
 
-        for end in (self._wake_read, self._wake_write):
+        for end in (self._wake_read, self._wake_write, self._ready_read):
             os.set_blocking(end, False)
         ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         previous = {number: signal.signal(number, stop) for number in ending}

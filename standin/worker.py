@@ -6,6 +6,8 @@ import asyncio
 import logging
 import threading
 import time
+from bisect import bisect_left
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -115,6 +117,10 @@ class Worker:
             await job.ended.wait()
         self.seams.worker_cancelled(job)
 
+    def later(self, after_s: float, what: Callable[[], None]) -> None:
+        """Do something in the event loop after a while."""
+        self._loop.call_later(after_s, what)
+
     def _end(self, job: Job, status: str, message: str | None, summary: dict[str, Any] | None) -> None:
         """The end of a job, always in the event loop's thread."""
         if job.ended.is_set():
@@ -205,8 +211,6 @@ class Worker:
 
 def _position(bars: list[market.Bar], day: str) -> int:
     """The index of the first bar at or after midnight of a day."""
-    from bisect import bisect_left
-
     return bisect_left(bars, datetime.fromisoformat(day).replace(tzinfo=UTC), key=lambda bar: bar.time)
 
 

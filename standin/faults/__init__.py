@@ -1,0 +1,56 @@
+"""Named ways of going wrong, one module for each moment at which a platform can; `faults.toml` describes them."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from standin.faults import after, cancel, preflight, running, stability, start
+from standin.faults.known import KNOWN
+from standin.seams import Seams
+
+__all__ = ["KNOWN", "TABLE", "FaultRow", "UnknownFaultError", "switched_on", "table"]
+
+_MODULES = (preflight, start, running, cancel, after, stability)
+TABLE = Path(__file__).parent.parent / "faults.toml"
+
+
+@dataclass(frozen=True)
+class FaultRow:
+    """A fault as the table describes it, with what a suite must make of it."""
+
+    name: str
+    group: str
+    sentence: str
+    """What the platform does wrong."""
+    outcome: str
+    """`failed` or `inconclusive`."""
+    step: str
+    """The step at which a run must end."""
+    message: str
+    """The telling part of what it must say."""
+    feature: str = "features/backtest_cancellation.feature"
+
+
+class UnknownFaultError(Exception):
+    """There is no fault of that name."""
+
+
+def table() -> list[FaultRow]:
+    """All faults, in the table's order."""
+    return [FaultRow(**row) for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["fault"]]
+
+
+def switched_on(names: Iterable[str]) -> Seams:
+    """The seams with these faults in them. Raises `UnknownFaultError`."""
+    chosen = []
+    for name in names:
+        if name not in KNOWN:
+            close = difflib.get_close_matches(name, KNOWN, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; --list-faults names them all"
+            raise UnknownFaultError(f"there is no fault {name!r}{hint}")
+        chosen.append(KNOWN[name]())
+    return Seams(chosen)

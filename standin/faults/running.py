@@ -1,0 +1,113 @@
+"""A backtest that runs strangely, or not at all."""
+
+from __future__ import annotations
+
+import time
+
+from standin import contract
+from standin.contract import Operation
+from standin.faults.known import fault
+from standin.seams import Answer, Ask, Seam, answer
+
+FLICKER_EVERY_S = 0.3
+VANISHES_AT = 4.0
+"""Percentage at which an operation is forgotten."""
+
+
+class StrangePercentage(Seam):
+    """Shows another percentage while an operation runs."""
+
+    def percentage(self, true: float) -> object:
+        raise NotImplementedError
+
+    def seen(self, operation: Operation) -> Operation | None:
+        if operation.status != "running":
+            return operation
+        return operation.copy(percentage=self.percentage(operation.percentage))
+
+
+@fault("running-stays-pending")
+class StaysPending(Seam):
+    def follows_worker(self, operation: Operation) -> bool:
+        return False
+
+
+@fault("running-stays-at-zero")
+class StaysAtZero(StrangePercentage):
+    def percentage(self, true: float) -> object:
+        return 0.0
+
+
+@fault("running-percentage-null")
+class PercentageNull(StrangePercentage):
+    def percentage(self, true: float) -> object:
+        return None
+
+
+@fault("running-percentage-text")
+class PercentageText(StrangePercentage):
+    def percentage(self, true: float) -> object:
+        return f"{true:.0f} percent"
+
+
+@fault("running-percentage-negative")
+class PercentageNegative(StrangePercentage):
+    def percentage(self, true: float) -> object:
+        return true - 101.0
+
+
+@fault("running-percentage-above-100")
+class PercentageAbove100(StrangePercentage):
+    def percentage(self, true: float) -> object:
+        return true + 101.0
+
+
+@fault("running-percentage-falling")
+class PercentageFalling(StrangePercentage):
+    def percentage(self, true: float) -> object:
+        return 99.0 - 0.9 * true
+
+
+@fault("running-unknown-status")
+class UnknownStatus(Seam):
+    def seen(self, operation: Operation) -> Operation | None:
+        return operation.copy(status="executing") if operation.status == "running" else operation
+
+
+@fault("running-done-before-cancel")
+class DoneBeforeCancel(Seam):
+    def hurries(self) -> bool:
+        return True
+
+
+@fault("running-fails-before-cancel")
+class FailsBeforeCancel(Seam):
+    async def instead(self, ask: Ask) -> Answer | None:
+        operation = self.backend.operations.get(ask.operation_id or "")
+        if ask.cancels and operation is not None and operation.active:
+            self.backend.end(operation, "failed", 0.0, "Backtest failed: data feed lost")
+            await self.backend.tell_worker(operation, None)
+        return None
+
+
+@fault("running-vanishes")
+class Vanishes(Seam):
+    def __init__(self) -> None:
+        self._gone: set[str] = set()
+
+    def seen(self, operation: Operation) -> Operation | None:
+        if operation.percentage > VANISHES_AT:
+            self._gone.add(operation.operation_id)
+        return None if operation.operation_id in self._gone else operation
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        known = ask.operation_id
+        return answer(404, contract.not_found(known)) if known is not None and known in self._gone else None
+
+
+@fault("running-flickers")
+class Flickers(Seam):
+    def seen(self, operation: Operation) -> Operation | None:
+        if operation.status == "running" and int(time.monotonic() / FLICKER_EVERY_S) % 2:
+            return operation.copy(status="pending")
+        return operation

@@ -1,0 +1,95 @@
+"""The platform does not get over a cancel: what is started next goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from standin import contract
+from standin.contract import Operation
+from standin.faults.known import AfterCancel, fault, rate
+from standin.seams import Answer, Ask, Seam, answer
+
+FAILS_AFTER_S = 0.05
+LEAKS_UNTIL = 9
+"""How many starts succeed before the leak has used everything up."""
+
+
+@fault("stability-new-503")
+class New503(AfterCancel):
+    async def instead(self, ask: Ask) -> Answer | None:
+        return answer(503, self.backend.no_worker()) if ask.starts and self.happened else None
+
+
+@fault("stability-new-accepted-then-failed")
+class NewAcceptedThenFailed(AfterCancel):
+    def started(self, operation: Operation) -> None:
+        async def fail() -> None:
+            await asyncio.sleep(FAILS_AFTER_S)
+            if operation.active:
+                self.backend.end(operation, "failed", 0.0, "Worker state is corrupt: previous backtest not cleaned up")
+                await self.backend.tell_worker(operation, None)
+
+        if self.happened:
+            self.backend.soon(fail())
+
+
+@fault("stability-new-gets-cancelled-id")
+class NewGetsCancelledId(AfterCancel):
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if not (ask.starts and given.status == 200 and self.happened):
+            return given
+        return given.with_json({**given.json(), "operation_id": next(reversed(self._before))})
+
+
+@fault("stability-new-never-progresses")
+class NewNeverProgresses(AfterCancel):
+    def __init__(self) -> None:
+        super().__init__()
+        self._stuck: set[str] = set()
+
+    def started(self, operation: Operation) -> None:
+        if self.happened:
+            self._stuck.add(operation.operation_id)
+            operation.status, operation.started_at = "running", self.backend.clock.now()
+
+    def follows_worker(self, operation: Operation) -> bool:
+        return operation.operation_id not in self._stuck
+
+
+@fault("stability-cancelled-revives")
+class CancelledRevives(AfterCancel):
+    def __init__(self) -> None:
+        super().__init__()
+        self._revived: set[str] = set()
+
+    def started(self, operation: Operation) -> None:
+        self._revived.update(self._before)
+
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        if operation.operation_id not in self._revived:
+            return operation
+        crept = before.percentage + rate(operation, before) * elapsed_s
+        return before.copy(percentage=min(99.9, crept))
+
+
+@fault("stability-backend-crashes")
+class BackendCrashes(AfterCancel):
+    async def instead(self, ask: Ask) -> Answer | None:
+        if ask.starts and self.happened:
+            os._exit(70)
+        return None
+
+
+@fault("stability-tenth-start-fails")
+class TenthStartFails(Seam):
+    def __init__(self) -> None:
+        self._started = 0
+
+    def started(self, operation: Operation) -> None:
+        self._started += 1
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        if ask.starts and self._started >= LEAKS_UNTIL:
+            return answer(500, contract.detail("Failed to start backtest: [Errno 24] Too many open files"))
+        return None
