@@ -10,6 +10,7 @@ wrong is mended in the file it writes (`mend`):
 """
 
 import argparse
+import base64
 import hashlib
 import html
 import importlib.util
@@ -47,6 +48,26 @@ POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
     "connect-src 'self' data: blob:; form-action 'none'; base-uri *"
 )
+
+
+# On a small screen the page scrolls down to its first test, past the verdict: not before the reader does.
+STAY_AT_THE_TOP = """
+  if (!location.hash) {
+    const stay = (event) => { (event.target.scrollingElement ?? event.target).scrollTop = 0; };
+    document.addEventListener("scroll", stay, true);
+    for (const kind of ["pointerdown", "wheel", "touchstart", "keydown"])
+      addEventListener(kind, () => document.removeEventListener("scroll", stay, true), {capture: true, once: true});
+  }
+"""
+
+# A sign for each verdict that reads in grey as well.
+SIGNS = {
+    "PASSED": ("#15803d", "M14 25 l7 7 l13 -15"),
+    PRODUCT_DEFECT.upper(): ("#dc2626", "M15 15 L33 33 M33 15 L15 33"),
+    PLATFORM_NOT_READY.upper(): ("#b45309", "M24 12 V27 M24 34 V35"),
+    INCONCLUSIVE.upper(): ("#b45309", "M17 18 a7 7 0 1 1 9 8 q-2 1 -2 4 M24 36 V37"),
+    SUITE_ERROR.upper(): ("#7c3aed", "M24 12 V27 M24 34 V35"),
+}
 
 
 class NoReport(Exception):
@@ -94,6 +115,10 @@ def write_report(results_dir: Path, output: Path, history_dir: Path) -> str:
         # Copied, as the generator takes the path for a pattern.
         shutil.copytree(results_dir, work / "results")
         config = generator_config(title, work / "out", history)
+        options = config["plugins"]["awesome"]["options"]
+        options["logo"] = sign(verdict(results))
+        if any(category_of(result) for result in results):
+            options["defaultSortBy"] = "status,asc"
         (work / "allurerc.json").write_text(json.dumps(config), encoding="utf-8")
         cli = GENERATOR / "node_modules/allure/cli.js"
         run([*node, str(cli), "generate", "--config", "allurerc.json", "results"], work, "the generator failed")
@@ -122,6 +147,17 @@ def verdict(results: Sequence[dict[str, Any]]) -> str:
         if category in found:
             return category.upper()
     return "PASSED" if any(result["status"] == "passed" for result in results) else INCONCLUSIVE.upper()
+
+
+def sign(headline: str) -> str:
+    """A picture of the verdict, beside the title, as a data URL."""
+    colour, path = SIGNS[headline]
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" rx="8" '
+        f'fill="{colour}"/><path d="{path}" fill="none" stroke="#fff" stroke-width="5" '
+        'stroke-linecap="round" stroke-linejoin="round"/></svg>'
+    )
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def subject(environment: dict[str, str]) -> str:
@@ -247,6 +283,7 @@ def mend(page: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # Set before the page's program runs: the data come later in this same file.
         "<script>window.allureReportDataReady = false; window.allureReportData = {};</script>\n"
+        f"<script>{STAY_AT_THE_TOP}</script>\n"
     )
     page, heads = re.subn(r'(<meta charset="utf-8">\n?)', lambda match: match[1] + start, page, count=1)
     elsewhere = re.search(r"""<(?:script|link|img|iframe)[^>]*\s(?:src|href)=["']?https?:[^>]*>""", page)

@@ -1,0 +1,41 @@
+"""Behave's hooks: open the target, clean up after each scenario, close everything."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ktrdr_qa.run import Run
+
+SAME_BACKTEST = "same_backtest"
+
+
+def before_all(context: Any) -> None:
+    context.run = Run(context.config.userdata, os.environ)
+    context.add_cleanup(context.run.close)
+    context.run.open()
+
+
+def before_scenario(context: Any, scenario: Any) -> None:
+    context.run.begin_scenario(scenario, same_backtest=SAME_BACKTEST in scenario.effective_tags)
+
+
+def before_step(context: Any, step: Any) -> None:
+    context.step = step
+    context.run.transcript.step = step.name
+
+
+def after_step(context: Any, step: Any) -> None:
+    context.run.attach_step_evidence()
+
+
+def after_scenario(context: Any, scenario: Any) -> None:
+    context.run.end_scenario(scenario)
+
+
+def after_feature(context: Any, feature: Any) -> None:
+    context.run.end_recording()
+
+
+def after_all(context: Any) -> None:
+    context.run.finish(aborted=context.aborted)

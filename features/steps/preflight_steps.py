@@ -1,0 +1,51 @@
+"""Preflight: is the platform ready, so that what follows says something about cancellation?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from behave import given
+
+from ktrdr_qa.table import candidates_of
+
+WORKER_SETTLES_S = 15.0
+
+
+@given("one of these backtests can be used, the shortest first")
+def remember_the_candidates(context: Any) -> None:
+    context.run.candidates = candidates_of(context.table, context.run.target)
+
+
+@given("the services of KTRDR are running, as far as can be seen from here")
+def services_are_running(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.services)
+
+
+@given("the sandbox settings, if there are any, are the ones in use")
+def sandbox_settings_are_in_use(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.sandbox)
+
+
+@given("KTRDR says of itself that it is healthy")
+def api_is_healthy(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.api_health)
+
+
+@given("the trained model is there, as far as can be seen from here")
+def model_is_there(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.model, context.run.candidates)
+
+
+@given("the trading strategy is there, as far as can be seen from here")
+def strategy_is_there(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.strategy, context.run.candidates)
+
+
+@given("the price data for one of the backtests are there")
+def price_data_are_there(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.data, context.run.candidates)
+
+
+@given("at least one backtest worker is registered and free")
+def a_worker_is_free(context: Any) -> None:
+    context.run.check(context.step, context.run.preflight.workers, context.run.limit("place_free_s", WORKER_SETTLES_S))

@@ -1,0 +1,25 @@
+"""The sanity checks: they catch a pass that means nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from behave import then
+
+
+@then("as a sanity check, the backtest was really running, above 0 %, before it was cancelled")
+def it_was_really_running(context: Any) -> None:
+    context.run.verify(context.run.experiment.judge("was running"))
+
+
+@then("as a sanity check, the cancelled backtest is not completed, even now that the new one has run")
+def it_is_not_completed(context: Any) -> None:
+    context.run.verify(context.run.experiment.judge_after_a_last_look("not completed"))
+
+
+@then("as a sanity check, the system is stable: the new backtest started without trouble")
+def system_is_stable(context: Any) -> None:
+    context.run.verify(context.run.experiment.judge("next accepted"))
+    context.run.verify(context.run.experiment.judge("next runs"))
+    context.run.verify(context.run.experiment.judge("stays cancelled"))
+    context.run.preflight.still_healthy()

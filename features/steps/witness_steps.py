@@ -1,0 +1,42 @@
+"""The witnesses: whether the worker that ran the backtest has itself stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from behave import given, then
+
+
+@given("a backtest that was cancelled while it was running")
+def have_a_cancelled_backtest(context: Any) -> None:
+    context.run.have_a_cancelled_backtest(context.scenario)
+
+
+@given("KTRDR says which worker ran it")
+def worker_is_known(context: Any) -> None:
+    context.run.need_witness(context.scenario, "worker")
+
+
+@given("its worker can be asked from here")
+def worker_can_be_asked(context: Any) -> None:
+    context.run.need_witness(context.scenario, "address")
+
+
+@given("the processor time of its worker can be read from here")
+def processor_can_be_read(context: Any) -> None:
+    context.run.need_witness(context.scenario, "processor")
+
+
+@then("its worker has stopped it within {limit_s:g} seconds of the cancellation")
+def worker_has_stopped(context: Any, limit_s: float) -> None:
+    context.run.verify_witness(context.scenario, "worker stopped", context.run.limit("worker_idle_s", limit_s))
+
+
+@then("the processor of its worker is quiet within {limit_s:g} seconds of the cancellation")
+def processor_is_quiet(context: Any, limit_s: float) -> None:
+    context.run.verify_witness(context.scenario, "processor quiet", context.run.limit("processor_quiet_s", limit_s))
+
+
+@then("KTRDR counts its worker as free within {limit_s:g} seconds of the cancellation")
+def place_is_free(context: Any, limit_s: float) -> None:
+    context.run.verify_witness(context.scenario, "place free", context.run.limit("place_free_s", limit_s))

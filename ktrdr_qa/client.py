@@ -1,0 +1,385 @@
+"""KTRDR's HTTP interface: every exchange is recorded, everything has a time limit, answers are read with care.
+
+Three things can go wrong with a request, and each is an exception of its own:
+
+* ``NoAnswer``: nothing understandable came back (refused, reset, timed out, a certificate, half an answer).
+* ``Refused``: an answer with an error status; it carries KTRDR's own words, whichever of its three shapes it used.
+* ``UnexpectedAnswer``: a success status with a body that lacks what the contract says.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from jsonpath_ng.parser import parse as parse_jsonpath
+
+ANSWER_LIMIT_BYTES = 20_000_000
+MASK = "***"
+_TELLING_SECRETS = (
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "api-key",
+    "apikey",
+    "credential",
+)
+
+
+class TransportError(Exception):
+    """A request that did not end in a usable answer; ``exchange`` is what was recorded of it."""
+
+    def __init__(self, message: str, exchange: Exchange):
+        super().__init__(message)
+        self.exchange = exchange
+
+
+class NoAnswer(TransportError):
+    """Nothing understandable came back. ``refused`` means that nobody listens there any more."""
+
+    @property
+    def refused(self) -> bool:
+        return self.exchange.problem_kind == "refused"
+
+
+class Refused(TransportError):
+    """An answer with an error status."""
+
+    @property
+    def status(self) -> int:
+        return self.exchange.status or 0
+
+
+class UnexpectedAnswer(TransportError):
+    """A success status, but a body that is not what the contract says."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what came of it. ``at_s`` is on the clock of the history; headers are masked already."""
+
+    method: str
+    url: str
+    at_s: float
+    took_s: float
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    answer: Any = None
+    answer_text: str = ""
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    problem_kind: str = ""
+    purpose: str = ""
+    step: str = ""
+
+    @property
+    def answered_s(self) -> float:
+        return self.at_s + self.took_s
+
+    @property
+    def curl(self) -> str:
+        """The line that repeats this request in a shell, secrets masked."""
+        parts = ["curl", "-s"]
+        if self.method != "GET":
+            parts += ["-X", self.method]
+        parts.append(self.url)
+        for name, value in self.headers.items():
+            parts += ["-H", f"{name}: {value}"]
+        if self.body is not None:
+            parts += ["-H", "Content-Type: application/json", "-d", json.dumps(self.body)]
+        return " ".join(shlex.quote(p) for p in parts)
+
+    def find(self, path: str, default: Any = None) -> Any:
+        """The first value at a JSONPath in the answer, or ``default`` where there is none."""
+        return next((m.value for m in _jsonpath(path).find(self.answer)), default)
+
+    def need(self, path: str) -> Any:
+        """The value at a JSONPath in the answer.
+
+        Raises ``UnexpectedAnswer`` in one clear sentence where it is missing.
+        """
+        found = _jsonpath(path).find(self.answer)
+        if not found:
+            shown = path.removeprefix("$.")
+            raise UnexpectedAnswer(
+                f"the answer to {self.method} {urlsplit(self.url).path} has no field {shown}; it was: "
+                f"{shortened(self.answer_text)}",
+                self,
+            )
+        return found[0].value
+
+
+@lru_cache(maxsize=256)
+def _jsonpath(path: str) -> Any:
+    return parse_jsonpath(path)
+
+
+def shortened(text: str, limit: int = 200) -> str:
+    """Text on one line, cut to ``limit`` characters, for use inside a message."""
+    line = " ".join(text.split())
+    return (line if len(line) <= limit else line[: limit - 1] + "…") or "(empty)"
+
+
+class Transcript:
+    """Every exchange of a run, in order; the steps attach what is new since they last looked."""
+
+    def __init__(self) -> None:
+        self._exchanges: list[Exchange] = []
+        self._lock = threading.Lock()
+        self.step = ""
+
+    def add(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._exchanges.append(exchange)
+
+    def since(self, mark: int) -> list[Exchange]:
+        with self._lock:
+            return self._exchanges[mark:]
+
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
+
+class Client:
+    """Speaks to one base URL; make one for each thread with ``clone``, they share the transcript.
+
+    ``headers`` are sent with every request and shown masked wherever their names tell a secret.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        transcript: Transcript,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        timeout_s: float = 5.0,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+        certificate: str | tuple[str, str] | None = None,
+    ):
+        self.base_url = base_url.rstrip("/")
+        self.transcript = transcript
+        self.timeout_s = timeout_s
+        self._clock = clock
+        self._headers = dict(headers or {})
+        self._verify = verify
+        self._certificate = certificate
+        self._session = requests.Session()
+        # A proxy meant for the outside would hide whether the platform on this host answers.
+        self._session.trust_env = urlsplit(base_url).hostname not in ("localhost", "127.0.0.1", "::1")
+
+    def clone(self, base_url: str | None = None, *, trusted: bool = True) -> Client:
+        """The same settings for another thread or address; ``trusted=False`` leaves the headers at home."""
+        return Client(
+            base_url or self.base_url,
+            self.transcript,
+            clock=self._clock,
+            timeout_s=self.timeout_s,
+            headers=self._headers if trusted else {},
+            verify=self._verify,
+            certificate=self._certificate,
+        )
+
+    def close(self) -> None:
+        self._session.close()
+
+    def get(self, path: str, purpose: str = "", **options: Any) -> Exchange:
+        return self.exchange("GET", path, purpose=purpose, **options)
+
+    def post(self, path: str, body: Any = None, purpose: str = "", **options: Any) -> Exchange:
+        return self.exchange("POST", path, body=body, purpose=purpose, **options)
+
+    def delete(self, path: str, purpose: str = "", **options: Any) -> Exchange:
+        return self.exchange("DELETE", path, purpose=purpose, **options)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        purpose: str = "",
+        timeout_s: float | None = None,
+        json_expected: bool = True,
+    ) -> Exchange:
+        """Send one request and return its recorded exchange, which has a success status.
+
+        Raises ``NoAnswer``, ``Refused`` or ``UnexpectedAnswer``; a redirect is followed only to another spelling
+        of the same address (KTRDR's slashes), never to another host.
+        """
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        url = self.base_url + path
+        began_s = self._clock()
+        answer: _Answer | None = None
+        problem = kind = ""
+        try:
+            answer = self._send(method, url, body, limit_s)
+            if method == "GET" and answer.same_place(url):
+                answer = self._send(method, answer.location(url), body, limit_s)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            problem, kind = _plainly(error, url, limit_s)
+        parsed: Any = None
+        if answer is not None and not problem and answer.text and answer.looks_like_json:
+            try:
+                parsed = json.loads(answer.text)
+            except ValueError:
+                problem, kind = f"half an answer or invalid JSON: {shortened(answer.text)}", "invalid JSON"
+        exchange = Exchange(
+            method=method,
+            url=url,
+            at_s=began_s,
+            took_s=self._clock() - began_s,
+            body=body,
+            headers={k: MASK if tells_a_secret(k) else v for k, v in self._headers.items()},
+            status=answer.status if answer else None,
+            answer=parsed,
+            answer_text=answer.text if answer else "",
+            answer_headers=answer.headers if answer else {},
+            problem=problem,
+            problem_kind=kind,
+            purpose=purpose,
+            step=self.transcript.step,
+        )
+        self.transcript.add(exchange)
+        return self._checked(exchange, answer, json_expected)
+
+    def _checked(self, exchange: Exchange, answer: _Answer | None, json_expected: bool) -> Exchange:
+        what = f"{exchange.method} {exchange.url}"
+        if answer is None or exchange.problem_kind not in ("", "invalid JSON"):
+            raise NoAnswer(f"{what}: {exchange.problem}", exchange)
+        if answer.status >= 300:
+            raise Refused(f"{what}: {describe_refusal(exchange)}", exchange)
+        if exchange.problem:
+            raise NoAnswer(f"{what}: {exchange.problem}", exchange)
+        if json_expected and exchange.answer is None:
+            seen = "an empty body" if not answer.text.strip() else f"no JSON: {shortened(answer.text, 120)}"
+            raise UnexpectedAnswer(
+                f"{what}: HTTP {answer.status} with {seen}; is this address really a KTRDR API?", exchange
+            )
+        return exchange
+
+    def _send(self, method: str, url: str, body: Any, limit_s: float) -> _Answer:
+        """One request with a limit on the whole of it: a server that drips bytes must not hold the suite."""
+        deadline_s = time.monotonic() + limit_s
+        with self._session.request(
+            method,
+            url,
+            json=body,
+            headers=self._headers,
+            timeout=(limit_s, limit_s),
+            allow_redirects=False,
+            stream=True,
+            verify=self._verify,
+            cert=self._certificate,
+        ) as response:
+            chunks = []
+            size = 0
+            while chunk := response.raw.read1(decode_content=True):
+                chunks.append(chunk)
+                size += len(chunk)
+                if time.monotonic() > deadline_s:
+                    raise requests.ReadTimeout("the answer came in drips")
+                if size > ANSWER_LIMIT_BYTES:
+                    raise requests.RequestException(f"an answer of over {ANSWER_LIMIT_BYTES} bytes")
+            expected = response.headers.get("content-length", "")
+            if expected.isdigit() and "content-encoding" not in response.headers and size < int(expected):
+                raise requests.exceptions.ChunkedEncodingError(f"{size} of {expected} bytes came")
+            text = b"".join(chunks).decode(response.encoding or "utf-8", errors="replace")
+            return _Answer(response.status_code, dict(response.headers), text)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def looks_like_json(self) -> bool:
+        kind = next((v for k, v in self.headers.items() if k.lower() == "content-type"), "")
+        return "json" in kind or (not kind and self.text.lstrip()[:1] in ("{", "["))
+
+    def location(self, url: str) -> str:
+        target = next((v for k, v in self.headers.items() if k.lower() == "location"), "")
+        return requests.compat.urljoin(url, target) if target else ""
+
+    def same_place(self, url: str) -> bool:
+        """Whether this is a redirect to the same address but for a slash at its end."""
+        if self.status not in (301, 302, 307, 308) or not (target := self.location(url)):
+            return False
+        here, there = urlsplit(url), urlsplit(target)
+        return here.netloc == there.netloc and here.path.rstrip("/") == there.path.rstrip("/")
+
+
+def tells_a_secret(name: str) -> bool:
+    """Whether a header's name says that its value must not be shown."""
+    return any(word in name.lower() for word in _TELLING_SECRETS)
+
+
+def _plainly(error: Exception, url: str, limit_s: float) -> tuple[str, str]:
+    """A transport error as one sentence, and its kind."""
+    host = urlsplit(url).netloc
+    text = f"{error} {error.__cause__ or ''} {error.__context__ or ''}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            f"the certificate of {host} is not trusted ({shortened(str(error), 120)}); see [tls]",
+            "certificate",
+        )
+    if isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)):
+        return f"no answer within {limit_s:.1f} s", "timeout"
+    if "refused" in text.lower():
+        return f"nothing listens at {host} (connection refused)", "refused"
+    if any(w in text for w in ("NameResolution", "Name or service not known", "getaddrinfo", "nodename nor")):
+        return f"the host name of {host} cannot be resolved from here", "unknown host"
+    if any(w in text for w in ("IncompleteRead", "bytes came", "ChunkedEncoding", "InvalidChunkLength")):
+        return "half an answer: the connection closed before its end", "half"
+    if any(w in text.lower() for w in ("reset", "aborted", "closed", "disconnected", "broken pipe")):
+        return "the connection was closed without an answer", "closed"
+    return shortened(str(error), 160), "other"
+
+
+def describe_refusal(exchange: Exchange) -> str:
+    """An error answer as one sentence: its status and KTRDR's own words, out of any of its three shapes."""
+    status = exchange.status or 0
+    words = _own_words(exchange)
+    headers = {k.lower(): v for k, v in exchange.answer_headers.items()}
+    if status in (401, 403):
+        return f"HTTP {status}: not authorised{words}; set the header under [headers] in the target file"
+    if status == 429:
+        wait = f" and asks to wait {headers['retry-after']} s" if "retry-after" in headers else ""
+        return f"HTTP 429: the platform limits the rate of requests{wait}{words}"
+    if 300 <= status < 400:
+        return f"HTTP {status}: a redirect to {headers.get('location', 'nowhere')}; set base_url to the address itself"
+    if status in (502, 504) or (status == 503 and exchange.answer is None):
+        return f"HTTP {status}: a proxy answers, KTRDR behind it does not{words}"
+    return f"HTTP {status}{words}"
+
+
+def _own_words(exchange: Exchange) -> str:
+    if not isinstance(exchange.answer, dict):
+        return f": {shortened(exchange.answer_text, 120)}" if exchange.answer_text.strip() else " with an empty body"
+    detail = exchange.answer.get("detail")
+    error = exchange.answer.get("error")
+    if isinstance(detail, dict):
+        hint = f" (hint: {detail['hint']})" if detail.get("hint") else ""
+        return f": {detail.get('error', detail)}{hint}"
+    if detail:
+        return f": {shortened(str(detail))}"
+    if isinstance(error, dict):
+        fields = error.get("details")
+        listed = fields if isinstance(fields, list) else []
+        told = "; ".join(f"{d.get('field')}: {d.get('message')}" for d in listed if isinstance(d, dict))
+        return f": {error.get('message', error.get('code', ''))}{f' ({told})' if told else ''}"
+    return f": {shortened(exchange.answer_text)}"

@@ -1,0 +1,101 @@
+"""Launches the embedded KTRDR, and sees to it that it ends with the run: the one place that knows of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from ktrdr_qa.outcomes import Inconclusive
+from ktrdr_qa.target import ROOT, Target
+
+READY_S = 20.0
+"""The stand-in itself says within 10 s why it is not ready; this is for one that says nothing."""
+STOP_S = 10.0
+
+
+class EmbeddedKtrdr:
+    """A running stand-in: backend and workers in processes of their own.
+
+    It holds its end of a pipe; however this process ends, the stand-in notices and ends too.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], announcement: dict[str, Any]):
+        self._process = process
+        self.announcement = announcement
+
+    @property
+    def home(self) -> Path:
+        return Path(self.announcement["home"])
+
+    @property
+    def log(self) -> Path:
+        return Path(self.announcement["log"])
+
+    @property
+    def processes(self) -> list[dict[str, Any]]:
+        return list(self.announcement["processes"])
+
+    def stop(self) -> None:
+        """Close the pipe and wait for the end; kill only where it does not come."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+def launch(target: Target) -> EmbeddedKtrdr:
+    """Start the stand-in with the target's arguments and wait until it is ready.
+
+    Raises ``Inconclusive`` with its own words where it is not.
+    """
+    command = [sys.executable, "-m", "standin", "--announce", "--die-with-stdin", *target.embedded.arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryFile() as errors:
+        # A session of its own: Ctrl-C is for the suite, which cancels what runs before it ends the platform.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            start_new_session=True,
+        )
+        line = b""
+        try:
+            assert process.stdout is not None
+            line = _first_line(process.stdout)
+            return EmbeddedKtrdr(process, json.loads(line))
+        except ValueError as error:
+            _end(process)
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip() or line.decode(errors="replace").strip()
+            told = words.splitlines()[-1] if words else f"it said nothing within {READY_S:.0f} s"
+            raise Inconclusive(f"the embedded KTRDR did not start: {told}") from error
+        except BaseException:
+            _end(process)
+            raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
+
+
+def _first_line(stream: IO[bytes]) -> bytes:
+    with selectors.DefaultSelector() as waiter:
+        waiter.register(stream, selectors.EVENT_READ)
+        return stream.readline() if waiter.select(READY_S) else b""

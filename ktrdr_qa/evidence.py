@@ -1,0 +1,142 @@
+"""What the report carries: the seed's three pieces of evidence, the transcript, the table, the history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import allure
+from allure_commons.types import AttachmentType
+
+from ktrdr_qa.client import Exchange
+from ktrdr_qa.experiment import Candidate
+from ktrdr_qa.history import History
+from ktrdr_qa.verdict import Row
+
+MARKS = {"holds": "✅ holds", "violated": "❌ violated", "unknown": "❔ not known"}
+LONGEST_BODY = 6000
+
+
+def attach_json(name: str, value: Any) -> None:
+    allure.attach(json.dumps(value, indent=2, ensure_ascii=False, default=str), name, AttachmentType.JSON)
+
+
+def attach_text(name: str, text: str) -> None:
+    allure.attach(text, name, AttachmentType.TEXT)
+
+
+def attach_markdown(name: str, text: str) -> None:
+    allure.attach(text, name, "text/markdown", "md")
+
+
+def attach_svg(name: str, svg: bytes) -> None:
+    allure.attach(svg, name, AttachmentType.SVG)
+
+
+def describe(text: str) -> None:
+    """Set the scenario's description in the report: the first thing that its reader sees."""
+    allure.dynamic.description(text)  # type: ignore[no-untyped-call]
+
+
+def attach_exchange(name: str, exchange: Exchange) -> None:
+    """One exchange under a name of its own, as the seed asks for its three."""
+    attach_json(
+        name,
+        {
+            "request": {"method": exchange.method, "url": exchange.url, "body": exchange.body},
+            "status": exchange.status,
+            "took_s": round(exchange.took_s, 4),
+            "answer": exchange.answer if exchange.answer is not None else exchange.answer_text,
+            **({"problem": exchange.problem} if exchange.problem else {}),
+            "curl": exchange.curl,
+        },
+    )
+
+
+def attach_history(history: History) -> None:
+    allure.attach(history.to_json(), "History (judge it again: python -m ktrdr_qa.judge FILE)", AttachmentType.JSON)
+
+
+def attach_transcript(exchanges: Sequence[Exchange]) -> None:
+    """The HTTP exchanges of a step; readings that say nothing new are folded into one line."""
+    if exchanges:
+        attach_text(f"HTTP exchanges ({len(exchanges)})", transcript(exchanges))
+
+
+def transcript(exchanges: Iterable[Exchange]) -> str:
+    """Request, answer, duration and ``curl`` line of each exchange, in the order they were sent."""
+    lines: list[str] = []
+    last: dict[str, tuple[int | None, Any]] = {}
+    unchanged: dict[str, int] = {}
+
+    def tell_unchanged(url: str) -> None:
+        if count := unchanged.pop(url, 0):
+            lines.append(f"           {count} more reading{'s' if count > 1 else ''} of {url}: unchanged\n")
+
+    for e in sorted(exchanges, key=lambda e: e.at_s):
+        said = (e.status, _telling(e))
+        if e.purpose == "reading" and not e.problem and last.get(e.url) == said:
+            unchanged[e.url] = unchanged.get(e.url, 0) + 1
+            continue
+        tell_unchanged(e.url)
+        last[e.url] = said
+        lines.append(_told(e))
+    for url in list(unchanged):
+        tell_unchanged(url)
+    return "\n".join(lines)
+
+
+def _telling(e: Exchange) -> Any:
+    """What makes one reading differ from the one before: not times, not counters."""
+    if e.url.endswith("/metrics"):
+        return None
+    if e.url.endswith("/health") and isinstance(e.answer, dict):
+        return e.answer.get("worker_status"), e.answer.get("current_operation")
+    if isinstance(e.answer, list):
+        return [
+            (w.get("worker_id"), w.get("status"), w.get("current_operation_id"))
+            for w in e.answer
+            if isinstance(w, dict)
+        ]
+    if (status := e.find("$.data.status")) is not None:
+        return status, e.find("$.data.progress.percentage")
+    return e.answer_text
+
+
+def _told(e: Exchange) -> str:
+    head = f"{e.at_s:9.3f} s  {e.method} {e.url}"
+    came = f"HTTP {e.status}" if e.status else "no answer"
+    lines = [head, f"           {came} after {e.took_s * 1000:.0f} ms" + (f": {e.problem}" if e.problem else "")]
+    lines.append(f"           {e.curl}")
+    body = e.answer_text
+    if e.answer is not None and not e.url.endswith("/metrics"):
+        body = json.dumps(e.answer, indent=2, ensure_ascii=False)
+    if e.url.endswith("/metrics"):
+        body = next((line for line in body.splitlines() if line.startswith("process_cpu_seconds_total")), body)
+    if len(body) > LONGEST_BODY:
+        body = f"{body[:LONGEST_BODY]}\n... ({len(body)} characters in all)"
+    lines += [f"           {line}" for line in body.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(rows: Iterable[Row]) -> str:
+    lines = ["| | Check | Verdict | What was seen |", "|---|---|---|---|"]
+    lines += [f"| {r.kind} | {r.check} | {MARKS[r.verdict]} | {_cell(r.seen)} |" for r in rows]
+    return "\n".join(lines)
+
+
+def markdown_list(title: str, lines: Sequence[str]) -> str:
+    return f"\n\n**{title}**\n\n" + "\n".join(f"- {_cell(line)}" for line in lines) if lines else ""
+
+
+def choice_of_backtest(used: Candidate | None, passed_over: Sequence[tuple[Candidate, str]]) -> str:
+    """Which backtest was used, and why the others were passed over."""
+    lines = ["| Backtest | |", "|---|---|"]
+    lines += [f"| {candidate} | passed over: {_cell(reason)} |" for candidate, reason in passed_over]
+    lines += [f"| {used} | **used** |"] if used else []
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

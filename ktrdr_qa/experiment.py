@@ -1,0 +1,695 @@
+"""One cancellation, from the start of a long backtest to the next one, recorded all the way.
+
+The steps of a feature call its methods in the order of their sentences; each returns a judgement.
+Where a backtest ends before it can be cancelled, the next candidate takes its place and the stages so far are
+gone through again, so that every sentence before the cancel is true of the backtest that is cancelled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ktrdr_qa import judgements, readings, verdict
+from ktrdr_qa.client import Client, Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
+from ktrdr_qa.history import MISSING, TERMINAL, History, Sample, View
+from ktrdr_qa.journal import Journal
+from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.outcomes import Inconclusive, PlatformNotReady
+from ktrdr_qa.recorder import BACKTEST_INTERVAL_S, WITNESS_INTERVAL_S, Recorder
+from ktrdr_qa.target import Target
+from ktrdr_qa.waiting import eventually, throughout
+from ktrdr_qa.witnesses import Witness
+
+START = "/api/v1/backtests/start"
+IDLE_SPAN_S = 0.25
+"""How long an idle worker's processor is watched before the start, so that there is something to compare with."""
+WORKER_KNOWN_S = 3.0
+CAPACITY_WATCH_S = 20.0
+"""How long a refused new backtest is tried again, only to say how long the refusals lasted (measured: 5 to 9 s)."""
+CAPACITY_PAUSE_S = 0.5
+SLACK_S = 1.5
+"""Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
+_OPERATION_ID = re.compile(r"op_backtesting_\w+")
+_TOO_FEW_BARS = re.compile(r"insufficient data|too few bars|need at least \d+", re.IGNORECASE)
+_MODEL_FORM = re.compile(r"metadata|model (file|dir|path)|not a directory|is a directory", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A backtest that could be used: one row of a step's table, with its strategy and model."""
+
+    symbol: str
+    timeframe: str
+    start: str
+    end: str
+    strategy: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe}, {self.start} to {self.end}"
+
+    @property
+    def payload(self) -> dict[str, str]:
+        """The body of the start request, field for field the seed's."""
+        return {
+            "model_path": self.model,
+            "strategy_name": self.strategy,
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            "start_date": self.start,
+            "end_date": self.end,
+        }
+
+    def in_the_other_form(self) -> Candidate:
+        """The model named by its directory instead of its file, or the other way round (contract, surprise 1)."""
+        file = "/model.pt"
+        other = self.model.removesuffix(file) if self.model.endswith(file) else self.model.rstrip("/") + file
+        return replace(self, model=other)
+
+
+class KtrdrFailure(AssertionError):
+    """KTRDR did something wrong in answer to one request: the text is a finished failure message."""
+
+
+def failure(expected: str, seen: str, again: str = "") -> KtrdrFailure:
+    return KtrdrFailure(f"Expected: {expected}\n     but: {seen}" + (f"\n   again: {again}" if again else ""))
+
+
+class Experiment:
+    """Starts, watches and cancels one backtest, then starts the next. ``close`` leaves nothing running."""
+
+    def __init__(
+        self,
+        target: Target,
+        client: Client,
+        recorder: Recorder,
+        journal: Journal,
+        witnesses: dict[str, Witness],
+        tick: Callable[[History], None] | None = None,
+    ):
+        self.target = target
+        self.recorder = recorder
+        self.witnesses = witnesses
+        self.passed_over: list[tuple[Candidate, str]] = []
+        self.used: Candidate | None = None
+        self.next_used: Candidate | None = None
+        self.backtest = ""
+        self.next_backtest = ""
+        self.observations: list[str] = []
+        self.cancelled_on_purpose = False
+        self.evidence: dict[str, Exchange] = {}
+        self._client = client
+        self._journal = journal
+        self._tick = tick
+        self._waiting: list[Candidate] = []
+        self._model_form_known = False
+        self._mine: list[str] = []
+        for witness in witnesses.values():
+            if witness.processor:
+                recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
+
+    # --- starting ------------------------------------------------------------------------------------------
+
+    def start(self, candidates: Sequence[Candidate], unusable: dict[Candidate, str] | None = None) -> None:
+        """Start the first candidate that can be used.
+
+        Raises ``KtrdrFailure`` where KTRDR breaks its contract, ``Inconclusive`` where nothing is learnt.
+        """
+        for candidate in candidates:
+            if reason := (unusable or {}).get(candidate):
+                self.passed_over.append((candidate, reason))
+            else:
+                self._waiting.append(candidate)
+        self._watch_idle_processors()
+        self._start_next_candidate()
+
+    def _watch_idle_processors(self) -> None:
+        watched = [w.worker for w in self.witnesses.values() if w.processor]
+        if not watched:
+            return
+        self.recorder.look_now("processor")
+
+        def idle_long_enough(history: History) -> Judgement:
+            spans = [r[-1].answered_s - r[0].asked_s if (r := history.of("processor", w)) else 0.0 for w in watched]
+            enough = all(span >= IDLE_SPAN_S for span in spans)
+            if not enough:
+                self.recorder.look_now("processor")
+            return Judgement("idle", "holds" if enough else "unknown", "", "")
+
+        eventually(self.recorder, idle_long_enough, 4 * IDLE_SPAN_S)
+
+    def _start_next_candidate(self) -> None:
+        if not self._waiting:
+            told = "\n".join(f"          {c}: {reason}" for c, reason in self.passed_over)
+            raise Inconclusive(
+                "no backtest could be cancelled in time, so nothing was learnt about cancellation\n"
+                f"     but: each candidate was passed over:\n{told}\n"
+                "     try: a longer backtest in the feature's table, or, under [backtests] in the target file, "
+                "a strategy and a model for a shorter timeframe"
+            )
+        self.used = self._waiting.pop(0)
+        before = self._active()
+        sent_s = self.recorder.clock()
+        answer = self._ask_to_start(self.used, before)
+        self.backtest = self._new_id(answer, before, "the backtest")
+        self.evidence["start"] = answer
+        self.recorder.note("start_sent", self.backtest, sent_s)
+        self.recorder.note("start_answered", self.backtest, answer.answered_s, took_s=answer.took_s)
+        self.recorder.about.update(backtest=self.backtest, candidate=str(self.used))
+        self._watch_backtest(self.backtest)
+
+    def _ask_to_start(self, candidate: Candidate, before: dict[str, str]) -> Exchange:
+        """Send one start. What this run may have started is journalled whatever the answer is."""
+        expected = f"the backtest {candidate} is started"
+        try:
+            return self._client.post(START, candidate.payload, purpose="start")
+        except Refused as refused:
+            curl = refused.exchange.curl
+            if refused.status in (400, 401, 403, 404, 405, 422) or 300 <= refused.status < 400:
+                raise Inconclusive(
+                    f"KTRDR does not accept the request to start {candidate}: {refused}\n"
+                    f"     try: the strategy and model under [backtests.{candidate.timeframe}] in the target file\n"
+                    f"   again: {curl}"
+                ) from refused
+            if refused.status in (429, 502, 503, 504):
+                raise PlatformNotReady(
+                    f"no backtest can be started now: {refused}\n"
+                    "    cure: wait until a worker is free, or: docker compose restart backtest-worker-1 "
+                    f"backtest-worker-2\n   again: {curl}"
+                ) from refused
+            raise failure(expected, str(refused), curl) from refused
+        except (NoAnswer, UnexpectedAnswer) as error:
+            self._adopt_what_may_have_started(candidate, error.exchange, before)
+            raise Inconclusive(f"the start of {candidate} had no usable answer: {error}") from error
+
+    def _adopt_what_may_have_started(self, candidate: Candidate, exchange: Exchange, before: dict[str, str]) -> None:
+        """A start whose answer was lost may have worked: find the one new backtest that matches, so it is cancelled."""
+        named = _OPERATION_ID.findall(exchange.answer_text)
+        if not named and exchange.problem_kind != "refused":
+            new = [o for o in self._active() if o not in before]
+            named = [o for o in new if self._matches(o, candidate)]
+        if len(named) == 1 and named[0] not in before:
+            self._own(named[0])
+        elif named:
+            self.observations.append(f"One of these may be this run's and still be running: {', '.join(named)}")
+
+    def _matches(self, backtest: str, candidate: Candidate) -> bool:
+        try:
+            record = self._client.get(f"{readings.OPERATIONS}/{backtest}", purpose="which is ours")
+        except TransportError:
+            return False
+        return (
+            record.find("$.data.metadata.symbol") == candidate.symbol
+            and record.find("$.data.metadata.timeframe") == candidate.timeframe
+            and str(record.find("$.data.metadata.start_date", "")).startswith(candidate.start)
+            and str(record.find("$.data.metadata.end_date", "")).startswith(candidate.end)
+            and record.find("$.data.metadata.parameters.strategy_name") == candidate.strategy
+        )
+
+    def _active(self) -> dict[str, str]:
+        """The backtests that KTRDR lists, with their statuses; empty where it has no list."""
+        asked_s = self.recorder.clock()
+        try:
+            listed = list(readings.listed(self._client, ""))
+        except TransportError:
+            return {}
+        self.recorder.add(
+            Sample("list", r.subject, asked_s, self.recorder.clock(), r.status, r.percentage)
+            for r in listed
+            if r.subject
+        )
+        return {r.subject: r.status or "" for r in listed if r.subject and r.status != MISSING}
+
+    def _new_id(self, answer: Exchange, before: dict[str, str], who: str) -> str:
+        """The id under which KTRDR says that it started a backtest; owned from here on."""
+        expected = f"KTRDR says under which id it started {who}"
+        given = answer.find("$.operation_id", answer.find("$.data.operation_id"))
+        if answer.find("$.success") is False:
+            words = answer.find("$.message") or answer.find("$.error") or "no reason given"
+            if isinstance(given, str) and given not in before:
+                self._own(given)
+            raise failure(f"{who} is started", f'HTTP {answer.status} with "success": false: {words}', answer.curl)
+        if not isinstance(given, str) or not given:
+            seen = (
+                "the answer has no operation_id"
+                if given is None and '"operation_id"' not in answer.answer_text
+                else (f"the operation_id is {'null' if given is None else repr(given)}")
+            )
+            self._adopt_what_may_have_started(self.used_now, answer, before)
+            raise failure(expected, seen, answer.curl)
+        if given in before or given in self._mine:
+            raise failure(expected, f"it is the id of an earlier backtest: {given}", answer.curl)
+        self._own(given)
+        return given
+
+    @property
+    def used_now(self) -> Candidate:
+        used = self.next_used or self.used
+        assert used is not None
+        return used
+
+    def _own(self, backtest: str) -> None:
+        self._mine.append(backtest)
+        self._journal.started(backtest)
+
+    def _watch_backtest(self, backtest: str) -> None:
+        client = self._client.clone()
+        self.recorder.watch("backend", backtest, lambda: readings.backtest(client, backtest), BACKTEST_INTERVAL_S)
+
+    # --- while it runs -------------------------------------------------------------------------------------
+
+    def await_running(self, limit_s: float) -> Judgement:
+        """It is running; a candidate that ended already is passed over."""
+        self._running_limit_s = limit_s
+        return self._go_through([self._running])
+
+    def await_motion(self, limit_s: float) -> Judgement:
+        """It is above 0 % and moving; a candidate that ended before that is passed over."""
+        self._motion_limit_s = limit_s
+        return self._go_through([self._running, self._moving])
+
+    def cancel(self) -> None:
+        """Cancel it while it runs; where it ended just before, the next candidate is brought here first."""
+        judgement = self._go_through([self._running, self._moving, self._send_cancel])
+        if not judgement.holds:
+            raise Inconclusive(f"there was nothing to cancel: {judgement.seen}")
+
+    _running_limit_s = 10.0
+    _motion_limit_s = 30.0
+
+    def _running(self) -> Judgement:
+        limit_s = self._running_limit_s
+        return self._unless_ended(lambda h: judgements.is_running(h, self.backtest, limit_s), limit_s)
+
+    def _moving(self) -> Judgement:
+        self._watch_worker()
+        limit_s = self._motion_limit_s
+        return self._unless_ended(lambda h: judgements.is_moving(h, self.backtest, limit_s), limit_s)
+
+    def _unless_ended(self, judge: Callable[[History], Judgement], limit_s: float) -> Judgement:
+        def ended_or(history: History) -> Judgement:
+            if ended := judgements.ended_before_cancel(history, self.backtest):
+                return Judgement("ended", "violated", "", f'it was "{ended.status}"', ended.answered_s)
+            return judge(history)
+
+        return eventually(self.recorder, ended_or, limit_s + self._slack_s, self._tick)
+
+    @property
+    def _slack_s(self) -> float:
+        return self.target.limits.answer_s + SLACK_S
+
+    def _go_through(self, stages: Sequence[Callable[[], Judgement]]) -> Judgement:
+        """Go through the stages with the first candidate that lasts long enough for all of them."""
+        while True:
+            for stage in stages:
+                judgement = stage()
+                if reason := self._ended_too_soon():
+                    self._pass_over(reason)
+                    break
+                if not judgement.holds:
+                    return judgement
+            else:
+                return judgement
+
+    def _ended_too_soon(self) -> str:
+        history = self.recorder.history()
+        too_late = history.event("cancel_too_late", self.backtest)
+        ended = judgements.ended_before_cancel(history, self.backtest)
+        if not ended and too_late:
+            ended = next((s for s in history.of("backend", self.backtest) if s.terminal), None)
+        if not ended:
+            return ""
+        lasted_s = ended.answered_s - (e.at_s if (e := history.event("start_sent", self.backtest)) else 0.0)
+        if ended.status == "completed":
+            return f"completed within {lasted_s:.1f} s, before it could be cancelled"
+        words = ended.facts.get("error_message") or "no reason given"
+        return f'"{ended.status}" after {lasted_s:.1f} s, before it was cancelled: {words}'
+
+    def _pass_over(self, reason: str) -> None:
+        assert self.used is not None
+        used, words = self.used, reason
+        self._journal.ended(self.backtest)
+        for view in ("backend", "worker"):
+            self.recorder.unwatch(view, self.backtest)
+        if '"failed"' in words and _MODEL_FORM.search(words) and not self._model_form_known:
+            # Each form is tried once only: a model in neither is missing.
+            self._model_form_known = True
+            other = used.in_the_other_form()
+            self.passed_over.append((used, f"{reason} (its model path was {used.model})"))
+            self._waiting = [
+                other,
+                *(replace(c, model=c.in_the_other_form().model) if c.model == used.model else c for c in self._waiting),
+            ]
+            self.observations.append(
+                f"This KTRDR does not take the model path {used.model}; {other.model} was tried instead. "
+                f'Set model = "{other.model}" under [backtests.{used.timeframe}] in the target file.'
+            )
+        else:
+            self.passed_over.append((used, reason))
+        self._start_next_candidate()
+
+    # --- the worker that runs it ---------------------------------------------------------------------------
+
+    @property
+    def worker(self) -> str:
+        """The id of the worker that ran the backtest, or nothing where KTRDR does not say."""
+        samples = self.recorder.history().of("backend", self.backtest)
+        named = next((s.facts["worker"] for s in reversed(samples) if s.facts.get("worker")), None)
+        return str(named or self._worker_in_registry)
+
+    _worker_in_registry = ""
+
+    def _watch_worker(self) -> None:
+        """From here on also watch the worker that runs the backtest, as far as it can be reached."""
+        if not self.worker:
+            try:
+                found = readings.workers(self._client)
+            except TransportError:
+                found = []
+            self._worker_in_registry = next(
+                (w["worker_id"] for w in found if w.get("current_operation_id") == self.backtest), ""
+            )
+        worker = self.worker
+        for other in self.witnesses:
+            if worker and other != worker:
+                self.recorder.unwatch("processor", other)
+        witness = self.witnesses.get(worker)
+        if not witness:
+            return
+        self.recorder.look_now("processor")
+        registry = self._client.clone()
+        self.recorder.watch("registry", worker, lambda: readings.registry(registry, worker), WITNESS_INTERVAL_S)
+        if witness.address:
+            backtest = self.backtest
+            trusted = witness.address == self.target.workers.get(worker)
+            view, health = (self._client.clone(witness.address, trusted=trusted) for _ in range(2))
+            self.recorder.watch("worker", backtest, lambda: readings.backtest(view, backtest), WITNESS_INTERVAL_S)
+            self.recorder.watch("health", worker, lambda: readings.health(health, worker), WITNESS_INTERVAL_S)
+
+    # --- the cancel ----------------------------------------------------------------------------------------
+
+    def _send_cancel(self) -> Judgement:
+        """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
+        self._read_fresh("processor")
+        self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
+        if self.evidence["Pre-cancel status and progress"].find("$.data.status") in TERMINAL:
+            self._await_end_of_record()
+            return Judgement("cancel", "violated", "", "it had ended just before the cancel")
+        self._active()
+        for _ in range(2):
+            if self._cancel_once():
+                break
+        self.recorder.look_now("backend", "worker", "health", "processor", "registry")
+        return Judgement("cancel", "holds", "", "the cancel was sent")
+
+    def _cancel_once(self) -> bool:
+        """One cancel request; False where its answer was lost."""
+        sent = self.recorder.note("cancel_sent", self.backtest)
+        self.cancelled_on_purpose = True
+        limit_s = max(self.target.limits.answer_s, self.target.limits.acknowledged_s or 0.0)
+        limit_s *= self.target.limits.time_factor
+        path = f"{readings.OPERATIONS}/{self.backtest}"
+        try:
+            answer = self._client.delete(path, purpose="cancel", timeout_s=limit_s, json_expected=False)
+        except Refused as refused:
+            answer = refused.exchange
+            if answer.status == 400 and self._ended_by_itself(answer):
+                self.recorder.note("cancel_too_late", self.backtest)
+                return True
+            words = str(refused).split(": ", 1)[-1]
+            self.recorder.note(
+                "cancel_answered",
+                self.backtest,
+                answer.answered_s,
+                http=answer.status,
+                took_s=answer.took_s,
+                words=words,
+            )
+        except NoAnswer as lost:
+            self.evidence["Cancel response"] = lost.exchange
+            if lost.exchange.status == 200:
+                self.recorder.note(
+                    "cancel_answered",
+                    self.backtest,
+                    lost.exchange.answered_s,
+                    http=200,
+                    took_s=lost.exchange.took_s,
+                    problem=lost.exchange.problem,
+                )
+                return True
+            self.recorder.note("cancel_lost", self.backtest, problem=lost.exchange.problem, took_s=lost.exchange.took_s)
+            self.recorder.look_now("backend")
+            return False
+        else:
+            facts = readings.cancel_facts(answer) if isinstance(answer.answer, dict) else {}
+            problem = "" if isinstance(answer.answer, dict) else _what_body(answer)
+            self.recorder.note(
+                "cancel_answered",
+                self.backtest,
+                answer.answered_s,
+                **{
+                    "http": answer.status,
+                    "took_s": answer.took_s,
+                    "sent_s": sent.at_s,
+                    **facts,
+                    **({"problem": problem} if problem else {}),
+                },
+            )
+        self.evidence["Cancel response"] = answer
+        return True
+
+    def _ended_by_itself(self, answer: Exchange) -> bool:
+        """Whether an HTTP 400 means that the backtest had ended before the cancel, by its own record."""
+        record = self._record(self.backtest)
+        words = str(answer.answer).lower()
+        status = record.find("$.data.status")
+        if status in ("completed", "failed") and (status in words or "cannot be cancelled" in words):
+            self._await_end_of_record()
+            return True
+        return False
+
+    def _await_end_of_record(self) -> None:
+        def ended(history: History) -> Judgement:
+            over = any(s.terminal for s in history.of("backend", self.backtest))
+            return Judgement("ended", "holds" if over else "unknown", "", "")
+
+        self.recorder.look_now("backend")
+        eventually(self.recorder, ended, self._slack_s)
+
+    def _record(self, backtest: str) -> Exchange:
+        """The backtest's record as it is now, as evidence; a refusal is evidence as well."""
+        try:
+            return self._client.get(f"{readings.OPERATIONS}/{backtest}", purpose="evidence")
+        except TransportError as error:
+            return error.exchange
+
+    def _read_fresh(self, view: View) -> None:
+        asked_s = self.recorder.clock()
+        watched = self.witnesses.get(self.worker)
+        if not (watched and watched.processor):
+            return
+        self.recorder.look_now(view)
+
+        def read(history: History) -> Judgement:
+            new = any(s.view == view and s.asked_s >= asked_s for s in history.samples)
+            return Judgement("read", "holds" if new else "unknown", "", "")
+
+        eventually(self.recorder, read, 1.0)
+
+    # --- afterwards ----------------------------------------------------------------------------------------
+
+    def judge_acknowledged(self, limit_s: float) -> Judgement:
+        return judgements.is_acknowledged(self.recorder.history(), self.backtest, limit_s)
+
+    def await_cancelled(self, limit_s: float) -> Judgement:
+        judge = lambda h: judgements.is_cancelled(h, self.backtest, limit_s)  # noqa: E731
+        judgement = eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
+        self.evidence["Post-cancel status"] = self._record(self.backtest)
+        return judgement
+
+    def start_the_next(self, candidates: Sequence[Candidate]) -> None:
+        """Start a new backtest at once, by one request; a refusal for want of a worker is timed, then judged.
+
+        A candidate with too few bars for this KTRDR's indicators (contract, surprise 6) is passed over.
+        """
+        for at, candidate in enumerate(candidates):
+            self.next_used = self._in_the_form_that_works(candidate)
+            if not self._start_next(self.next_used):
+                return
+            last = at == len(candidates) - 1
+            if last or not self._has_too_few_bars():
+                return
+            self.recorder.unwatch("backend", self.next_backtest)
+            self._journal.ended(self.next_backtest)
+
+    def _in_the_form_that_works(self, candidate: Candidate) -> Candidate:
+        """The model path in the form in which the cancelled backtest's was accepted."""
+        used = self.used
+        if used and self._model_form_known and candidate.timeframe == used.timeframe:
+            return replace(candidate, model=used.model)
+        return candidate
+
+    def _start_next(self, candidate: Candidate) -> bool:
+        before = self._active()
+        sent = self.recorder.note("next_sent")
+        try:
+            answer = self._client.post(START, candidate.payload, purpose="start of the next")
+        except TransportError as error:
+            if isinstance(error, Refused):
+                words = str(error).split(": ", 1)[-1]
+                if error.status == 503:
+                    words += f"; {self._how_long_refused(candidate, sent.at_s)}"
+            else:
+                self._adopt_what_may_have_started(candidate, error.exchange, before)
+                words = str(error)
+            self.recorder.note("next_refused", words=words, http=error.exchange.status)
+            self.evidence["next"] = error.exchange
+            return False
+        self.evidence["next"] = answer
+        given = answer.find("$.operation_id", answer.find("$.data.operation_id"))
+        if given == self.backtest:
+            self.next_backtest = self.backtest
+            self.recorder.note("next_accepted", self.backtest, answer.answered_s, took_s=answer.took_s)
+            return False
+        try:
+            self.next_backtest = self._new_id(answer, before, "the new backtest")
+        except KtrdrFailure as wrong:
+            seen = str(wrong).split("but: ", 1)[-1].split("\n")[0]
+            self.recorder.note("next_refused", words=seen, http=answer.status)
+            return False
+        self.recorder.note("next_accepted", self.next_backtest, answer.answered_s, took_s=answer.took_s)
+        self.recorder.about.update(next_backtest=self.next_backtest, next_candidate=str(candidate))
+        self._watch_backtest(self.next_backtest)
+        return True
+
+    def _how_long_refused(self, candidate: Candidate, since_s: float) -> str:
+        """After a 503: how many workers there are, and how long it takes until a start is accepted."""
+        try:
+            registered = readings.workers(self._client)
+            busy = [w["worker_id"] for w in registered if w.get("status") == "busy"]
+            mine = [w["worker_id"] for w in registered if w.get("current_operation_id") == self.backtest]
+            told = f"{len(busy)} of {len(registered)} workers counted as busy"
+            told += f", {mine[0]} with the backtest just cancelled" if mine else ""
+        except TransportError as error:
+            told = f"the workers cannot be listed ({error})"
+        accepted: list[float] = []
+        asked_s = [0.0]
+
+        def accepts(history: History) -> Judgement:
+            if history.until_s - asked_s[0] >= CAPACITY_PAUSE_S:
+                asked_s[0] = history.until_s
+                try:
+                    answer = self._client.post(START, candidate.payload, purpose="is it accepted now")
+                    given = answer.find("$.operation_id")
+                    if isinstance(given, str) and given not in self._mine:
+                        self._own(given)
+                        accepted.append(self.recorder.clock() - since_s)
+                except TransportError:
+                    pass  # Still refused: that it lasts is what is being measured.
+            return Judgement("accepted", "holds" if accepted else "unknown", "", "")
+
+        eventually(self.recorder, accepts, CAPACITY_WATCH_S, self._tick)
+        if accepted:
+            return f"{told}; a start was accepted only {accepted[0]:.1f} s later"
+        return f"{told}; still refused after {CAPACITY_WATCH_S:.0f} s"
+
+    def _has_too_few_bars(self) -> bool:
+        """Whether the new backtest ended at once because its period has too few bars, no fault of the cancel."""
+
+        def told(history: History) -> Judgement:
+            return judgements.next_runs(history, self.next_backtest, 2.0)
+
+        judgement = eventually(self.recorder, told, 2.0)
+        few = judgement.violated and bool(_TOO_FEW_BARS.search(judgement.seen))
+        if few and self.next_used:
+            self.observations.append(f"The new backtest {self.next_used} was passed over: {judgement.seen}")
+        return few
+
+    def judge(self, name: str) -> Judgement:
+        """One judgement by its name, of what has been recorded so far."""
+        return verdict.judge_all(self.history())[name]
+
+    def history(self) -> History:
+        """What has been recorded, with the names that it takes to judge it again."""
+        self.recorder.about["worker"] = self.worker
+        return self.recorder.history()
+
+    def judge_after_a_last_look(self, name: str) -> Judgement:
+        """One judgement by its name, after one more reading of the backtest's record."""
+        asked_s = self.recorder.clock()
+        self.recorder.look_now("backend")
+
+        def read(history: History) -> Judgement:
+            fresh = any(s.asked_s >= asked_s for s in history.samples if s.subject == self.backtest)
+            return Judgement("read", "holds" if fresh else "unknown", "", "")
+
+        eventually(self.recorder, read, self._slack_s)
+        return self.judge(name)
+
+    def await_next_runs(self, limit_s: float) -> Judgement:
+        judge = lambda h: judgements.next_runs(h, self.next_backtest, limit_s)  # noqa: E731
+        return eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
+
+    def watch_it_stay(self, least_s: float, updates: float) -> list[Judgement]:
+        """Watch the cancelled backtest for the whole frozen window: it stays cancelled, and does not move."""
+
+        def stays_frozen(history: History) -> Judgement:
+            stays = judgements.stays_cancelled(history, self.backtest)
+            frozen = judgements.is_frozen(history, self.backtest, least_s, updates)
+            return stays if stays.violated else frozen
+
+        history = self.recorder.history()
+        window_s = judgements.frozen_window_s(history, self.backtest, least_s, updates)
+        end = next((s for s in history.of("backend", self.backtest) if s.terminal), None)
+        left_s = max(0.0, (end.answered_s if end else history.until_s) + window_s - history.until_s)
+        throughout(self.recorder, stays_frozen, left_s, window_s + self._slack_s, self._tick)
+        self._active()
+        history = self.recorder.history()
+        return [
+            judgements.stays_cancelled(history, self.backtest),
+            judgements.is_frozen(history, self.backtest, least_s, updates),
+        ]
+
+    def await_known(self, name: str, limit_s: float) -> Judgement:
+        """Wait until a judgement, by its name, is not unknown any more."""
+        self.history()
+        judge = lambda h: verdict.judge_all(h)[name]  # noqa: E731
+        return eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
+
+    # --- leaving nothing behind ----------------------------------------------------------------------------
+
+    def cancel_what_still_runs(self) -> list[str]:
+        """Cancel this run's backtests that have not ended; returns a sentence for each that could not be."""
+        return [problem for backtest in self._journal.open if (problem := self._cancel_leftover(backtest))]
+
+    def _cancel_leftover(self, backtest: str) -> str:
+        self.recorder.note("clean_up", backtest)
+        return end_backtest(self._client, self._journal, backtest)
+
+    def close(self) -> list[str]:
+        """Cancel what still runs and stop recording; returns what could not be ended."""
+        problems = self.cancel_what_still_runs()
+        self.recorder.stop()
+        return problems
+
+
+def end_backtest(client: Client, journal: Journal, backtest: str) -> str:
+    """Cancel a backtest unless it has ended; the sentence returned is empty where it is over."""
+    path = f"{readings.OPERATIONS}/{backtest}"
+    try:
+        record = client.get(path, purpose="clean-up")
+        if record.find("$.data.status") not in TERMINAL:
+            client.delete(path, purpose="clean-up")
+    except Refused as refused:
+        if refused.status not in (400, 404):
+            return f"{backtest} may still run: {refused}; cancel it with: curl -X DELETE {client.base_url}{path}"
+    except TransportError as error:
+        return f"{backtest} may still run: {error}; cancel it with: curl -X DELETE {client.base_url}{path}"
+    journal.ended(backtest)
+    return ""
+
+
+def _what_body(answer: Exchange) -> str:
+    return "an empty body" if not answer.answer_text.strip() else "a body that is no JSON object"

@@ -1,0 +1,135 @@
+"""What was seen, and when: the film that every judgement reads.
+
+A history is plain data. It is filled by the recorder while a scenario runs, attached to the report as
+JSON, and can be read back from that file to be judged again. Times are seconds on the monotonic clock of
+the host that ran the suite, counted from the history's beginning, so clock skew between hosts cannot matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+FORMAT = "ktrdr-qa/history"
+VERSION = 1
+
+View = Literal["backend", "list", "registry", "worker", "health", "processor"]
+
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+"""The statuses after which KTRDR's own contract allows no other (contract: "Statuses")."""
+KNOWN = TERMINAL | {"pending", "resuming", "running"}
+MISSING = "missing"
+"""The suite's own word for a record that KTRDR says it does not have (HTTP 404)."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One reading of one view.
+
+    ``asked_s`` and ``answered_s`` bracket the moment for which it is true: the state held at some time
+    between them. ``subject`` is an operation's id, or a worker's id for what is read of a worker.
+    A reading that could not be had has a ``problem`` and nothing else; it is a gap, not a verdict.
+    """
+
+    view: View
+    subject: str
+    asked_s: float
+    answered_s: float
+    status: str | None = None
+    percentage: float | None = None
+    cpu_s: float | None = None
+    problem: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that the suite did or learnt: ``start_sent``, ``cancel_sent``, ``cancel_answered``, ..."""
+
+    kind: str
+    at_s: float
+    subject: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class History:
+    """Samples and events in the order of their times, with what is needed to judge them again."""
+
+    samples: tuple[Sample, ...] = ()
+    events: tuple[Event, ...] = ()
+    until_s: float = 0.0
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, view: View, subject: str) -> tuple[Sample, ...]:
+        """The readings of one view of one subject that could be had, oldest first."""
+        return tuple(s for s in self.samples if s.view == view and s.subject == subject and not s.problem)
+
+    def problems(self, view: View, subject: str) -> tuple[Sample, ...]:
+        return tuple(s for s in self.samples if s.view == view and s.subject == subject and s.problem)
+
+    def event(self, kind: str, subject: str) -> Event | None:
+        """The first event of a kind about a subject."""
+        return next((e for e in self.events if e.kind == kind and e.subject == subject), None)
+
+    def last_event(self, kind: str, subject: str) -> Event | None:
+        return next((e for e in reversed(self.events) if e.kind == kind and e.subject == subject), None)
+
+    def to_json(self) -> str:
+        """Indented JSON, one object a reading; the form is documented in the README."""
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "about": dict(self.about),
+            "until_s": round(self.until_s, 4),
+            "events": [_without_blanks(asdict(e)) for e in self.events],
+            "samples": [_without_blanks(asdict(s)) for s in self.samples],
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False, default=str)
+
+
+def from_json(text: str) -> History:
+    """Read a history that ``to_json`` wrote.
+
+    Raises ``ValueError`` with one clear line where the text is no such history.
+    """
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error}); expected a history as the report attaches it") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f'not a history: expected "format": "{FORMAT}" at the top')
+    if document.get("version") != VERSION:
+        raise ValueError(f"a history of version {document.get('version')}; this suite reads version {VERSION}")
+    try:
+        return ordered(
+            (Sample(**s) for s in document["samples"]),
+            (Event(**e) for e in document["events"]),
+            float(document["until_s"]),
+            document["about"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"the history is damaged: {error}") from error
+
+
+def ordered(
+    samples: Iterable[Sample], events: Iterable[Event], until_s: float, about: Mapping[str, Any] | None = None
+) -> History:
+    """A history from readings in any order: judgements may rely on the order of their times."""
+    return History(
+        tuple(sorted(samples, key=lambda s: (s.answered_s, s.asked_s))),
+        tuple(sorted(events, key=lambda e: e.at_s)),
+        until_s,
+        dict(about or {}),
+    )
+
+
+def _without_blanks(record: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: v for k, v in record.items() if v is not None and v != {}}
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in kept.items()}

@@ -1,0 +1,761 @@
+"""What a history proves. Pure functions: no I/O, no clock, no Behave; they run again on a saved history.
+
+Each returns a ``Judgement``: ``holds``, ``violated`` or ``unknown`` with the sentence that explains it.
+``unknown`` means that the history does not (yet) show either. A reading is evidence for some moment between
+asking and answering, so lateness is only held against KTRDR where a reading *asked* after the limit shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Literal
+
+from ktrdr_qa.history import KNOWN, MISSING, History, Sample
+
+Verdict = Literal["holds", "violated", "unknown"]
+
+COVERED_GAP_S = 1.0
+"""Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
+QUIET_SPAN_S, NOISY_SPAN_S = 0.6, 1.0
+"""How long the processor must be watched before it is called quiet, or busy: a busy verdict needs more."""
+QUIET_MARGIN = 0.12
+"""Cores above idle that still count as quiet: the readings themselves and housekeeping cost a few hundredths."""
+TELLING_CONTRAST = 0.15
+"""Cores that the backtest must have used above idle before a quiet processor proves that it has stopped."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was expected, what was seen, and since when. ``figures`` are seconds, percent or counts."""
+
+    name: str
+    verdict: Verdict
+    expected: str
+    seen: str
+    at_s: float | None = None
+    observations: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict == "holds"
+
+    @property
+    def violated(self) -> bool:
+        return self.verdict == "violated"
+
+    @property
+    def unknown(self) -> bool:
+        return self.verdict == "unknown"
+
+
+# --- while it runs ---------------------------------------------------------------------------------------------
+
+
+def is_running(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The seed's "Wait and Verify Running": KTRDR calls it running in time after the start was answered."""
+    return _called_running(history, backtest, limit_s, "the backtest")
+
+
+def _called_running(history: History, backtest: str, limit_s: float, who: str) -> Judgement:
+    expected = f"{who} is running within {limit_s:.1f} s of its start"
+    since_s = _since(history, "start_answered", backtest)
+    readings = history.of("backend", backtest)
+    running = next((s for s in readings if s.status == "running"), None)
+    if running:
+        after_s = running.answered_s - since_s
+        return Judgement("running", "holds", expected, f"it was running {after_s:.2f} s after the start")
+    gone = next((s for s in readings if s.status == MISSING), None)
+    if gone and gone is readings[-1]:
+        return Judgement("running", "violated", expected, "KTRDR has no record of it (HTTP 404)", gone.answered_s)
+    last = readings[-1] if readings else None
+    if last and last.asked_s > since_s + limit_s:
+        strange = "" if last.status in KNOWN else ", which is no status that KTRDR documents"
+        seen = f"it was {_state(last)}{strange} {last.asked_s - since_s:.1f} s after the start"
+        return Judgement("running", "violated", expected, f"{seen} ({_count(readings)})", last.asked_s)
+    return Judgement("running", "unknown", expected, _not_known_yet(history, "backend", backtest))
+
+
+def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The seed's "percentage: > 0", watched for long enough to see it rise as well.
+
+    Two rises are needed, because the time between them says how long "frozen" has to be watched later.
+    Violated at once by a percentage that cannot be right, by one that falls, or by a status that goes back.
+    """
+    expected = f"its progress is above 0 % and moving within {limit_s:.1f} s"
+    since_s = _since(history, "start_answered", backtest)
+    readings = _before_cancel(history, backtest)
+    if wrong := _wrong_while_running(readings):
+        sample, seen = wrong
+        return Judgement("moving", "violated", expected, seen, sample.answered_s)
+    rises = _rises(readings)
+    if len(rises) >= 2:
+        first, last = rises[0], rises[-1]
+        seen = (
+            f"it rose from {_percent(first)} to {_percent(last)} in {len(rises)} steps, "
+            f"the first {first.answered_s - since_s:.1f} s after the start"
+        )
+        return Judgement("moving", "holds", expected, seen, figures={"first_progress_s": first.answered_s - since_s})
+    last_reading = readings[-1] if readings else None
+    if last_reading and last_reading.asked_s > since_s + limit_s:
+        if not any(s.percentage is not None for s in readings):
+            seen = f"its percentage was null in every reading ({_count(readings)})"
+        elif not rises:
+            seen = f"it never rose above 0 % in {limit_s:.1f} s: {_state(last_reading)} ({_count(readings)})"
+        else:
+            seen = f"it stood still: {_state(last_reading)} since {last_reading.asked_s - rises[-1].answered_s:.1f} s"
+        return Judgement("moving", "violated", expected, seen, last_reading.asked_s)
+    return Judgement("moving", "unknown", expected, _not_known_yet(history, "backend", backtest))
+
+
+def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """The first reading that no healthy KTRDR gives of a running backtest, and what is wrong with it."""
+    highest: Sample | None = None
+    ran = False
+    for s in readings:
+        if s.status == MISSING and ran:
+            return s, "KTRDR lost the record of the running backtest (HTTP 404)"
+        if s.status == "resuming":
+            highest = None
+        if ran and s.status == "pending":
+            return s, 'it went back from "running" to "pending"'
+        if ran and s.status not in KNOWN | {MISSING}:
+            return s, f'it went from "running" to "{s.status}", which is no status that KTRDR documents'
+        ran = ran or s.status == "running"
+        if s.status != "running":
+            continue
+        if raw := s.facts.get("percentage_problem"):
+            return s, f"its percentage cannot be right: {raw}"
+        if s.percentage is None:
+            continue
+        if highest and highest.percentage is not None and s.percentage < highest.percentage - 1e-6:
+            return s, f"its progress fell from {_percent(highest)} to {_percent(s)} while it ran"
+        highest = s
+    return None
+
+
+def ended_before_cancel(history: History, backtest: str) -> Sample | None:
+    """The reading that shows the backtest over before the cancel was even sent, if there is one."""
+    cancel = history.event("cancel_sent", backtest)
+    for s in history.of("backend", backtest):
+        if cancel and s.answered_s >= cancel.at_s:
+            return None
+        if s.terminal:
+            return s
+    return None
+
+
+def was_running(history: History, backtest: str) -> Judgement:
+    """The seed's first sanity check: running, and above 0 %, in the last reading before the cancel."""
+    expected = "the backtest was running, above 0 %, when the cancel was sent"
+    readings = _before_cancel(history, backtest)
+    if not history.event("cancel_sent", backtest):
+        return Judgement("was running", "unknown", expected, "no cancel was sent")
+    if not readings:
+        return Judgement("was running", "unknown", expected, "no reading was had before the cancel")
+    last = readings[-1]
+    if last.status == "running" and (last.percentage or 0) > 0:
+        return Judgement(
+            "was running",
+            "holds",
+            expected,
+            f"it was running at {_percent(last)}",
+            figures={"cancelled_at_percent": last.percentage or 0},
+        )
+    if last.status == "running":
+        seen = f"it was running, but still at {_percent(last)}"
+    else:
+        seen = f"it was {_state(last)} in the last reading before the cancel"
+    return Judgement("was running", "violated", expected, seen, last.answered_s)
+
+
+# --- the cancel ------------------------------------------------------------------------------------------------
+
+
+def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The seed's "HTTP 200, cancellation acknowledged".
+
+    ``remote_cancelled: false`` is a failure whoever else can be reached: from then on the backend no longer
+    asks the worker, so its own view proves nothing (contract, surprise 7). After a lost answer the state and
+    one repeat decide: an HTTP 400 that names the backtest cancelled confirms that the first request worked.
+    """
+    expected = f"the cancel is acknowledged with HTTP 200 within {limit_s:.1f} s"
+
+    def violated(seen: str, at_s: float | None = None) -> Judgement:
+        return Judgement("acknowledged", "violated", expected, seen, at_s)
+
+    answers = [e for e in history.events if e.kind == "cancel_answered" and e.subject == backtest]
+    losses = [e for e in history.events if e.kind == "cancel_lost" and e.subject == backtest]
+    if not answers:
+        if len(losses) >= 2:
+            why = losses[-1].facts.get("problem", "")
+            return violated(f"two requests in a row got no answer: {why}", losses[-1].at_s)
+        return Judgement("acknowledged", "unknown", expected, "no answer to the cancel yet")
+    answer = answers[-1]
+    facts, took_s = answer.facts, float(answer.facts.get("took_s", 0.0))
+    http = facts.get("http")
+    lost = tuple(
+        f"The answer to the first cancel was lost ({e.facts.get('problem')}); it was repeated once." for e in losses
+    )
+    if losses and http == 400 and "cancelled" in str(facts.get("words", "")).lower():
+        return Judgement(
+            "acknowledged",
+            "holds",
+            expected,
+            "its answer was lost, the repeat says it is cancelled",
+            None,
+            lost,
+        )
+    if http != 200:
+        return violated(f"it was answered {facts.get('words') or f'HTTP {http}'} after {took_s:.2f} s", answer.at_s)
+    if problem := facts.get("problem"):
+        return violated(f"HTTP 200 with {problem}", answer.at_s)
+    named = facts.get("operation_id")
+    if named is not None and named != backtest:
+        return violated(f"HTTP 200, but it names another backtest: {named}", answer.at_s)
+    if facts.get("success") is False:
+        return violated(f'HTTP 200, but "success": false ({facts.get("words") or "no reason given"})', answer.at_s)
+    if facts.get("success") is None and facts.get("status") is None:
+        return violated("HTTP 200, but the answer does not say that anything was cancelled", answer.at_s)
+    if facts.get("remote_cancelled") is False:
+        return violated(
+            'HTTP 200 with "remote_cancelled": false: the backend calls it cancelled, but its worker was not told',
+            answer.at_s,
+        )
+    if took_s > limit_s:
+        return violated(f"the answer took {took_s:.2f} s", answer.at_s)
+    return Judgement(
+        "acknowledged",
+        "holds",
+        expected,
+        f"acknowledged with HTTP 200 after {took_s:.2f} s",
+        None,
+        lost,
+        {"acknowledged_s": took_s},
+    )
+
+
+def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The seed's "Verify Cancelled", within its 2 s, which it counts from the answer to the cancel.
+
+    ``failed`` counts where the last reading before the cancel shows it running: it ended because of the cancel.
+    """
+    expected = f"the backtest is reported as cancelled within {limit_s:.1f} s of the cancel"
+    sent = history.event("cancel_sent", backtest)
+    since_s = _cancel_due_from(history, backtest)
+    if sent is None or since_s is None:
+        return Judgement("cancelled", "unknown", expected, "no cancel was sent")
+    readings = [s for s in history.of("backend", backtest) if s.answered_s > sent.at_s]
+    gone = next((s for s in readings if s.status == MISSING), None)
+    end = next((s for s in readings if s.terminal), None)
+    if gone and (end is None or gone.answered_s < end.answered_s):
+        return Judgement(
+            "cancelled",
+            "violated",
+            expected,
+            "its record is gone (HTTP 404 for a cancelled backtest)",
+            gone.answered_s,
+        )
+    still = [s for s in readings if not s.terminal and (end is None or s.answered_s <= end.answered_s)]
+    late = [s for s in still if s.asked_s > since_s + limit_s]
+    if late:
+        last = late[-1]
+        seen = (
+            f"it was still {_state(last)} {last.asked_s - since_s:.1f} s after the cancel was answered "
+            f"({_count(readings)})"
+        )
+        return Judgement("cancelled", "violated", expected, seen, late[0].asked_s)
+    if end is None:
+        return Judgement("cancelled", "unknown", expected, _not_known_yet(history, "backend", backtest))
+    took_s = end.answered_s - sent.at_s
+    figures = {"cancelled_s": took_s}
+    if end.status == "completed":
+        return Judgement(
+            "cancelled",
+            "violated",
+            expected,
+            f"it was completed {took_s:.2f} s after the cancel: it ran on to its end",
+            end.answered_s,
+        )
+    before_s = still[-1].asked_s if still else sent.at_s
+    if end.asked_s > since_s + limit_s and end.asked_s - before_s > COVERED_GAP_S:
+        seen = f"no reading between {before_s - sent.at_s:.1f} s and {took_s:.1f} s after the cancel, when it had ended"
+        return Judgement("cancelled", "unknown", expected, seen)
+    if end.status == "failed":
+        was = was_running(history, backtest)
+        words = end.facts.get("error_message") or "no reason given"
+        if not was.holds:
+            seen = f'it is "failed" ({words}), and {was.seen}: nothing shows that the cancel ended it'
+            return Judgement("cancelled", "violated", expected, seen, end.answered_s)
+        told = (f'The backtest ended as "failed" instead of "cancelled", because of the cancel: {words}',)
+        return Judgement(
+            "cancelled",
+            "holds",
+            expected,
+            f'ended as "failed" {took_s:.2f} s after the cancel',
+            None,
+            told,
+            figures,
+        )
+    return Judgement("cancelled", "holds", expected, f"cancelled {took_s:.2f} s after the cancel", figures=figures)
+
+
+# --- afterwards ------------------------------------------------------------------------------------------------
+
+
+def stays_cancelled(history: History, backtest: str) -> Judgement:
+    """No reading after the first terminal one says anything else: not running, not completed, not gone."""
+    expected = "it stays cancelled"
+    end, after = _afterwards(history, backtest)
+    if end is None:
+        return Judgement("stays cancelled", "unknown", expected, "it has not ended yet")
+    changed = next((s for s in after if s.status != end.status), None)
+    if changed:
+        since_s = changed.answered_s - end.answered_s
+        if changed.status == MISSING:
+            seen = f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
+        else:
+            seen = f'it turned from "{end.status}" to {_state(changed)}, {since_s:.1f} s later'
+        return Judgement("stays cancelled", "violated", expected, seen, changed.answered_s)
+    if not after:
+        return Judgement("stays cancelled", "unknown", expected, "no further reading was had")
+    seen = f'it stayed "{end.status}" for {after[-1].answered_s - end.answered_s:.1f} s ({_count(after)})'
+    return Judgement("stays cancelled", "holds", expected, seen)
+
+
+def frozen_window_s(history: History, backtest: str, least_s: float, updates: float = 3) -> float:
+    """How long progress must be watched: at least ``least_s``, and ``updates`` times its longest usual step.
+
+    KTRDR refreshes the progress about once a second (contract, surprise 3), so a shorter look proves nothing.
+    """
+    return max(least_s, updates * _longest_step_s(_before_cancel(history, backtest)))
+
+
+def is_frozen(history: History, backtest: str, least_s: float, updates: float = 3) -> Judgement:
+    """No reading after the first terminal one rises above it, for the whole window.
+
+    Only time that readings cover counts; a fall to 0 is KTRDR's way of ending a backtest (contract, surprise 4).
+    """
+    window_s = frozen_window_s(history, backtest, least_s, updates)
+    step_s = _longest_step_s(_before_cancel(history, backtest))
+    expected = f"its progress is frozen for at least {window_s:.1f} s after the cancel"
+    end, after = _afterwards(history, backtest)
+    if end is None:
+        return Judgement("frozen", "unknown", expected, "it has not ended yet")
+    ran = [s for s in _before_end(history, backtest, end) if s.percentage is not None]
+    if jump := _jump_at_the_end(ran, end):
+        return Judgement("frozen", "violated", expected, jump, end.answered_s)
+    wrong = next((s for s in (end, *after) if s.facts.get("percentage_problem")), None)
+    if wrong:
+        seen = f"its percentage cannot be right: {wrong.facts['percentage_problem']}"
+        return Judgement("frozen", "violated", expected, seen, wrong.answered_s)
+    base = end.percentage
+    for s in after:
+        if s.percentage is None:
+            continue
+        if base is not None and s.percentage > base + 1e-6:
+            seen = (
+                f"it rose from {base:.1f} % to {_percent(s)}, {s.answered_s - end.answered_s:.1f} s after it had ended"
+            )
+            return Judgement("frozen", "violated", expected, seen, s.answered_s)
+        base = s.percentage if base is None else base
+    covered_s = _covered_s((end, *after), max(COVERED_GAP_S, step_s))
+    if covered_s < window_s:
+        seen = f"only {covered_s:.1f} s of the {window_s:.1f} s are covered by readings ({_count(after)})"
+        return Judgement("frozen", "unknown", expected, seen)
+    missed = int(covered_s / step_s) if step_s else 0
+    lost: tuple[str, ...] = ()
+    if ran and (ran[-1].percentage or 0) > 0 and not end.percentage:
+        lost = (
+            f"The record of progress was lost: {_percent(ran[-1])} before the cancel, "
+            f"{_percent(end) if end.percentage is not None else 'nothing'} after it.",
+        )
+    seen = f"it did not move for {covered_s:.1f} s, in which {missed} updates were due"
+    figures = {"frozen_s": covered_s, "updates_due": float(missed), "longest_step_s": step_s}
+    return Judgement("frozen", "holds", expected, seen, None, lost, figures)
+
+
+def is_not_completed(history: History, backtest: str) -> Judgement:
+    """The seed's second sanity check: never called completed after the cancel, and no result was made of it."""
+    expected = "the cancelled backtest is not completed"
+    end, after = _afterwards(history, backtest)
+    if end is None:
+        return Judgement("not completed", "unknown", expected, "it has not ended yet")
+    for s in (end, *after):
+        if s.status == "completed":
+            return Judgement("not completed", "violated", expected, f"it is {_state(s)}", s.answered_s)
+        if s.facts.get("has_result"):
+            seen = f'it is "{s.status}", yet carries a result summary as if it had completed'
+            return Judgement("not completed", "violated", expected, seen, s.answered_s)
+    last = after[-1] if after else end
+    return Judgement("not completed", "holds", expected, f'it is "{last.status}" and has no result')
+
+
+def records_its_end(history: History, backtest: str) -> Judgement:
+    """The record says when it ended, and not before it began; both times are KTRDR's own, so skew is no matter."""
+    expected = "its record says when it ended"
+    end, after = _afterwards(history, backtest)
+    if end is None:
+        return Judgement("end recorded", "unknown", expected, "it has not ended yet")
+    last = next((s for s in reversed((end, *after)) if s.terminal), end)
+    completed = last.facts.get("completed_at")
+    began = last.facts.get("started_at") or last.facts.get("created_at")
+    if not completed:
+        return Judgement("end recorded", "violated", expected, "completed_at is missing", last.answered_s)
+    ended_at, began_at = _moment(completed), _moment(began)
+    if ended_at is None:
+        return Judgement(
+            "end recorded", "violated", expected, f"completed_at is no time: {completed!r}", last.answered_s
+        )
+    if began_at and ended_at < began_at:
+        seen = f"it ended at {completed}, before it began at {began}"
+        return Judgement("end recorded", "violated", expected, seen, last.answered_s)
+    return Judgement("end recorded", "holds", expected, f"it ended at {completed}")
+
+
+def list_agrees(history: History, backtest: str) -> Judgement:
+    """KTRDR's list of backtests and its single record say the same once the backtest has ended."""
+    expected = "the list of backtests says the same as the backtest's own record"
+    end, after = _afterwards(history, backtest)
+    readings = [s for s in history.of("list", backtest) if end and s.asked_s > end.answered_s]
+    if end is None or not readings:
+        return Judgement("list agrees", "unknown", expected, "the list was not read after the end")
+    last, record = readings[-1], (after[-1] if after else end)
+    if last.status == MISSING:
+        told = ("The list of backtests does not name the cancelled one.",)
+        return Judgement("list agrees", "holds", expected, "the list does not name it", None, told)
+    if last.status != record.status:
+        seen = f'the list says "{last.status}", the record says "{record.status}"'
+        return Judgement("list agrees", "violated", expected, seen, last.answered_s)
+    return Judgement("list agrees", "holds", expected, f'both say "{last.status}"')
+
+
+def only_this_one(history: History, backtest: str) -> Judgement:
+    """The cancel reached this backtest and no other: one that was active before must not be cancelled instead."""
+    expected = "no other backtest is cancelled instead"
+    sent = history.event("cancel_sent", backtest)
+    if sent is None:
+        return Judgement("only this one", "unknown", expected, "no cancel was sent")
+    hit = []
+    for other in sorted({s.subject for s in history.samples if s.view == "list" and s.subject != backtest}):
+        readings = history.of("list", other)
+        before = [s for s in readings if s.answered_s <= sent.at_s]
+        after = [s for s in readings if s.asked_s >= sent.at_s]
+        if before and not before[-1].terminal and any(s.status == "cancelled" for s in after):
+            hit.append(other)
+    if not hit:
+        return Judgement("only this one", "holds", expected, "no other active backtest was cancelled meanwhile")
+    seen = f"another backtest was cancelled at that moment: {', '.join(hit)}"
+    ended = any(s.terminal and s.answered_s > sent.at_s for s in history.of("backend", backtest))
+    if ended:
+        # Its owner may have cancelled it: on a shared platform that alone proves nothing.
+        return Judgement("only this one", "holds", expected, "this backtest was cancelled", None, (seen + ".",))
+    return Judgement("only this one", "violated", expected, f"{seen}, and this one was not", sent.at_s)
+
+
+# --- the next backtest -----------------------------------------------------------------------------------------
+
+
+def next_is_accepted(history: History, cancelled: str, expected_at_once: str = "at once") -> Judgement:
+    """The seed's "New backtest starts without issues": accepted in answer to one request, under a new id."""
+    expected = f"a new backtest is accepted {expected_at_once}"
+    answers = [e for e in history.events if e.kind in ("next_accepted", "next_refused")]
+    if not answers:
+        return Judgement("next accepted", "unknown", expected, "no new backtest was asked for")
+    last = answers[-1]
+    if last.kind == "next_refused":
+        return Judgement("next accepted", "violated", expected, str(last.facts.get("words", "refused")), last.at_s)
+    if last.subject == cancelled:
+        seen = f"it was given the id of the cancelled one: {cancelled}"
+        return Judgement("next accepted", "violated", expected, seen, last.at_s)
+    took_s = float(last.facts.get("took_s", 0.0))
+    return Judgement(
+        "next accepted",
+        "holds",
+        expected,
+        f"accepted after {took_s:.2f} s",
+        figures={"next_accepted_s": took_s},
+    )
+
+
+def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
+    """It really runs: above 0 % or completed, because ``success: true`` says little (contract, surprise 6)."""
+    expected = f"the new backtest really runs within {limit_s:.1f} s"
+    since_s = _since(history, "next_accepted", backtest)
+    readings = history.of("backend", backtest)
+    for s in readings:
+        after_s = s.answered_s - since_s
+        if s.status == "completed" or (s.status == "running" and (s.percentage or 0) > 0):
+            seen = f"it was {_state(s)} {after_s:.2f} s after its start"
+            return Judgement("next runs", "holds", expected, seen, figures={"next_runs_s": after_s})
+        if s.terminal:
+            words = s.facts.get("error_message") or "no reason given"
+            seen = f'it was "{s.status}" {after_s:.2f} s after its start: {words}'
+            return Judgement("next runs", "violated", expected, seen, s.answered_s)
+    last = readings[-1] if readings else None
+    if last and last.asked_s > since_s + limit_s:
+        seen = f"it was {_state(last)} after {last.asked_s - since_s:.1f} s ({_count(readings)})"
+        return Judgement("next runs", "violated", expected, seen, last.asked_s)
+    if refused := _refused_since(history, backtest, since_s):
+        return Judgement("next runs", "violated", expected, refused[1], refused[0])
+    return Judgement("next runs", "unknown", expected, _not_known_yet(history, "backend", backtest))
+
+
+# --- the witnesses ---------------------------------------------------------------------------------------------
+
+
+def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
+    """The worker's own view of the backtest is terminal and its health no longer names it, in time."""
+    expected = f"the worker {worker} has stopped the backtest within {limit_s:.1f} s of the cancel"
+    since_s = _cancel_due_from(history, backtest)
+    if since_s is None:
+        return Judgement("worker stopped", "unknown", expected, "no cancel was sent")
+    dead = _gone_for_good(history, worker, backtest, since_s)
+    if dead:
+        return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
+    views = [s for s in history.of("worker", backtest) if s.asked_s > since_s]
+    health = [s for s in history.of("health", worker) if s.asked_s > since_s]
+    late_view = next(
+        (s for s in views if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s), None
+    )
+    if late_view:
+        seen = f"its own view still says {_state(late_view)} {late_view.asked_s - since_s:.1f} s after the cancel"
+        return Judgement("worker stopped", "violated", expected, seen, late_view.asked_s)
+    late_health = next(
+        (s for s in health if s.facts.get("current_operation") == backtest and s.asked_s > since_s + limit_s),
+        None,
+    )
+    if late_health:
+        seen = f"its health still names the backtest {late_health.asked_s - since_s:.1f} s after the cancel"
+        return Judgement("worker stopped", "violated", expected, seen, late_health.asked_s)
+    quiet_view = _settled(views, lambda s: s.terminal or s.status == MISSING)
+    quiet_health = _settled(health, lambda s: s.facts.get("current_operation") != backtest)
+    if not quiet_view or not quiet_health:
+        lacking = "view of the backtest" if not quiet_view else "health"
+        return Judgement("worker stopped", "unknown", expected, f"no reading yet of the worker's {lacking} at rest")
+    sent = history.event("cancel_sent", backtest)
+    sent_s = sent.at_s if sent else since_s
+    idle_s = max(quiet_view.answered_s, quiet_health.answered_s) - sent_s
+    state = "forgotten" if quiet_view.status == MISSING else quiet_view.status
+    seen = f"its own view says {state}, and its health is {quiet_health.status}, {idle_s:.2f} s after the cancel"
+    return Judgement("worker stopped", "holds", expected, seen, figures={"worker_idle_s": idle_s})
+
+
+def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
+    """From the limit on at the latest, the worker's processor is near what it was idle.
+
+    The only witness that every HTTP view can be wrong against (contract, surprise 9). Rates are in cores
+    (1.0 is one core in full use). Time in which the worker runs something else proves nothing and is left out.
+    """
+    expected = f"the processor of {worker} is quiet within {limit_s:.1f} s of the cancel"
+    since_s = _cancel_due_from(history, backtest)
+    started = history.event("start_sent", backtest)
+    sent = history.event("cancel_sent", backtest)
+    readings = [s for s in history.of("processor", worker) if s.cpu_s is not None]
+    if since_s is None or sent is None or started is None or not readings:
+        return Judgement("processor quiet", "unknown", expected, "its processor time was not read")
+    idle = _rate(s for s in readings if s.answered_s <= started.at_s) or (0.0, 0.0)
+    busy = _rate(s for s in readings if started.at_s < s.answered_s and s.asked_s <= sent.at_s)
+    used = busy[0] - idle[0] if busy else 0.0
+    allowed = idle[0] + max(QUIET_MARGIN, 0.35 * used)
+    after = _undisturbed(history, worker, backtest, [s for s in readings if s.asked_s >= since_s])
+    compared = f"idle before {idle[0]:.2f}" + (f", the backtest {busy[0]:.2f}" if busy else "")
+    figures = {"idle_cores": idle[0], "busy_cores": busy[0] if busy else 0.0}
+
+    def told(verdict: Verdict, rate: tuple[float, float], words: str, at_s: float | None = None) -> Judgement:
+        seen = f"it used {rate[0]:.2f} cores over {rate[1]:.1f} s ({compared}){words}"
+        return Judgement("processor quiet", verdict, expected, seen, at_s, (), {**figures, "after_cores": rate[0]})
+
+    late = [s for s in after if s.asked_s >= since_s + limit_s]
+    for at in range(1, len(late)):
+        rate = _rate(late[: at + 1])
+        if rate and rate[1] >= NOISY_SPAN_S:
+            if rate[0] > allowed:
+                return told("violated", rate, ": something computes on, whatever the answers say", late[0].asked_s)
+            break
+    quiet = next((r for at in range(len(after)) if (r := _rate(after[at:])) and r[0] <= allowed), None)
+    if quiet is None or quiet[1] < QUIET_SPAN_S:
+        rate = _rate(after) or (0.0, 0.0)
+        return told("unknown", rate, ", not yet quiet for long enough to tell")
+    if used < TELLING_CONTRAST:
+        return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
+    return told("holds", quiet, "")
+
+
+def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
+    """KTRDR's registry offers the worker again; it may lag behind the worker (contract, surprise 5)."""
+    expected = f"KTRDR counts the worker {worker} as free again within {limit_s:.1f} s of the cancel"
+    since_s = _cancel_due_from(history, backtest)
+    if since_s is None:
+        return Judgement("place free", "unknown", expected, "no cancel was sent")
+    readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
+    free = _settled(readings, lambda s: s.status != MISSING and s.facts.get("current_operation") != backtest)
+    if free:
+        lag_s = free.answered_s - since_s
+        note = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
+        seen = f"it was {free.status} {lag_s:.2f} s after the cancel was answered"
+        return Judgement("place free", "holds", expected, seen, None, note, {"place_free_s": lag_s})
+    last = readings[-1] if readings else None
+    if last and last.asked_s > since_s + limit_s:
+        if last.status == MISSING:
+            seen = "the worker is no longer registered"
+        else:
+            seen = f"it is still {last.status} with the cancelled backtest {last.asked_s - since_s:.1f} s later"
+        return Judgement("place free", "violated", expected, seen, last.asked_s)
+    return Judgement("place free", "unknown", expected, "the registry has not freed it yet")
+
+
+# --- reading a history -----------------------------------------------------------------------------------------
+
+
+def _since(history: History, kind: str, subject: str) -> float:
+    event = history.event(kind, subject)
+    return event.at_s if event else 0.0
+
+
+def _cancel_due_from(history: History, backtest: str) -> float | None:
+    """When the limits after a cancel begin: at its answer (the seed sleeps after it), else when it was last lost."""
+    answered = [e for e in history.events if e.kind in ("cancel_answered", "cancel_lost") and e.subject == backtest]
+    if answered:
+        return answered[0].at_s
+    sent = history.event("cancel_sent", backtest)
+    return sent.at_s if sent else None
+
+
+def _before_cancel(history: History, backtest: str) -> list[Sample]:
+    cancel = history.event("cancel_sent", backtest)
+    return [s for s in history.of("backend", backtest) if cancel is None or s.answered_s <= cancel.at_s]
+
+
+def _before_end(history: History, backtest: str, end: Sample) -> list[Sample]:
+    return [s for s in history.of("backend", backtest) if s.answered_s < end.answered_s]
+
+
+def _afterwards(history: History, backtest: str) -> tuple[Sample | None, list[Sample]]:
+    """The first terminal reading, and all after it."""
+    readings = history.of("backend", backtest)
+    for at, s in enumerate(readings):
+        if s.terminal:
+            return s, list(readings[at + 1 :])
+    return None, []
+
+
+def _rises(readings: Iterable[Sample]) -> list[Sample]:
+    """The readings in which progress was first seen at a new height above 0 %."""
+    rises: list[Sample] = []
+    for s in readings:
+        height = rises[-1].percentage if rises else 0.0
+        if s.status == "running" and s.percentage is not None and s.percentage > (height or 0.0) + 1e-9:
+            rises.append(s)
+    return rises
+
+
+def _longest_step_s(readings: Iterable[Sample]) -> float:
+    """The longest time between two progress changes while it ran, 0 where fewer than two were seen."""
+    rises = _rises(readings)
+    return max((b.answered_s - a.answered_s for a, b in pairwise(rises)), default=0.0)
+
+
+def _jump_at_the_end(ran: Sequence[Sample], end: Sample) -> str | None:
+    """Progress in the first terminal reading that the backtest cannot have made since the one before it."""
+    rises = _rises(ran)
+    if end.percentage is None or len(rises) < 2:
+        return None
+    last = ran[-1]
+    steepest = max((b.percentage or 0) - (a.percentage or 0) for a, b in pairwise(rises))
+    steps = (end.answered_s - last.asked_s) / max(_longest_step_s(ran), 1e-3) + 2
+    if end.percentage <= (last.percentage or 0) + steepest * steps:
+        return None
+    return f'it jumped from {_percent(last)} to {_percent(end)} when it became "{end.status}"'
+
+
+def _covered_s(readings: Sequence[Sample], widest_gap_s: float) -> float:
+    return sum(gap for a, b in pairwise(readings) if (gap := b.answered_s - a.answered_s) <= widest_gap_s)
+
+
+def _rate(readings: Iterable[Sample]) -> tuple[float, float] | None:
+    """Cores used over the span of the readings, and the span in seconds."""
+    listed = list(readings)
+    if len(listed) < 2:
+        return None
+    span_s = _middle(listed[-1]) - _middle(listed[0])
+    if span_s <= 0:
+        return None
+    return ((listed[-1].cpu_s or 0) - (listed[0].cpu_s or 0)) / span_s, span_s
+
+
+def _undisturbed(history: History, worker: str, backtest: str, readings: Sequence[Sample]) -> list[Sample]:
+    """The readings from after the worker was last seen with another operation: only they tell of this one."""
+    other = [s for s in history.of("health", worker) if s.facts.get("current_operation") not in (None, backtest)]
+    after_s = max((s.answered_s for s in other), default=float("-inf"))
+    # The other operation may have begun, or gone on, up to one reading away.
+    return [s for s in readings if s.asked_s > after_s + COVERED_GAP_S or not other]
+
+
+def _gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
+    """A worker that answered before the cancel and whose address refuses every connection since."""
+    if not history.of("health", worker):
+        return None
+    readings = [s for s in history.samples if s.view == "health" and s.subject == worker and s.asked_s > since_s]
+    refused = [s for s in readings if s.facts.get("refused")]
+    if len(refused) >= 2 and refused == readings[-len(refused) :]:
+        return refused[0].asked_s, "its process is gone: it refuses connections since the cancel"
+    return None
+
+
+def _refused_since(history: History, backtest: str, since_s: float) -> tuple[float, str] | None:
+    readings = [s for s in history.samples if s.view == "backend" and s.subject == backtest and s.asked_s > since_s]
+    refused = [s for s in readings if s.facts.get("refused")]
+    if len(refused) >= 3 and refused == readings[-len(refused) :] and refused[-1].asked_s - refused[0].asked_s >= 1.0:
+        return refused[0].asked_s, "KTRDR itself is gone: it refuses connections since the new backtest was started"
+    return None
+
+
+def _settled(readings: Sequence[Sample], at_rest: Any) -> Sample | None:
+    """The first reading from which on every further one is at rest."""
+    settled: Sample | None = None
+    for s in readings:
+        settled = (settled or s) if at_rest(s) else None
+    return settled
+
+
+def _middle(sample: Sample) -> float:
+    return (sample.asked_s + sample.answered_s) / 2
+
+
+def _percent(sample: Sample) -> str:
+    return "no percentage" if sample.percentage is None else f"{sample.percentage:.1f} %"
+
+
+def _state(sample: Sample) -> str:
+    at = f" at {_percent(sample)}" if sample.percentage is not None else ""
+    return f'"{sample.status}"{at}'
+
+
+def _count(readings: Sequence[Sample]) -> str:
+    return f"{len(readings)} reading{'' if len(readings) == 1 else 's'}"
+
+
+def _not_known_yet(history: History, view: Any, subject: str) -> str:
+    """What is known so far: the last state, its age, and what the last reading that failed said."""
+    readings = history.of(view, subject)
+    problems = history.problems(view, subject)
+    told = "no reading was had"
+    if readings:
+        told = (
+            f"last {_state(readings[-1])}, {history.until_s - readings[-1].answered_s:.1f} s ago ({_count(readings)})"
+        )
+    if problems:
+        told += f"; {len(problems)} lost, the last: {problems[-1].problem}"
+    return told
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,441 @@
+"""The preflight checks of KTRDR's own catalogue, each with its cure.
+
+A check is ``ok``, ``failed`` or ``not checked``; the last is what cannot be seen from here, and is never
+reported as fine. A failed check makes the run inconclusive: it says nothing about cancellation.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ktrdr_qa import compose, readings
+from ktrdr_qa.client import Client, Exchange, Refused, TransportError
+from ktrdr_qa.experiment import Candidate, failure
+from ktrdr_qa.outcomes import PlatformNotReady
+from ktrdr_qa.target import Target, sandbox_settings
+from ktrdr_qa.witnesses import Witness, find
+
+State = Literal["ok", "failed", "not checked"]
+
+CLOSED_DAYS = timedelta(days=5)
+"""Markets close at weekends and holidays: data may begin this much later, or end this much earlier, than asked."""
+LOOK_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True)
+class Cure:
+    """Commands of the catalogue that mend a failed check, how long to wait for it, and how often to try."""
+
+    commands: tuple[tuple[str, ...], ...]
+    wait_s: float
+    tries: int
+    directory: Path | None = None
+
+    def __str__(self) -> str:
+        where = f"cd {shlex.quote(str(self.directory))} && " if self.directory else ""
+        return where + " && ".join(shlex.join(c) for c in self.commands)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found. ``advice`` is for what no command can mend."""
+
+    name: str
+    state: State
+    seen: str
+    cure: Cure | None = None
+    advice: str = ""
+
+
+Ask = Callable[[], Result]
+
+
+class Preflight:
+    """Runs the checks against one target and keeps their results for the report.
+
+    ``processes_alive`` asks the launcher of the embedded KTRDR; ``home`` is where its files are.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        client: Client,
+        *,
+        cure: bool = False,
+        home: Path | None = None,
+        dead_processes: Callable[[], list[str]] | None = None,
+        say: Callable[[str], None] = print,
+    ):
+        self.target = target
+        self.results: dict[str, Result] = {}
+        self.witnesses: dict[str, Witness] = {}
+        self.unusable: dict[Candidate, str] = {}
+        self.version = ""
+        self._client = client
+        self._cure = cure
+        self._files = home or target.checkout_directory
+        self._dead_processes = dead_processes
+        self._say = say
+        self._data: dict[Candidate, str] = {}
+        self._models: dict[Candidate, str] = {}
+
+    # --- the checks ----------------------------------------------------------------------------------------
+
+    def services(self) -> Result:
+        """The catalogue's "every Compose container running"; without Compose, what launched the platform says."""
+        return self._require("Services running", self._ask_services)
+
+    def sandbox(self) -> Result:
+        """The catalogue's sandbox settings: the port that ``.env.sandbox`` names is the one in use."""
+        return self._require("Sandbox settings", self._ask_sandbox)
+
+    def api_health(self) -> Result:
+        """The catalogue's API health: HTTP 200, and it says that all is well."""
+        return self._require("API health", self._ask_health)
+
+    def model(self, candidates: Sequence[Candidate]) -> Result:
+        return self._require("Model", lambda: self._ask_model(candidates))
+
+    def strategy(self, candidates: Sequence[Candidate]) -> Result:
+        return self._require("Strategy", lambda: self._ask_strategy(candidates))
+
+    def data(self, candidates: Sequence[Candidate]) -> Result:
+        return self._require("Price data", lambda: self._ask_data(candidates))
+
+    def workers(self, settle_s: float) -> Result:
+        """At least one backtest worker is registered and alive, and one is free within ``settle_s`` seconds."""
+        return self._require("Backtest workers", lambda: self._ask_workers(settle_s))
+
+    def forget(self) -> None:
+        """Check everything afresh from here on."""
+        self.results.clear()
+
+    def still_healthy(self) -> None:
+        """The API's health once more, after the flow: a platform that fell over is KTRDR's failure."""
+        result = self._ask_health()
+        if result.state == "failed":
+            raise failure("KTRDR is still healthy after all this", result.seen)
+
+    def _require(self, name: str, ask: Ask) -> Result:
+        """The result of a check, cured where that is allowed and helps.
+
+        Raises ``PlatformNotReady`` with the cure where it failed.
+        """
+        if name in self.results:
+            return self.results[name]
+        result = ask()
+        if result.state == "failed" and self._cure and result.cure:
+            result = self._apply(result, result.cure, ask)
+        self.results[name] = result
+        if result.state == "failed":
+            lines = [f"{name}: {result.seen}"]
+            if result.cure:
+                lines.append(f"    cure: {result.cure}")
+            if result.advice:
+                lines.append(f"  advice: {result.advice}")
+            raise PlatformNotReady("\n".join(lines))
+        return result
+
+    def _apply(self, result: Result, cure: Cure, ask: Ask) -> Result:
+        for attempt in range(1, cure.tries + 1):
+            self._say(f"cure {attempt} of {cure.tries} for {result.name} ({result.seen}): {cure}")
+            for command in cure.commands:
+                try:
+                    done = subprocess.run(
+                        command, cwd=cure.directory, capture_output=True, text=True, timeout=120, check=False
+                    )
+                except (OSError, subprocess.TimeoutExpired) as error:
+                    self._say(f"  {shlex.join(command)}: {error}")
+                    return result
+                if done.returncode:
+                    self._say(f"  {shlex.join(command)}: {done.stderr.strip() or done.returncode}")
+            deadline_s = time.monotonic() + cure.wait_s
+            while True:
+                result = ask()
+                if result.state != "failed":
+                    self._say(f"  {result.name} is {result.state} now: {result.seen}")
+                    return result
+                if time.monotonic() >= deadline_s:
+                    break
+                time.sleep(LOOK_AGAIN_S)
+        self._say(f"  {result.name} is not cured: {result.seen}")
+        return result
+
+    # --- common --------------------------------------------------------------------------------------------
+
+    def _ask_services(self) -> Result:
+        name = "Services running"
+        if self._dead_processes:
+            dead = self._dead_processes()
+            if dead:
+                return Result(name, "failed", f"the embedded KTRDR has lost {', '.join(dead)}", advice="run again")
+            return Result(name, "ok", "backend and workers of the embedded KTRDR run")
+        project = compose.project_of(self.target)
+        if project is None:
+            why = "it is on another host" if not self.target.local else "no checkout or Compose file is named"
+            return Result(name, "not checked", f"containers cannot be seen from here: {why}")
+        recreate = Cure(((*project.command, "up", "-d", "--force-recreate"),), 15.0, 2, project.directory)
+        try:
+            found = compose.containers(project)
+        except compose.ComposeProblem as problem:
+            return Result(name, "failed", str(problem), advice="docker info tells whether Docker runs")
+        if not found:
+            return Result(name, "failed", "the Compose project has no containers", recreate)
+        wrong = [w for c in found if (w := compose.what_is_wrong(c))]
+        if wrong:
+            return Result(name, "failed", "; ".join(wrong), recreate)
+        return Result(name, "ok", f"{len(found)} containers run")
+
+    def _ask_sandbox(self) -> Result:
+        name = "Sandbox settings"
+        if self.target.embedded_one:
+            return Result(name, "ok", "none: the embedded KTRDR chooses its own port")
+        directories = [d for d in (self.target.checkout_directory, Path.cwd()) if d]
+        file = next((f for d in directories if (f := d / ".env.sandbox").is_file()), None)
+        if file is None:
+            return Result(
+                name, "ok", f"there is no .env.sandbox; {self.target.base_url} was chosen by {self.target.chosen_by}"
+            )
+        named = sandbox_settings(file).get("KTRDR_API_PORT")
+        used = urlsplit(self.target.base_url or "").port
+        if named is None or str(used) == named:
+            return Result(name, "ok", f"{file} names the port in use")
+        if "KTRDR_API_PORT" in self.target.chosen_by:
+            return Result(
+                name,
+                "failed",
+                f"{file} says KTRDR_API_PORT={named}, but this run talks to port {used} ({self.target.chosen_by})",
+                advice=f"read it again: export KTRDR_API_PORT={named}, or unset KTRDR_API_PORT",
+            )
+        return Result(
+            name, "ok", f"{file} names port {named}; {self.target.base_url} was chosen by {self.target.chosen_by}"
+        )
+
+    def _ask_health(self) -> Result:
+        name = "API health"
+        project = compose.project_of(self.target)
+        cure = Cure(((*project.command, "up", "-d", "backend"),), 10.0, 2, project.directory) if project else None
+        advice = (
+            ""
+            if cure
+            else f"start KTRDR, or say where it is: KTRDR_API_URL or KTRDR_API_PORT, or -D target=NAME (chosen by: {self.target.chosen_by})"
+        )
+        try:
+            answer = self._client.get("/api/v1/health", purpose="API health")
+            said = answer.need("$.status")
+        except TransportError as error:
+            advice = "" if isinstance(error, Refused) and error.status in (401, 403) else advice
+            return Result(name, "failed", str(error), cure, advice)
+        if str(said).lower() not in ("ok", "healthy", "up"):
+            return Result(name, "failed", f'the API says of itself: status "{said}"', cure, advice)
+        self.version = str(answer.find("$.version", "not told"))
+        return Result(name, "ok", f'status "{said}", version {self.version}')
+
+    # --- backtest ------------------------------------------------------------------------------------------
+
+    def _ask_model(self, candidates: Sequence[Candidate]) -> Result:
+        """On this host the files decide; the API's list may have empty names, so absence there proves nothing."""
+        name = "Model"
+        if self._files is None or not self._files.is_dir():
+            return Result(
+                name,
+                "not checked",
+                "no checkout is named, and the API does not tell a model's path; the start of the backtest will show it",
+            )
+        root = self._files
+        missing: dict[Candidate, str] = {}
+        for candidate in candidates:
+            if not any((root / c.model).exists() for c in (candidate, candidate.in_the_other_form())):
+                missing[candidate] = f"no model {candidate.model} under {root}"
+        self._models = missing
+        if len(missing) < len(candidates):
+            return Result(name, "ok", f"found under {root}: {_named(c.model for c in candidates if c not in missing)}")
+        there = sorted(str(p.parent.relative_to(root)) for p in root.glob("models/*/*/*") if p.is_file())
+        listed = ", ".join(dict.fromkeys(there)) or "none"
+        timeframes = _named(c.timeframe for c in candidates)
+        return Result(
+            name,
+            "failed",
+            f"{_named(c.model for c in candidates)}: not under {root}",
+            advice=f"models that exist there: {listed}; set model under [backtests.{timeframes}] in the target file, or train one",
+        )
+
+    def _ask_strategy(self, candidates: Sequence[Candidate]) -> Result:
+        name = "Strategy"
+        seen: dict[str, Result] = {}
+        for strategy in dict.fromkeys(c.strategy for c in candidates if c not in self._models):
+            result = self._ask_one_strategy(name, strategy)
+            if result.state == "ok":
+                return result
+            seen[strategy] = result
+        return next(iter(seen.values()), Result(name, "not checked", "no backtest to use it with"))
+
+    def _ask_one_strategy(self, name: str, strategy: str) -> Result:
+        try:
+            answer = self._client.post(f"/api/v1/strategies/validate/{strategy}", purpose="strategy")
+            if answer.find("$.valid") is True:
+                return Result(name, "ok", f"KTRDR calls {strategy} valid")
+            if answer.find("$.valid") is False:
+                return Result(
+                    name,
+                    "failed",
+                    f"KTRDR calls {strategy} invalid: {answer.find('$.issues') or 'no reason given'}",
+                    advice=f"mend the strategy {strategy}",
+                )
+            told = "the answer does not say whether it is valid"
+        except Refused as refused:
+            if refused.status == 404 and strategy in refused.exchange.answer_text:
+                return self._strategy_file(name, strategy, str(refused), "failed")
+            told = str(refused)
+        except TransportError as error:
+            told = str(error)
+        return self._strategy_file(name, strategy, told, "not checked")
+
+    def _strategy_file(self, name: str, strategy: str, told: str, otherwise: State) -> Result:
+        """Where the API does not find or tell: the shared directory, and its cure, the copy in the checkout."""
+        file_name = f"{strategy}.yaml"
+        if not (self.target.embedded_one or self.target.local) or self._files is None:
+            return Result(name, otherwise, told, advice=f"put {file_name} where KTRDR looks for strategies")
+        shared = self._files if self.target.embedded_one else Path(self.target.checkout.shared_directory).expanduser()
+        shared_file, original = shared / "strategies" / file_name, self._files / "strategies" / file_name
+        if shared_file.is_file() and otherwise != "failed":
+            return Result(name, "ok", f"{shared_file} is there")
+        if original.is_file() and original != shared_file and not shared_file.is_file():
+            copy = Cure((("mkdir", "-p", str(shared_file.parent)), ("cp", str(original), str(shared_file))), 2.0, 1)
+            return Result(name, "failed", f"{shared_file} is missing", copy)
+        return Result(
+            name,
+            "failed",
+            f"{told}; looked for {shared_file}",
+            advice=f"set strategy in the target file, or put {file_name} there",
+        )
+
+    def _ask_data(self, candidates: Sequence[Candidate]) -> Result:
+        name = "Price data"
+        self._data = {}
+        unseen = []
+        ranges: dict[tuple[str, str], Exchange | str | None] = {}
+        for candidate in candidates:
+            key = (candidate.symbol, candidate.timeframe)
+            if key not in ranges:
+                ranges[key] = self._range(*key)
+            answer = ranges[key]
+            if isinstance(answer, str):
+                self._data[candidate] = answer
+            elif answer is None:
+                unseen.append(candidate)
+            elif gap := _not_covered(answer, candidate):
+                self._data[candidate] = gap
+        self.unusable = {
+            c: self._data.get(c) or self._models[c] for c in candidates if c in self._data or c in self._models
+        }
+        usable = [c for c in candidates if c not in self.unusable]
+        if not usable:
+            reasons = "; ".join(dict.fromkeys(self.unusable.values()))
+            return Result(
+                name,
+                "failed",
+                f"no backtest in the table has its data: {reasons}",
+                advice="load the data into KTRDR, or change the symbol or the dates in the feature's table",
+            )
+        if all(c in unseen for c in usable):
+            return Result(name, "not checked", "this KTRDR does not tell the range of its data; the start will show it")
+        return Result(
+            name,
+            "ok",
+            f"{len(usable)} of {len(candidates)} backtests in the table have their data, the first: {usable[0]}",
+        )
+
+    def _range(self, symbol: str, timeframe: str) -> Exchange | str | None:
+        """The answer with the range, why there is none, or None where this KTRDR cannot be asked."""
+        try:
+            return self._client.post(
+                "/api/v1/data/range", {"symbol": symbol, "timeframe": timeframe}, purpose="price data"
+            )
+        except Refused as refused:
+            if refused.status == 404 and symbol in refused.exchange.answer_text:
+                return f"no data for {symbol} {timeframe}"
+        except TransportError:
+            pass
+        if self._files and self._files.is_dir() and (self.target.local or self.target.embedded_one):
+            files = [self._files / "data" / f"{symbol}_{timeframe}.{kind}" for kind in ("csv", "pkl")]
+            return (
+                None
+                if any(f.is_file() for f in files)
+                else f"no data for {symbol} {timeframe}: neither {files[0]} nor .pkl"
+            )
+        return None
+
+    def _ask_workers(self, settle_s: float) -> Result:
+        name = "Backtest workers"
+        project = compose.project_of(self.target)
+        restart = (
+            Cure(
+                ((*project.command, "restart", "backtest-worker-1", "backtest-worker-2"),),
+                15.0,
+                1,
+                project.directory,
+            )
+            if project
+            else None
+        )
+        advice = "" if restart else "docker compose restart backtest-worker-1 backtest-worker-2, then wait 15 s"
+        deadline_s = time.monotonic() + settle_s
+        while True:
+            try:
+                registered = readings.workers(self._client)
+            except TransportError as error:
+                return Result(name, "failed", f"the workers cannot be listed: {error}", restart, advice)
+            if not registered:
+                return Result(name, "failed", "no backtest worker is registered", restart, advice)
+            unknown = [w for w in registered if w["worker_id"] not in self.witnesses]
+            self.witnesses.update(find(unknown, self.target, self._client))
+            alive = [w for w in registered if not self.witnesses[w["worker_id"]].dead]
+            if not alive:
+                reasons = "; ".join(self.witnesses[w["worker_id"]].reason.split("; say where")[0] for w in registered)
+                return Result(name, "failed", f"the registered workers do not answer: {reasons}", restart, advice)
+            free = [w for w in alive if str(w.get("status", "available")).lower() in ("available", "idle")]
+            if free:
+                return Result(name, "ok", f"{len(free)} of {len(registered)} registered backtest workers are free")
+            if time.monotonic() >= deadline_s:
+                states = ", ".join(
+                    f"{w['worker_id']} {w.get('status')} {w.get('current_operation_id') or ''}".strip() for w in alive
+                )
+                return Result(
+                    name,
+                    "failed",
+                    f"no backtest worker is free: {states}",
+                    None,
+                    "wait for the backtests to end, or add a worker",
+                )
+            time.sleep(LOOK_AGAIN_S)
+
+
+def _not_covered(answer: Exchange, candidate: Candidate) -> str:
+    """Why the data do not cover the candidate's dates, or nothing."""
+    first, last = _day(answer.find("$.data.start_date")), _day(answer.find("$.data.end_date"))
+    if first is None or last is None:
+        return ""
+    began, ended = date.fromisoformat(candidate.start), date.fromisoformat(candidate.end)
+    if first > began + CLOSED_DAYS or last < ended - CLOSED_DAYS:
+        return f"the data of {candidate.symbol} {candidate.timeframe} are from {first} to {last} only"
+    return ""
+
+
+def _day(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None
+
+
+def _named(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))

@@ -1,0 +1,149 @@
+"""How each of KTRDR's views is read: one request, and what of its answer the history keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ktrdr_qa.client import Client, Exchange, NoAnswer, Refused, shortened
+from ktrdr_qa.history import MISSING
+
+OPERATIONS = "/api/v1/operations"
+WORKERS = "/api/v1/workers"
+BACKTEST_WORDS = ("backtesting", "backtest")
+"""What KTRDR calls the type of a backtest worker: today's word first, the recipe's second (contract, surprise 8)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one answer said about one subject; the recorder adds view and times."""
+
+    subject: str
+    status: str | None = None
+    percentage: float | None = None
+    cpu_s: float | None = None
+    problem: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def lost(subject: str, error: Exception) -> Reading:
+    """A reading that could not be had: a gap, with the reason."""
+    refused = {"refused": True} if isinstance(error, NoAnswer) and error.refused else {}
+    return Reading(subject, problem=shortened(str(error) or type(error).__name__), facts=refused)
+
+
+def backtest(client: Client, backtest_id: str) -> Iterator[Reading]:
+    """The record of one backtest, from the backend or from a worker; HTTP 404 is an answer too: ``missing``."""
+    try:
+        answer = client.get(f"{OPERATIONS}/{backtest_id}", purpose="reading")
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        yield Reading(backtest_id, status=MISSING)
+        return
+    percentage, problem = _percentage(answer.find("$.data.progress.percentage"))
+    facts = {
+        "started_at": answer.find("$.data.started_at"),
+        "created_at": answer.find("$.data.created_at"),
+        "completed_at": answer.find("$.data.completed_at"),
+        "current_step": answer.find("$.data.progress.current_step"),
+        "error_message": answer.find("$.data.error_message"),
+        "worker": answer.find("$.data.metadata.parameters.worker_id"),
+        "has_result": answer.find("$.data.result_summary") is not None,
+        "percentage_problem": problem,
+    }
+    kept = {k: v for k, v in facts.items() if v not in (None, "", False)}
+    yield Reading(backtest_id, status=_word(answer.need("$.data.status")), percentage=percentage, facts=kept)
+
+
+def listed(client: Client, backtest_id: str) -> Iterator[Reading]:
+    """Every backtest that the list names; ``backtest_id`` is ``missing`` where it is not among them."""
+    answer = client.get(f"{OPERATIONS}?operation_type=backtesting&limit=200", purpose="reading")
+    named = set()
+    for entry in answer.need("$.data"):
+        if isinstance(entry, dict) and isinstance(entry.get("operation_id"), str):
+            percentage, _ = _percentage(entry.get("progress_percentage"))
+            named.add(entry["operation_id"])
+            yield Reading(entry["operation_id"], status=_word(entry.get("status")), percentage=percentage)
+    if backtest_id not in named:
+        yield Reading(backtest_id, status=MISSING)
+
+
+def registry(client: Client, worker_id: str) -> Iterator[Reading]:
+    """What the backend's registry says of one worker."""
+    found = next((w for w in workers(client) if w["worker_id"] == worker_id), None)
+    if found is None:
+        yield Reading(worker_id, status=MISSING)
+        return
+    yield Reading(
+        worker_id,
+        status=_word(found.get("status")),
+        facts={"current_operation": found.get("current_operation_id")},
+    )
+
+
+def health(client: Client, worker_id: str) -> Iterator[Reading]:
+    """The worker's own word on whether it is busy, and with what."""
+    answer = client.get("/health", purpose="reading")
+    yield Reading(
+        worker_id,
+        status=_word(answer.need("$.worker_status")),
+        facts={"current_operation": answer.find("$.current_operation")},
+    )
+
+
+def processor(client: Client, worker_id: str) -> Iterator[Reading]:
+    """The processor time that the worker's process has used, in seconds, off its Prometheus metrics."""
+    from prometheus_client.parser import text_string_to_metric_families  # 65 ms: only where it is used
+
+    answer = client.get("/metrics", purpose="reading", json_expected=False)
+    for family in text_string_to_metric_families(answer.answer_text):
+        for sample in family.samples:
+            if sample.name == "process_cpu_seconds_total":
+                yield Reading(worker_id, cpu_s=sample.value)
+                return
+    raise ValueError("the worker's metrics do not name process_cpu_seconds_total")
+
+
+def workers(client: Client, timeout_s: float | None = None) -> list[dict[str, Any]]:
+    """The registered backtest workers, whichever of its two shapes and words the answer uses (surprise 8).
+
+    Raises ``client.TransportError`` where the registry cannot be read.
+    """
+    answer = client.get(WORKERS, purpose="workers", timeout_s=timeout_s)
+    found = answer.answer if isinstance(answer.answer, list) else answer.need("$.workers")
+    known = [w for w in found if isinstance(w, dict)] if isinstance(found, list) else []
+    return [
+        {**w, "worker_id": str(w.get("worker_id") or w.get("id") or w.get("endpoint_url"))}
+        for w in known
+        if (w.get("worker_type") or w.get("type")) in BACKTEST_WORDS
+    ]
+
+
+def cancel_facts(answer: Exchange) -> dict[str, Any]:
+    """What an answer to the cancel says, in today's nested form or flat; a missing field is simply absent."""
+    facts = {
+        name: answer.find(f"$.data.{name}", answer.find(f"$.{name}"))
+        for name in ("success", "operation_id", "status", "remote_cancelled", "cancellation_reason")
+    }
+    if answer.find("$.success") is False:
+        facts["success"] = False
+    facts["words"] = answer.find("$.error.message", answer.find("$.message"))
+    return {k: v for k, v in facts.items() if v is not None}
+
+
+def _word(value: Any) -> str:
+    return value.lower() if isinstance(value, str) else f"no status ({value!r})"
+
+
+def _percentage(value: Any) -> tuple[float | None, str | None]:
+    """A percentage as a number, or what is wrong with it. ``None`` is neither: KTRDR may not know yet."""
+    if value is None:
+        return None, None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None, f"{value!r} is no number"
+    if not math.isfinite(value) or not 0 <= value <= 100.0001:
+        return None, f"{value:g} is not between 0 and 100"
+    return float(value), None

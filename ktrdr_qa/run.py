@@ -1,0 +1,394 @@
+"""One run of the suite against one target: opens it, keeps what the scenarios share, closes everything.
+
+Behave's hooks call ``open``, ``begin_scenario``, ``end_scenario`` and ``close``; the steps use ``preflight``
+and ``experiment``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ktrdr_qa import evidence, readings, verdict
+from ktrdr_qa.client import Client, Transcript
+from ktrdr_qa.embedded import EmbeddedKtrdr, launch
+from ktrdr_qa.experiment import Candidate, Experiment, end_backtest
+from ktrdr_qa.history import History
+from ktrdr_qa.journal import Journal
+from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.matchers import verify
+from ktrdr_qa.outcomes import BadConfiguration, PlatformNotReady
+from ktrdr_qa.picture import Painter
+from ktrdr_qa.preflight import Preflight, Result
+from ktrdr_qa.recorder import Recorder
+from ktrdr_qa.target import ROOT, choose
+
+REPORTS = ROOT / "reports"
+
+
+class Run:
+    """The target under test and all that is opened for it. ``close`` leaves nothing running."""
+
+    def __init__(self, userdata: Mapping[str, str], environment: Mapping[str, str], reports: Path = REPORTS):
+        self.reports = reports
+        self.transcript = Transcript()
+        self.target = choose(userdata, environment, Path.cwd())
+        self.embedded: EmbeddedKtrdr | None = None
+        self.experiment: Experiment | None = None
+        self.candidates: list[Candidate] = []
+        self.observations: list[str] = []
+        self._began_s = time.monotonic()
+        self._cure = userdata.get("cure", "off").lower() in ("on", "yes", "true", "1")
+        if userdata.get("cure", "off").lower() not in ("on", "yes", "true", "1", "off", "no", "false", "0"):
+            raise BadConfiguration(f"-D cure={userdata['cure']}: expected on or off")
+        self._headers = self.target.resolved_headers(environment)
+        self._line = LiveLine()
+        self._painter: Painter | None = None
+        self._mark = 0
+        self._not_ready = ""
+        self._problems: list[str] = []
+        self._ended: list[ScenarioEnd] = []
+
+    def clock(self) -> float:
+        """Seconds since the run began, on this host's monotonic clock."""
+        return time.monotonic() - self._began_s
+
+    # --- opening and closing -------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Launch the embedded KTRDR if it is the target, and cancel what a killed run left behind."""
+        self._painter = Painter()
+        if self.target.embedded_one:
+            self.embedded = launch(self.target)
+            self.target = self.target.at(self.embedded.announcement["api_url"])
+            self.target = self.target.at(
+                self.target.base_url or "",
+                limits=self.target.limits,
+                checkout=self.target.checkout.model_copy(update={"directory": str(self.embedded.home)}),
+            )
+        if self._cure and not self.target.local:
+            raise BadConfiguration(
+                f"-D cure=on is refused: {self.target.base_url} is not on this host, and cures restart services and copy files"
+            )
+        tls = self.target.tls
+        self._client = Client(
+            self.target.base_url or "",
+            self.transcript,
+            clock=self.clock,
+            timeout_s=self.target.limits.answer_s * self.target.limits.time_factor,
+            headers=self._headers,
+            verify=tls.ca_file or tls.verify,
+            certificate=(tls.client_certificate, tls.client_key)
+            if tls.client_certificate and tls.client_key
+            else tls.client_certificate,
+        )
+        self.journal = Journal(self.reports / "journal", self.target.base_url or "")
+        self.preflight = self._new_preflight()
+        self._say_banner()
+        self._cancel_leftovers()
+
+    def _new_preflight(self) -> Preflight:
+        dead = self._dead_processes if self.embedded else None
+        home = self.embedded.home if self.embedded else None
+        return Preflight(self.target, self._client, cure=self._cure, home=home, dead_processes=dead, say=say)
+
+    def _dead_processes(self) -> list[str]:
+        assert self.embedded
+        return [str(p["id"]) for p in self.embedded.processes if not _alive(int(p["pid"]))]
+
+    def _say_banner(self) -> None:
+        if self.embedded:
+            say("=" * 78)
+            say("EMBEDDED STAND-IN: this run tests the suite's own small platform, no real KTRDR.")
+            say("Point it at yours with KTRDR_API_URL=http://HOST:PORT, KTRDR_API_PORT or -D target=NAME.")
+            say("=" * 78)
+        say(f"target: {self.target.name} at {self.target.base_url} (chosen by: {self.target.chosen_by})")
+
+    def _cancel_leftovers(self) -> None:
+        leftovers = self.journal.leftovers()
+        problems = []
+        for leftover in leftovers:
+            problem = end_backtest(self._client, self.journal, leftover.backtest)
+            problems += [problem] if problem else []
+            say(f"left behind by a killed run: {problem or f'{leftover.backtest} has ended now'}")
+        if not problems:
+            self.journal.settle(leftovers)
+
+    def finish(self, *, aborted: bool) -> None:
+        """After the last feature: end the recording, and raise where a backtest may have been left running."""
+        self.end_recording()
+        if self._problems and not self.embedded:
+            raise RuntimeError("; ".join(dict.fromkeys(self._problems)))
+
+    def close(self) -> None:
+        """Cancel what still runs; stop recording, the painter and the embedded processes."""
+        try:
+            if self.experiment:
+                self.experiment.close()
+                self.experiment = None
+        finally:
+            if self._painter:
+                self._painter.close()
+            if self.embedded:
+                self.embedded.stop()
+
+    # --- scenarios -----------------------------------------------------------------------------------------
+
+    def begin_scenario(self, scenario: Any, *, same_backtest: bool) -> None:
+        """A scenario that judges the same backtest goes on with its recording; every other begins afresh."""
+        if self._not_ready:
+            scenario.skip(f"the platform is not ready: {self._not_ready}")
+            return
+        if not same_backtest:
+            self.end_recording()
+        self.observations = []
+
+    def end_recording(self) -> None:
+        """Cancel what still runs, stop recording, and let the next scenario check the platform afresh."""
+        if self.experiment:
+            self._problems += self.experiment.close()
+            self.experiment = None
+        self.preflight.forget()
+
+    def check(self, step: Any, ask: Callable[..., Result], *given: Any) -> None:
+        """A preflight check; what cannot be seen from here is marked so, and a failed one ends the run."""
+        try:
+            result = ask(*given)
+        except PlatformNotReady as error:
+            self._not_ready = str(error).splitlines()[0]
+            raise
+        if result.state == "not checked":
+            step.not_checked_reason = f"not checked: {result.seen}"
+            self.observe(f"{result.name} was not checked: {result.seen}")
+
+    def start_a_long_backtest(self) -> None:
+        """Begin a recording, and in it the first candidate that can be used."""
+        self.new_experiment().start(self.candidates, self.preflight.unusable)
+
+    def new_experiment(self) -> Experiment:
+        """A fresh recording; an earlier one is closed first, its backtests cancelled."""
+        if self.experiment:
+            self._problems += self.experiment.close()
+        about: dict[str, Any] = {
+            "target": self.target.name,
+            "kind": self.target.kind,
+            "base_url": self.target.base_url,
+            "version": self.preflight.version,
+            "began_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "limits": {},
+        }
+        recorder = Recorder(self.clock, about)
+        self.experiment = Experiment(
+            self.target, self._client, recorder, self.journal, self.preflight.witnesses, self._line.show
+        )
+        return self.experiment
+
+    def verify(self, judgement: Judgement) -> None:
+        """Assert a judgement of the experiment, with what a developer needs to see it again."""
+        experiment = self.experiment
+        assert experiment
+        found = verdict.judge_all(experiment.history())
+        besides = []
+        if judgement.name in ("cancelled", "stays cancelled", "frozen"):
+            besides.append(f"the cancel was {found['acknowledged'].seen}")
+            if found["only this one"].violated or found["only this one"].observations:
+                besides += [*found["only this one"].observations] or [found["only this one"].seen]
+        path = f"{readings.OPERATIONS}/{experiment.next_backtest if judgement.name == 'next runs' else experiment.backtest}"
+        again = f"curl -s {self.target.base_url}{path}"
+        if judgement.name == "acknowledged" and (answer := experiment.evidence.get("Cancel response")):
+            again = answer.curl
+        if judgement.name == "next accepted" and (answer := experiment.evidence.get("next")):
+            again = answer.curl
+        verify(judgement, besides, again)
+
+    # --- witnesses -----------------------------------------------------------------------------------------
+
+    def have_a_cancelled_backtest(self, scenario: Any) -> None:
+        """Go on with the recording of this feature's cancelled backtest; without one, make one.
+
+        Skips the scenario where the cancellation itself has failed already: its own scenario tells of it.
+        """
+        if self.experiment is None:
+            experiment = self.new_experiment()
+            experiment.start(self.candidates, self.preflight.unusable)
+            experiment.cancel()
+            experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"]))
+        assert self.experiment
+        found = verdict.judge_all(self.experiment.history())
+        if not found["cancelled"].holds:
+            scenario.skip(f"no backtest was cancelled, so there is nothing to ask about: {found['cancelled'].seen}")
+
+    def need_witness(self, scenario: Any, what: Literal["worker", "address", "processor"]) -> None:
+        """Skip the scenario, with the reason and the setting to change, where a witness is out of reach."""
+        assert self.experiment
+        worker = self.experiment.worker
+        witness = self.preflight.witnesses.get(worker)
+        if not worker:
+            scenario.skip("KTRDR does not say which worker ran the backtest")
+        elif what != "worker" and witness is None:
+            scenario.skip(f"the worker {worker} is not among the registered ones")
+        elif what == "address" and witness and witness.address is None:
+            scenario.skip(f"the worker {worker} cannot be asked from here: {witness.reason}")
+        elif what == "processor" and witness and witness.processor is None:
+            why = witness.processor_source if witness.address else f"{witness.reason}; {witness.processor_source}"
+            scenario.skip(f"the processor time of {worker} cannot be read from here: {why}")
+
+    def verify_witness(self, scenario: Any, name: str, limit_s: float) -> None:
+        """Assert what a witness says; one that cannot tell is skipped with the reason, never passed."""
+        assert self.experiment
+        judgement = self.experiment.await_known(name, limit_s)
+        if judgement.unknown:
+            scenario.skip(f"could not be told: {judgement.seen}")
+            return
+        self.verify(judgement)
+
+    def limit(self, name: str, sentence_s: float) -> float:
+        """The limit in force for a sentence, written into the history; one that differs is an observation."""
+        limit_s = self.target.limits.seconds(name, sentence_s)
+        if self.experiment:
+            self.experiment.recorder.about["limits"][name] = limit_s
+        if abs(limit_s - sentence_s) > 1e-9:
+            self.observe(
+                f"The limit {name} is {limit_s:g} s by the target's settings; the sentence says {sentence_s:g} s."
+            )
+        return limit_s
+
+    def observe(self, sentence: str) -> None:
+        if sentence not in self.observations:
+            self.observations.append(sentence)
+
+    def attach_step_evidence(self) -> None:
+        """The exchanges since the last step; called after each."""
+        self._line.clear()
+        exchanges = self.transcript.since(self._mark)
+        self._mark += len(exchanges)
+        evidence.attach_transcript(exchanges)
+
+    def end_scenario(self, scenario: Any) -> None:
+        """Attach the evidence, then cancel what the scenario left running."""
+        self._line.clear()
+        experiment = self.experiment
+        end = ScenarioEnd.of(scenario)
+        self._ended.append(end)
+        if experiment is None or not experiment.backtest:
+            return
+        history = experiment.history()
+        found = verdict.judge_all(history)
+        for sentence in (
+            *experiment.observations,
+            *(o for judgement in found.values() for o in judgement.observations),
+        ):
+            self.observe(sentence)
+        end.judged = found
+        end.observations = list(self.observations)
+        self._attach_scenario_evidence(experiment, history, found, failed=end.outcome != "passed")
+        self._problems += experiment.cancel_what_still_runs()
+
+    def _attach_scenario_evidence(
+        self, experiment: Experiment, history: History, found: Mapping[str, Judgement], *, failed: bool
+    ) -> None:
+        """Verdict, table, the seed's evidence, picture and history of the scenario's recording."""
+        told = verdict.in_words(history, found)
+        rows = evidence.markdown_table(verdict.table(found))
+        rests = f"The verdict rests on {verdict.believed(found)}."
+        observed = evidence.markdown_list("Observations", self.observations)
+        evidence.describe(f"{told}\n\n{rests}")
+        evidence.attach_markdown("Criteria and sanity checks", f"{told}\n\n{rows}\n\n{rests}{observed}")
+        self._attach_picture(history)
+        for name in ("Pre-cancel status and progress", "Cancel response", "Post-cancel status"):
+            if exchange := experiment.evidence.get(name):
+                evidence.attach_exchange(name, exchange)
+        evidence.attach_markdown(
+            "Choice of the backtest", evidence.choice_of_backtest(experiment.used, experiment.passed_over)
+        )
+        evidence.attach_history(history)
+        if failed and self.embedded and self.embedded.log.is_file():
+            tail = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()[-80:]
+            evidence.attach_text("Log of the embedded KTRDR (last lines)", "\n".join(tail))
+
+    def _attach_picture(self, history: History) -> None:
+        try:
+            assert self._painter
+            evidence.attach_svg("Picture of the run", self._painter.draw(history))
+        except OSError as error:
+            say(f"the picture of the run could not be drawn: {error}")
+            evidence.attach_text("Picture of the run", f"could not be drawn: {error}")
+
+
+@dataclass
+class ScenarioEnd:
+    """How a scenario came out, kept for the verdict of the run."""
+
+    feature: str
+    name: str
+    outcome: verdict.Outcome | Literal["skipped"]
+    reason: str
+    judged: Mapping[str, Judgement] = field(default_factory=dict)
+    observations: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, scenario: Any) -> ScenarioEnd:
+        failed = next((s for s in scenario.all_steps if s.status.has_failed()), None)
+        reason = ""
+        outcome: verdict.Outcome | Literal["skipped"] = "passed"
+        if failed or scenario.hook_failed:
+            outcome = "failed" if failed and failed.status.is_failure() else "inconclusive"
+            reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
+        elif scenario.status.name != "passed":
+            outcome, reason = "skipped", scenario.skip_reason or "not run"
+        return cls(scenario.feature.name, scenario.name, outcome, reason.strip())
+
+
+class LiveLine:
+    """One line on a terminal that moves while the suite waits; silent in a pipe."""
+
+    def __init__(self) -> None:
+        self._stream = sys.__stderr__ if sys.__stderr__ and sys.__stderr__.isatty() else None
+        self._shown = False
+
+    def show(self, history: History) -> None:
+        if not self._stream:
+            return
+        last = next((s for s in reversed(history.samples) if s.view == "backend" and not s.problem), None)
+        at = f"{last.status} at {last.percentage:.1f} %" if last and last.percentage is not None else "no reading yet"
+        self._stream.write(f"\r\x1b[K  … {at}, {history.until_s:.1f} s")
+        self._stream.flush()
+        self._shown = True
+
+    def clear(self) -> None:
+        if self._stream and self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._shown = False
+
+
+def say(text: str) -> None:
+    """A line to the person at the terminal, past Behave's capturing of output."""
+    stream = sys.__stdout__ or sys.stdout
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def environment_facts(run: Run, versions: Mapping[str, str]) -> dict[str, Any]:
+    """What the report's environment block names."""
+    return {
+        "Target": run.target.name,
+        "Target kind": "EMBEDDED STAND-IN, no real KTRDR" if run.target.embedded_one else "live",
+        "Target address": run.target.base_url,
+        "Target chosen by": run.target.chosen_by,
+        "KTRDR version": run.preflight.version or "not told",
+        **versions,
+    }

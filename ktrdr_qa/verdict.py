@@ -1,0 +1,151 @@
+"""All judgements of one history together: the seed's criteria, its sanity checks, the witnesses, the outcome.
+
+Pure like the judgements themselves, so a saved history gets the same verdict again (``python -m ktrdr_qa.judge``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ktrdr_qa import judgements as j
+from ktrdr_qa.history import History
+from ktrdr_qa.judgements import Judgement, Verdict
+
+Outcome = Literal["passed", "failed", "inconclusive"]
+
+LIMITS_S: Mapping[str, float] = {
+    "running_s": 10.0,
+    "first_progress_s": 30.0,
+    "acknowledged_s": 5.0,
+    "cancelled_s": 2.0,
+    "frozen_s": 2.0,
+    "new_backtest_s": 30.0,
+    "worker_idle_s": 2.0,
+    "processor_quiet_s": 2.0,
+    "place_free_s": 15.0,
+}
+"""The limits of the features' sentences, for a history that does not carry its own."""
+UPDATES_MISSED = 3.0
+
+CRITERIA: Mapping[str, Sequence[str]] = {
+    "Backtest was running before cancel": ("running", "moving", "was running"),
+    "Cancel request succeeds": ("acknowledged", "only this one"),
+    "Status changes to cancelled/failed": ("cancelled", "stays cancelled", "end recorded", "list agrees"),
+    "Progress stops increasing": ("frozen",),
+    "New operations work immediately": ("next accepted", "next runs"),
+}
+SANITY_CHECKS: Mapping[str, Sequence[str]] = {
+    "Was running: percentage > 0 before cancel": ("was running",),
+    'Not completed: status is not "completed"': ("not completed",),
+    "System stable: new operation starts OK": ("next accepted", "next runs", "stays cancelled"),
+}
+WITNESSES: Mapping[str, Sequence[str]] = {
+    "The worker itself has stopped": ("worker stopped",),
+    "The worker's processor is quiet": ("processor quiet",),
+    "The worker's place is free again": ("place free",),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what is checked, how it came out, and what was seen."""
+
+    kind: Literal["criterion", "sanity check", "witness"]
+    check: str
+    verdict: Verdict
+    seen: str
+
+
+def judge_all(history: History) -> dict[str, Judgement]:
+    """Every judgement of a cancellation, by its name."""
+    backtest = str(history.about.get("backtest", ""))
+    following = str(history.about.get("next_backtest", ""))
+    worker = str(history.about.get("worker", ""))
+    limits = {**LIMITS_S, **history.about.get("limits", {})}
+    found = [
+        j.is_running(history, backtest, limits["running_s"]),
+        j.is_moving(history, backtest, limits["first_progress_s"]),
+        j.was_running(history, backtest),
+        j.is_acknowledged(history, backtest, limits["acknowledged_s"]),
+        j.only_this_one(history, backtest),
+        j.is_cancelled(history, backtest, limits["cancelled_s"]),
+        j.stays_cancelled(history, backtest),
+        j.records_its_end(history, backtest),
+        j.list_agrees(history, backtest),
+        j.is_frozen(history, backtest, limits["frozen_s"], UPDATES_MISSED),
+        j.is_not_completed(history, backtest),
+        j.next_is_accepted(history, backtest),
+        j.next_runs(history, following, limits["new_backtest_s"]),
+        j.worker_let_go(history, worker, backtest, limits["worker_idle_s"]),
+        j.processor_is_quiet(history, worker, backtest, limits["processor_quiet_s"]),
+        j.place_is_free(history, worker, backtest, limits["place_free_s"]),
+    ]
+    return {judgement.name: judgement for judgement in found}
+
+
+def table(found: Mapping[str, Judgement]) -> list[Row]:
+    """The seed's five criteria and three sanity checks, then the witnesses."""
+    return [
+        _row(kind, check, [found[name] for name in names])
+        for kind, checks in (("criterion", CRITERIA), ("sanity check", SANITY_CHECKS), ("witness", WITNESSES))
+        for check, names in checks.items()
+    ]
+
+
+def _row(kind: Literal["criterion", "sanity check", "witness"] | str, check: str, of: Sequence[Judgement]) -> Row:
+    verdict: Verdict = "holds"
+    if any(judgement.violated for judgement in of):
+        verdict = "violated"
+    elif any(judgement.unknown for judgement in of):
+        verdict = "unknown"
+    telling = [judgement for judgement in of if judgement.verdict == verdict]
+    return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))  # type: ignore[arg-type]
+
+
+def outcome(found: Mapping[str, Judgement]) -> Outcome:
+    """``failed`` where anything is violated; ``passed`` only where everything the seed asks for holds.
+
+    An unknown witness does not spoil a pass: it was out of reach, and is reported as such.
+    """
+    if any(judgement.violated for judgement in found.values()):
+        return "failed"
+    asked = {name for names in (*CRITERIA.values(), *SANITY_CHECKS.values()) for name in names}
+    return "passed" if all(found[name].holds for name in asked) else "inconclusive"
+
+
+def believed(found: Mapping[str, Judgement]) -> str:
+    """What the verdict rests on, strongest witness first (design: "Whom to believe")."""
+    if found["processor quiet"].holds or found["processor quiet"].violated:
+        return "the worker's processor time, the worker's own view and the backend's"
+    if found["worker stopped"].holds or found["worker stopped"].violated:
+        return "the worker's own view and the backend's; its processor time was not told apart"
+    return "the backend's view only: the worker could not be asked"
+
+
+def in_words(history: History, found: Mapping[str, Judgement]) -> str:
+    """One paragraph that a product person understands: what was tried and what happened, with numbers."""
+    figures = {name: value for judgement in found.values() for name, value in judgement.figures.items()}
+    told = [f"A backtest of {history.about.get('candidate', 'unknown data')} was started."]
+    if "cancelled_at_percent" in figures:
+        told.append(f"At {figures['cancelled_at_percent']:.1f} % the cancel was sent.")
+    if "acknowledged_s" in figures:
+        told.append(f"KTRDR acknowledged it after {figures['acknowledged_s']:.2f} s")
+        ended = (
+            f" and reported the backtest cancelled after {figures['cancelled_s']:.2f} s"
+            if "cancelled_s" in figures
+            else ""
+        )
+        told[-1] += f"{ended}."
+    if "worker_idle_s" in figures:
+        told.append(f"The worker was idle {figures['worker_idle_s']:.2f} s after the cancel.")
+    if "frozen_s" in figures:
+        told.append(
+            f"Progress did not move for {figures['frozen_s']:.1f} s, in which {figures['updates_due']:.0f} updates were due."
+        )
+    if found["next runs"].holds:
+        told.append(f"The next backtest was accepted at once and ran {figures['next_runs_s']:.2f} s after its start.")
+    wrong = [judgement for judgement in found.values() if judgement.violated]
+    told += [f"Wrong: {judgement.expected}, but {judgement.seen}." for judgement in wrong]
+    return " ".join(told)

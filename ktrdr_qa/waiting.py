@@ -1,0 +1,72 @@
+"""Two verbs for waiting, on one helper. Conditions are judgements of the history, never bare sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ktrdr_qa.history import History
+from ktrdr_qa.judgements import Judgement
+
+LOOK_AGAIN_S = 0.5
+"""Without news a condition is looked at again after this long: time passing can settle it as well."""
+
+Judge = Callable[[History], Judgement]
+
+
+class Source(Protocol):
+    """Where histories come from: the recorder, or a test's script of them."""
+
+    def clock(self) -> float: ...
+    def history(self) -> History: ...
+    def wait_for_news(self, at_most_s: float) -> None: ...
+
+
+def eventually(
+    source: Source, judge: Judge, at_most_s: float, tick: Callable[[History], None] | None = None
+) -> Judgement:
+    """Wait until the judgement holds; at once give up where it is violated, for then it cannot hold any more.
+
+    Judges at least once, and once more at the deadline; returns the last judgement.
+    """
+    return _wait(source, judge, at_most_s, lambda j: not j.unknown, tick)
+
+
+def throughout(
+    source: Source,
+    judge: Judge,
+    window_s: float,
+    grace_s: float = 0.0,
+    tick: Callable[[History], None] | None = None,
+) -> Judgement:
+    """Watch for the whole window: the first violation ends it; holding early does not.
+
+    Where the window has passed and readings were lost, up to ``grace_s`` more is waited for enough of them.
+    """
+    ends_s = source.clock() + window_s
+    return _wait(
+        source,
+        judge,
+        window_s + grace_s,
+        lambda j: j.violated or (j.holds and source.clock() >= ends_s),
+        tick,
+    )
+
+
+def _wait(
+    source: Source,
+    judge: Judge,
+    at_most_s: float,
+    settled: Callable[[Judgement], bool],
+    tick: Callable[[History], None] | None,
+) -> Judgement:
+    deadline_s = source.clock() + at_most_s
+    while True:
+        at_deadline = source.clock() >= deadline_s
+        history = source.history()
+        judgement = judge(history)
+        if settled(judgement) or at_deadline:
+            return judgement
+        if tick:
+            tick(history)
+        source.wait_for_news(min(LOOK_AGAIN_S, deadline_s - source.clock()))

@@ -1,0 +1,132 @@
+"""Who besides the backend can say whether a worker has stopped, and from where they can be reached.
+
+A worker is reached under the address that the target file gives it, else the one it announced, else, since
+a container's name means nothing outside Docker, its port on the platform's own host (contract, surprise 16).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ktrdr_qa import readings
+from ktrdr_qa.client import Client, TransportError
+from ktrdr_qa.target import Target
+
+PROBE_S = 1.0
+"""How long a worker may take to answer a first question before it counts as out of reach from here."""
+DOCKER_S = 10.0
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One worker as seen from here; ``address`` and ``processor`` are None where ``reason`` and advice say why."""
+
+    worker: str
+    address: str | None
+    dead: bool
+    reason: str
+    processor: Callable[[], Iterator[readings.Reading]] | None
+    processor_source: str
+
+
+def find(workers: Iterable[dict[str, Any]], target: Target, client: Client) -> dict[str, Witness]:
+    """Try to reach each worker, all at once; never takes much longer than two probes."""
+    listed = list(workers)
+    if not listed:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(8, len(listed))) as pool:
+        found = pool.map(lambda worker: _reach(worker, target, client), listed)
+        return {witness.worker: witness for witness in found}
+
+
+def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
+    name = worker["worker_id"]
+    announced = str(worker.get("endpoint_url") or "")
+    reasons = []
+    refused = False
+    for address in _addresses(name, announced, target):
+        # Headers such as tokens are meant for the platform's own address only.
+        speaker = client.clone(address, trusted=address == target.workers.get(name))
+        try:
+            speaker.get("/health", purpose="probe", timeout_s=PROBE_S)
+        except TransportError as error:
+            reasons.append(error.exchange.problem or str(error))
+            local = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
+            refused = refused or (local and error.exchange.problem_kind == "refused" and address == announced)
+            continue
+        finally:
+            speaker.close()
+        processor, source = _processor(name, address, client.clone(address, trusted=address in target.workers.values()))
+        return Witness(name, address, False, "", processor, source)
+    reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
+    processor, source = _container_processor(name, announced, target)
+    advice = f'{reason}; say where it is with {name} = "http://HOST:PORT" under [workers] in the target file'
+    return Witness(name, None, refused, advice, processor, source)
+
+
+def _addresses(name: str, announced: str, target: Target) -> list[str]:
+    if name in target.workers:
+        return [target.workers[name]]
+    addresses = [announced.rstrip("/")] if urlsplit(announced).hostname else []
+    here, there = urlsplit(target.base_url or ""), urlsplit(announced)
+    if there.port and here.hostname and here.hostname != there.hostname:
+        addresses.append(f"{here.scheme}://{here.hostname}:{there.port}")
+    return addresses
+
+
+def _processor(name: str, address: str, client: Client) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
+    """The worker's processor time: its own metrics, else the process that listens there, if it is on this host."""
+    try:
+        list(readings.processor(client, name))
+        return lambda: readings.processor(client, name), "its metrics"
+    except (TransportError, ValueError) as error:
+        why = str(error)
+    host, port = urlsplit(address).hostname, urlsplit(address).port
+    if host in ("localhost", "127.0.0.1", "::1") and port and (process := _process_at(port)):
+        return lambda: _of_process(process, name), "its process on this host"
+    return None, f"{why}; let the worker's /metrics be reached from here"
+
+
+def _process_at(port: int) -> Any:
+    import psutil
+
+    try:
+        listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+        pid = next((c.pid for c in listening if c.laddr and c.laddr.port == port and c.pid), None)
+        return psutil.Process(pid) if pid else None
+    except psutil.Error:
+        return None
+
+
+def _of_process(process: Any, name: str) -> Iterator[readings.Reading]:
+    times = process.cpu_times()
+    yield readings.Reading(name, cpu_s=times.user + times.system)
+
+
+def _container_processor(
+    name: str, announced: str, target: Target
+) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
+    """A container's processor time off its control group, where Docker runs on this host."""
+    container = urlsplit(announced).hostname
+    if not (target.local and container and not container.replace(".", "").isdigit() and container != "localhost"):
+        return None, "no metrics, and no process or container of it on this host"
+
+    def read() -> Iterator[readings.Reading]:
+        command = ["docker", "exec", container, "cat", "/sys/fs/cgroup/cpu.stat"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S, check=False)
+        for line in done.stdout.splitlines():
+            if line.startswith("usage_usec"):
+                yield readings.Reading(name, cpu_s=int(line.split()[1]) / 1e6)
+                return
+        raise ValueError(f"docker exec {container}: {done.stderr.strip() or 'no usage_usec'}")
+
+    try:
+        list(read())
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return None, f"no metrics, and its container cannot be asked: {error}"
+    return read, f"the control group of its container {container}"
