@@ -1,0 +1,618 @@
+"""Every fault really goes wrong in the way that the table says, seen over plain HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+import requests
+from conftest import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
+
+from standin import faults
+
+Check = Callable[[Launched], None]
+CHECKS: dict[str, Check] = {}
+MORE_OPTIONS: dict[str, tuple[str, ...]] = {}
+ROWS = faults.table()
+RUN_AT = ("--bars-per-second", "100")
+
+
+def shows(name: str, *options: str) -> Callable[[Check], Check]:
+    def register(check: Check) -> Check:
+        CHECKS[name] = check
+        MORE_OPTIONS[name] = options
+        return check
+
+    return register
+
+
+def test_the_table_and_the_code_name_the_same_faults() -> None:
+    names = [row.name for row in ROWS]
+    assert len(names) == len(set(names)) >= 60
+    assert set(names) == set(faults.KNOWN)
+
+
+def test_every_fault_is_shown_below() -> None:
+    assert set(CHECKS) == set(faults.KNOWN)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_table_describes_each_fault(row: faults.FaultRow) -> None:
+    assert row.name.startswith(row.group + "-")
+    assert row.outcome in ("failed", "inconclusive")
+    assert row.sentence.endswith(".") and row.sentence.count(". ") == 0
+
+
+def test_an_unknown_fault_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(faults.UnknownFaultError, match="did you mean cancel-ignored"):
+        faults.switched_on(["cancel-ignord"])
+
+
+@pytest.mark.parametrize("name", [row.name for row in ROWS])
+def test_the_platform_really_does_it(name: str, launch: Launch) -> None:
+    CHECKS[name](launch(*QUICK, *RUN_AT, *MORE_OPTIONS[name], "--fault", name))
+
+
+def test_several_faults_at_once_compose(launch: Launch) -> None:
+    it = launch(*QUICK, *RUN_AT, "--fault", "running-percentage-null", "--fault", "cancel-405")
+    operation_id = it.start()
+    it.wait_status(operation_id, "running")
+    assert it.operation(operation_id)["progress"]["percentage"] is None
+    assert it.cancel(operation_id).status_code == 405
+
+
+# Preflight.
+
+
+@shows("preflight-api-down")
+def _(it: Launched) -> None:
+    with pytest.raises(requests.ConnectionError):
+        it.ask("GET", "/api/v1/health")
+
+
+@shows("preflight-health-503")
+def _(it: Launched) -> None:
+    assert it.ask("GET", "/api/v1/health").status_code == 503
+
+
+@shows("preflight-health-hangs")
+def _(it: Launched) -> None:
+    with pytest.raises(requests.Timeout):
+        it.ask("GET", "/api/v1/health", timeout=0.5)
+    assert it.workers()
+
+
+@shows("preflight-no-worker")
+def _(it: Launched) -> None:
+    assert it.workers() == []
+    assert it.post_start().status_code == 503
+
+
+@shows("preflight-only-training-worker")
+def _(it: Launched) -> None:
+    assert {each["worker_type"] for each in it.workers()} == {"training"}
+    assert it.ask("GET", "/api/v1/workers?worker_type=backtesting").json() == []
+    assert it.post_start().status_code == 503
+
+
+@shows("preflight-worker-registered-but-dead")
+def _(it: Launched) -> None:
+    workers = it.workers()
+    assert [each["status"] for each in workers] == ["available", "available"]
+
+    def refused(url: str) -> bool:
+        try:
+            it.ask("GET", f"{url}/health")
+        except requests.ConnectionError:
+            return True
+        return False
+
+    for each in workers:
+        eventually(lambda url=each["endpoint_url"]: refused(url))
+    assert it.post_start().status_code == 500
+
+
+@shows("preflight-model-missing")
+def _(it: Launched) -> None:
+    assert it.ask("GET", "/api/v1/models").json()["models"] == []
+    assert "Model directory not found" in it.wait_status(it.start())["error_message"]
+
+
+@shows("preflight-strategy-missing")
+def _(it: Launched) -> None:
+    assert it.ask("POST", "/api/v1/strategies/validate/neuro_mean_reversion").status_code == 404
+
+
+@shows("preflight-data-missing")
+def _(it: Launched) -> None:
+    wanted = {"symbol": "EURUSD", "timeframe": "1d"}
+    assert it.ask("POST", "/api/v1/data/range", json=wanted).status_code == 404
+    assert it.wait_status(it.start())["error_message"] == "No data found in cache for EURUSD 1d"
+
+
+@shows("preflight-data-ends-early")
+def _(it: Launched) -> None:
+    wanted = {"symbol": "EURUSD", "timeframe": "1d"}
+    data = it.ask("POST", "/api/v1/data/range", json=wanted).json()["data"]
+    assert data["end_date"] < PAYLOAD["start_date"]
+    assert "Insufficient data" in it.wait_status(it.start(PAYLOAD))["error_message"]
+
+
+# Start.
+
+
+def _nothing_was_started(it: Launched) -> None:
+    assert it.ask("GET", "/api/v1/operations").json()["data"] == []
+
+
+@shows("start-500")
+def _(it: Launched) -> None:
+    assert it.post_start().status_code == 500
+    _nothing_was_started(it)
+
+
+@shows("start-503")
+def _(it: Launched) -> None:
+    answer = it.post_start()
+    assert answer.status_code == 503 and answer.json()["detail"]["registered_workers"] == 2
+    assert {each["status"] for each in it.workers()} == {"available"}
+
+
+@shows("start-422")
+def _(it: Launched) -> None:
+    answer = it.post_start()
+    assert answer.status_code == 422 and answer.json()["error"]["code"] == "VALIDATION_ERROR"
+
+
+@shows("start-success-false")
+def _(it: Launched) -> None:
+    answer = it.post_start()
+    assert answer.status_code == 200 and answer.json()["success"] is False
+    _nothing_was_started(it)
+
+
+@shows("start-no-operation-id")
+def _(it: Launched) -> None:
+    body = it.post_start().json()
+    assert body["success"] is True and "operation_id" not in body
+
+
+@shows("start-null-operation-id")
+def _(it: Launched) -> None:
+    assert it.post_start().json()["operation_id"] is None
+
+
+@shows("start-known-operation-id")
+def _(it: Launched) -> None:
+    known = [row["operation_id"] for row in it.ask("GET", "/api/v1/operations").json()["data"]]
+    assert [it.start()] == known
+    assert it.operation(known[0])["status"] == "completed"
+
+
+@shows("start-html")
+def _(it: Launched) -> None:
+    answer = it.post_start()
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
+
+
+@shows("start-half-answer")
+def _(it: Launched) -> None:
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        it.post_start()
+    assert len(it.ask("GET", "/api/v1/operations").json()["data"]) == 1
+
+
+@shows("start-never-answers")
+def _(it: Launched) -> None:
+    with pytest.raises(requests.Timeout):
+        it.ask("POST", "/api/v1/backtests/start", json=LONG, timeout=0.5)
+    _nothing_was_started(it)
+
+
+@shows("start-accepted-then-failed")
+def _(it: Launched) -> None:
+    assert it.wait_status(it.start())["status"] == "failed"
+
+
+# Running.
+
+
+def _rises(it: Launched, operation_id: str, base: str = "") -> None:
+    before = it.operation(operation_id, base)["progress"]["percentage"]
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > before, base)
+
+
+@shows("running-stays-pending")
+def _(it: Launched) -> None:
+    operation_id = it.start(JANUARY)
+    base = it.worker_url(operation_id)
+    it.wait(operation_id, lambda seen: seen["status"] == "completed", base)
+    assert it.operation(operation_id)["status"] == "pending"
+
+
+@shows("running-stays-at-zero")
+def _(it: Launched) -> None:
+    operation_id = it.start()
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 1, it.worker_url(operation_id))
+    assert it.wait_status(operation_id, "running")["progress"]["percentage"] == 0.0
+
+
+def _percentage(it: Launched) -> Any:
+    operation_id = it.start()
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 1, it.worker_url(operation_id))
+    return it.wait_status(operation_id, "running")["progress"]["percentage"]
+
+
+@shows("running-percentage-null")
+def _(it: Launched) -> None:
+    assert _percentage(it) is None
+
+
+@shows("running-percentage-text")
+def _(it: Launched) -> None:
+    assert isinstance(_percentage(it), str)
+
+
+@shows("running-percentage-negative")
+def _(it: Launched) -> None:
+    assert _percentage(it) < 0
+
+
+@shows("running-percentage-above-100")
+def _(it: Launched) -> None:
+    assert _percentage(it) > 100
+
+
+@shows("running-percentage-falling")
+def _(it: Launched) -> None:
+    operation_id = it.start()
+    first = it.wait_status(operation_id, "running")["progress"]["percentage"]
+    assert first > 0
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] < first)
+
+
+@shows("running-unknown-status")
+def _(it: Launched) -> None:
+    it.wait_status(it.start(), "executing")
+
+
+@shows("running-done-before-cancel", "--bars-per-second", "1")
+def _(it: Launched) -> None:
+    operation_id = it.start(LONG)
+    assert it.wait_status(operation_id)["status"] == "completed"
+    assert it.cancel(operation_id).status_code == 400
+
+
+@shows("running-fails-before-cancel")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).status_code == 400
+    assert it.operation(operation_id)["status"] == "failed"
+
+
+@shows("running-vanishes", "--bars-per-second", "1000")
+def _(it: Launched) -> None:
+    operation_id = it.start()
+    path = f"/api/v1/operations/{operation_id}"
+    eventually(lambda: it.ask("GET", path), lambda answer: answer.status_code == 404)
+    assert it.cancel(operation_id).status_code == 404
+
+
+@shows("running-flickers")
+def _(it: Launched) -> None:
+    operation_id = it.start()
+    it.wait_status(operation_id, "running")
+    it.wait_status(operation_id, "pending")
+    it.wait_status(operation_id, "running")
+
+
+# Cancel.
+
+
+def _refused(it: Launched, status: int) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).status_code == status
+    _rises(it, operation_id)
+
+
+@shows("cancel-404")
+def _(it: Launched) -> None:
+    _refused(it, 404)
+
+
+@shows("cancel-405")
+def _(it: Launched) -> None:
+    _refused(it, 405)
+
+
+@shows("cancel-500")
+def _(it: Launched) -> None:
+    _refused(it, 500)
+
+
+@shows("cancel-hangs")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    with pytest.raises(requests.Timeout):
+        it.cancel(operation_id, timeout=0.5)
+    _rises(it, operation_id)
+
+
+@shows("cancel-reset-before-effect")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    with pytest.raises(requests.ConnectionError, match="reset"):
+        it.cancel(operation_id)
+    _rises(it, operation_id)
+
+
+@shows("cancel-reset-after-effect")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    with pytest.raises(requests.ConnectionError, match="reset"):
+        it.cancel(operation_id)
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("cancel-empty-200")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    answer = it.cancel(operation_id)
+    assert answer.status_code == 200 and answer.content == b""
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("cancel-success-false")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    answer = it.cancel(operation_id)
+    assert answer.status_code == 200 and answer.json()["success"] is False
+    _rises(it, operation_id)
+
+
+@shows("cancel-202-later")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).status_code == 202
+    _rises(it, operation_id)
+    it.wait_status(operation_id, "cancelled")
+
+
+@shows("cancel-ignored", "--bars-per-second", "400")
+def _(it: Launched) -> None:
+    operation_id = it.running(PAYLOAD)
+    assert it.cancel(operation_id).json()["data"]["status"] == "cancelled"
+    assert it.wait_status(operation_id)["status"] == "completed"
+
+
+@shows("cancel-too-late")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["success"] is True
+    _rises(it, operation_id)
+    it.wait_status(operation_id, "cancelled")
+
+
+@shows("cancel-hits-another")
+def _(it: Launched) -> None:
+    def active() -> list[str]:
+        rows = it.ask("GET", "/api/v1/operations?active_only=true").json()["data"]
+        return [row["operation_id"] for row in rows]
+
+    neighbour = eventually(active)[0]
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["operation_id"] == operation_id
+    it.wait_status(neighbour, "cancelled")
+    _rises(it, operation_id)
+
+
+@shows("cancel-answers-other-id")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["operation_id"] != operation_id
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+# Afterwards.
+
+
+def _cancelled(it: Launched) -> str:
+    operation_id = it.running(above=0.5)
+    answer = it.cancel(operation_id)
+    assert answer.status_code == 200 and answer.json()["data"]["status"] == "cancelled"
+    return operation_id
+
+
+@shows("after-creeps-on")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    _rises(it, operation_id)
+    _rises(it, operation_id)
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("after-creeps-once")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    _rises(it, operation_id)
+    risen = it.operation(operation_id)
+    assert risen["status"] == "cancelled"
+    it.wait_status(it.start(JANUARY))
+    assert it.operation(operation_id)["progress"] == risen["progress"]
+
+
+@shows("after-jumps-to-100")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.operation(operation_id)["progress"]["percentage"] == 0.0
+    assert it.wait(operation_id, lambda seen: seen["progress"]["percentage"] == 100.0)["status"] == "cancelled"
+
+
+@shows("after-later-completed")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.operation(operation_id)["status"] == "cancelled"
+    it.wait_status(operation_id, "completed")
+
+
+@shows("after-later-running")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.operation(operation_id)["status"] == "cancelled"
+    it.wait_status(operation_id, "running")
+
+
+@shows("after-cancelling-for-ever")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    it.wait_status(it.start(JANUARY))
+    assert it.operation(operation_id)["status"] == "cancelling"
+
+
+@shows("after-record-gone")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.ask("GET", f"/api/v1/operations/{operation_id}").status_code == 404
+
+
+@shows("after-result-summary")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.wait(operation_id, lambda seen: bool(seen["result_summary"]))["status"] == "cancelled"
+
+
+@shows("after-ghost-worker")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+    base = it.worker_url(operation_id)
+    _rises(it, operation_id, base)
+    assert it.operation(operation_id, base)["status"] == "running"
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("after-ghost-processor")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    base = it.worker_url(operation_id)
+    assert it.operation(operation_id, base)["status"] == "cancelled"
+    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    before = it.processor_s(base)
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.5)
+    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+
+
+@shows("after-backend-cancelled-worker-not-told")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is False
+    _rises(it, operation_id, it.worker_url(operation_id))
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("after-slot-never-freed")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    base = it.worker_url(operation_id)
+    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    other = it.start(JANUARY)
+    it.wait_status(other, "completed")
+    rows = {each["endpoint_url"]: each for each in it.workers()}
+    eventually(lambda: {each["endpoint_url"]: each for each in it.workers()}[it.worker_url(other)]["status"] == "available")
+    assert rows[base]["status"] == "busy" and rows[base]["current_operation_id"] == operation_id
+
+
+@shows("after-worker-dead")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    base = it.worker_url(operation_id)
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+
+    def dead() -> bool:
+        try:
+            it.ask("GET", f"{base}/health")
+        except requests.ConnectionError:
+            return True
+        return False
+
+    eventually(dead)
+
+
+@shows("after-list-disagrees")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    rows = it.ask("GET", "/api/v1/operations").json()["data"]
+    assert [row["status"] for row in rows if row["operation_id"] == operation_id] == ["running"]
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("after-completed-at-missing")
+def _(it: Launched) -> None:
+    assert it.operation(_cancelled(it))["completed_at"] is None
+
+
+@shows("after-completed-at-before-start")
+def _(it: Launched) -> None:
+    seen = it.operation(_cancelled(it))
+    assert datetime.fromisoformat(seen["completed_at"]) < datetime.fromisoformat(seen["started_at"])
+
+
+# Stability.
+
+
+@shows("stability-new-503")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    assert it.post_start().status_code == 503
+    eventually(lambda: {each["status"] for each in it.workers()} == {"available"})
+    assert it.post_start().status_code == 503
+
+
+@shows("stability-new-accepted-then-failed")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    assert it.wait_status(it.start())["status"] == "failed"
+
+
+@shows("stability-new-gets-cancelled-id")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.start() == operation_id
+
+
+@shows("stability-new-never-progresses")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    operation_id = it.start(JANUARY)
+    it.wait(operation_id, lambda seen: seen["status"] == "completed", it.worker_url(operation_id))
+    seen = it.operation(operation_id)
+    assert (seen["status"], seen["progress"]["percentage"]) == ("running", 0.0)
+
+
+@shows("stability-cancelled-revives")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.operation(operation_id)["status"] == "cancelled"
+    it.start()
+    it.wait_status(operation_id, "running")
+    _rises(it, operation_id)
+
+
+@shows("stability-backend-crashes")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    with pytest.raises(requests.ConnectionError):
+        it.post_start()
+    with pytest.raises(requests.ConnectionError):
+        it.ask("GET", "/api/v1/health")
+
+
+@shows("stability-tenth-start-fails", "--bars-per-second", "0")
+def _(it: Launched) -> None:
+    for _number in range(9):
+        eventually(lambda: any(each["status"] == "available" for each in it.workers()))
+        it.wait_status(it.start(JANUARY), "completed")
+    assert it.post_start(JANUARY).status_code == 500
+    assert it.post_start(JANUARY).status_code == 500
