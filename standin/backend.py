@@ -176,9 +176,7 @@ class Backend:
         """Take over what the worker says of an operation now."""
         worker = self.registry.workers[operation.worker_id]
         try:
-            status, body = await call(
-                "GET", f"{worker.url}/api/v1/operations/{operation.operation_id}", timeout_s=2.0
-            )
+            status, body = await call("GET", f"{worker.url}/api/v1/operations/{operation.operation_id}", timeout_s=2.0)
         except RemoteError as problem:
             self.log.write("worker not reached", operation.operation_id, problem=str(problem))
             return
@@ -339,9 +337,7 @@ class Backend:
         workers = self.registry.of_type(self.settings.worker_word)
         word = self.settings.worker_word
         self.metrics.registered.labels(worker_type=word).set(len(workers))
-        self.metrics.available.labels(worker_type=word).set(
-            sum(each.status == "available" for each in workers)
-        )
+        self.metrics.available.labels(worker_type=word).set(sum(each.status == "available" for each in workers))
 
 
 def _time(text: str | None) -> datetime | None:
@@ -387,8 +383,11 @@ def _add_operations(app: FastAPI, backend: Backend) -> None:
 
     @app.get("/api/v1/operations")
     async def operations(
-        operation_type: str | None = None, active_only: bool = False, status: str | None = None,
-        limit: int = 10, offset: int = 0,
+        operation_type: str | None = None,
+        active_only: bool = False,
+        status: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
     ) -> Any:
         chosen = [
             each

@@ -154,9 +154,7 @@ def start_answer(order: Order) -> dict[str, Any]:
     }
 
 
-def cancel_answer(
-    operation_id: str, at: datetime, reason: str | None, remote_cancelled: bool
-) -> dict[str, Any]:
+def cancel_answer(operation_id: str, at: datetime, reason: str | None, remote_cancelled: bool) -> dict[str, Any]:
     """A cancel was acknowledged."""
     return {
         "success": True,
@@ -190,8 +188,7 @@ def not_found(operation_id: str) -> dict[str, Any]:
 def cannot_be_cancelled(operation: Operation) -> dict[str, Any]:
     """A cancel that comes after the end."""
     return detail(
-        f"Operation {operation.operation_id} cannot be cancelled "
-        f"(status: OperationStatus.{operation.status.upper()})"
+        f"Operation {operation.operation_id} cannot be cancelled (status: OperationStatus.{operation.status.upper()})"
     )
 
 
@@ -203,8 +200,7 @@ def no_worker(registered: int, uptime_s: float, worker_word: str = "backtesting"
             "worker_type": worker_word,
             "registered_workers": registered,
             "backend_uptime_seconds": round(uptime_s, 1),
-            "hint": "Workers auto-register after startup. Retry in a few seconds, "
-            "or check worker container logs.",
+            "hint": "Workers auto-register after startup. Retry in a few seconds, or check worker container logs.",
         }
     )
 

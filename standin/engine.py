@@ -82,9 +82,7 @@ def read_strategy(home: Path, name: str, epochs: int = -1) -> Strategy:
 class Backtest:
     """One run over `bars[first:]`; the bars before `first` only warm the indicators up."""
 
-    def __init__(
-        self, bars: Sequence[Bar], first: int, model: fuzzy.Model, strategy: Strategy, order: Order
-    ) -> None:
+    def __init__(self, bars: Sequence[Bar], first: int, model: fuzzy.Model, strategy: Strategy, order: Order) -> None:
         self.bars = bars
         self.first = first
         self.model = model
@@ -144,9 +142,7 @@ class Backtest:
         if here is None:
             return 0.0
         if self.strategy.epochs > 0:
-            fuzzy.learn(
-                self._weights, self._known_outcomes(at), self.strategy.epochs, self.strategy.learning_rate
-            )
+            fuzzy.learn(self._weights, self._known_outcomes(at), self.strategy.epochs, self.strategy.learning_rate)
         return fuzzy.signal(self._weights, here)
 
     def _known_outcomes(self, at: int) -> list[tuple[Sequence[float], float]]:
@@ -191,9 +187,7 @@ class Backtest:
         return change
 
 
-def indicator_search(
-    bars: Sequence[Bar], first: int, model: fuzzy.Model
-) -> Iterator[tuple[int, int, float]]:
+def indicator_search(bars: Sequence[Bar], first: int, model: fuzzy.Model) -> Iterator[tuple[int, int, float]]:
     """Try indicator periods on ever earlier years before `first`; yields (z period, RSI period, score).
 
     The score is the share of bars on which both indicators together called the coming change's direction.

@@ -27,9 +27,7 @@ def fit(bars: list[market.Bar], z_period: int, rsi_period: int, horizon: int) ->
     blank = fuzzy.Model((0.0,) * fuzzy.RULES, z_period, rsi_period, horizon, scale=pstdev(changes))
     samples = [
         (
-            fuzzy.strengths(
-                fuzzy.z_score(closes, at, z_period), fuzzy.relative_strength(closes, at, rsi_period)
-            ),
+            fuzzy.strengths(fuzzy.z_score(closes, at, z_period), fuzzy.relative_strength(closes, at, rsi_period)),
             engine.wanted_signal(closes, at, blank),
         )
         for at in range(blank.warm_up, len(closes) - horizon)

@@ -23,9 +23,7 @@ class Metrics:
         self.registered = Gauge(
             "ktrdr_workers_registered_total", "Total registered workers", by_type, registry=self._all
         )
-        self.available = Gauge(
-            "ktrdr_workers_available", "Currently available workers", by_type, registry=self._all
-        )
+        self.available = Gauge("ktrdr_workers_available", "Currently available workers", by_type, registry=self._all)
         self.active = Gauge("ktrdr_operations_active", "Active operations count", registry=self._all)
         self.operations = Counter(
             "ktrdr_operations_total", "Total operations", ["operation_type", "status"], registry=self._all

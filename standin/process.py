@@ -45,9 +45,7 @@ async def _serve(app: App, listener: socket.socket) -> None:
     await Server(config).serve(sockets=[listener])
 
 
-async def run_backend(
-    settings: Settings, seams: Seam, log: Log, listener: socket.socket, ready: Ready
-) -> None:
+async def run_backend(settings: Settings, seams: Seam, log: Log, listener: socket.socket, ready: Ready) -> None:
     """Serve the backend until the process is ended; it is ready when all workers have registered."""
     backend = Backend(settings, seams, log)
     serving: Awaitable[None]

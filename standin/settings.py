@@ -30,7 +30,8 @@ class Settings:
     min_bars: int = _option(2, "fewest bars a backtest may have (KTRDR: 51)")
     hourly: bool = _option(False, "offer EURUSD 1h too, interpolated between the daily rates since 2015")
     model_form: str = _option(
-        "either", "what a model_path may name: the model's directory, its model.pt, or either",
+        "either",
+        "what a model_path may name: the model's directory, its model.pt, or either",
         ("either", "directory", "file"),
     )
 
@@ -83,7 +84,10 @@ def parser() -> argparse.ArgumentParser:
         else:
             shown = "" if default == "" else f" (default {default})"
             made.add_argument(
-                flag, type=types[each.name], default=default, help=help_text + shown,
+                flag,
+                type=types[each.name],
+                default=default,
+                help=help_text + shown,
                 choices=each.metadata["choices"] or None,
                 metavar=None if each.metadata["choices"] else types[each.name].__name__.upper(),
             )

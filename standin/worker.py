@@ -232,9 +232,7 @@ def application(worker: Worker) -> FastAPI:
     @app.get("/health")
     async def health() -> Any:
         current = worker.current
-        return contract.worker_health(
-            worker.clock.now(), None if current is None else current.operation.operation_id
-        )
+        return contract.worker_health(worker.clock.now(), None if current is None else current.operation.operation_id)
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -520,7 +520,9 @@ def _(it: Launched) -> None:
     other = it.start(JANUARY)
     it.wait_status(other, "completed")
     rows = {each["endpoint_url"]: each for each in it.workers()}
-    eventually(lambda: {each["endpoint_url"]: each for each in it.workers()}[it.worker_url(other)]["status"] == "available")
+    eventually(
+        lambda: {each["endpoint_url"]: each for each in it.workers()}[it.worker_url(other)]["status"] == "available"
+    )
     assert rows[base]["status"] == "busy" and rows[base]["current_operation_id"] == operation_id
 
 

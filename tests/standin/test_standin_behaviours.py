@@ -1,0 +1,190 @@
+"""Healthy but awkward: each setting does what its help says."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from conftest import JANUARY, LONG, PAYLOAD, QUICK, Launch, eventually
+
+
+def test_too_few_bars(launch: Launch) -> None:
+    it = launch(*QUICK, "--min-bars", "51")
+    seen = it.wait_status(it.start(JANUARY))
+    assert seen["status"] == "failed"
+    assert seen["error_message"] == (
+        "Insufficient data for backtesting: 22 bars (need at least 51 for indicator warm-up)"
+    )
+
+
+@pytest.mark.parametrize(("form", "ending"), [("directory", "/model.pt"), ("file", "")])
+def test_the_other_form_of_model_path_is_accepted_and_then_fails(launch: Launch, form: str, ending: str) -> None:
+    it = launch(*QUICK, "--bars-per-second", "0", "--model-form", form)
+    path = "models/neuro_mean_reversion/1d_v21"
+    right = path + ("" if form == "directory" else "/model.pt")
+    assert it.wait_status(it.start({**JANUARY, "model_path": path + ending}))["status"] == "failed"
+    assert it.wait_status(it.start({**JANUARY, "model_path": right}))["status"] == "completed"
+
+
+def test_hourly(launch: Launch) -> None:
+    it = launch(*QUICK, "--hourly", "--bars-per-second", "0")
+    data = it.ask("POST", "/api/v1/data/range", json={"symbol": "EURUSD", "timeframe": "1h"}).json()["data"]
+    assert data["start_date"].startswith("2015-01-0") and data["point_count"] > 50_000
+    wanted = {
+        **JANUARY,
+        "timeframe": "1h",
+        "strategy_name": "neuro_mean_reversion_1h",
+        "model_path": "models/neuro_mean_reversion_1h/1h_v1",
+    }
+    assert it.wait_status(it.start(wanted))["status"] == "completed"
+
+
+def test_progress_is_refreshed_at_the_interval(launch: Launch) -> None:
+    it = launch(*QUICK, "--refresh-s", "0.5", "--bars-per-second", "100")
+    operation_id = it.running()
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 3)
+    lines = [line for line in it.log_lines() if line["event"] == "progress"]
+    gaps = [later["monotonic"] - before["monotonic"] for before, later in zip(lines, lines[1:], strict=False)]
+    assert gaps and min(gaps) >= 0.49
+
+
+def test_the_indicator_phase_computes_at_zero(launch: Launch) -> None:
+    it = launch(*QUICK, "--first-progress-after-s", "1.0")
+    operation_id = it.start()
+    base = it.worker_url(operation_id)
+    before = it.processor_s(base)
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.3)
+    assert it.wait_status(operation_id, "running")["progress"]["percentage"] == 0.0
+    assert it.operation(operation_id, base)["progress"]["percentage"] == 0.0
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
+
+
+def test_a_cancel_in_the_indicator_phase_is_obeyed(launch: Launch) -> None:
+    it = launch(*QUICK, "--first-progress-after-s", "60")
+    operation_id = it.start()
+    it.wait_status(operation_id, "running")
+    assert it.cancel(operation_id).status_code == 200
+    ended = [line for line in it.log_lines() if line["event"] == "backtest ended"]
+    assert [line["status"] for line in ended] == ["cancelled"]
+
+
+def test_indicators_that_ignore_a_cancel_burn_on_unseen(launch: Launch) -> None:
+    it = launch(*QUICK, "--first-progress-after-s", "2.5", "--indicators-ignore-cancel")
+    operation_id = it.start()
+    base = it.worker_url(operation_id)
+    it.wait_status(operation_id, "running")
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+    before = it.processor_s(base)
+    assert it.operation(operation_id, base)["status"] == "cancelled"
+    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.4)
+    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    eventually(lambda: any(line["event"] == "indicators computed" for line in it.log_lines()))
+
+
+def test_the_registry_lags(launch: Launch) -> None:
+    it = launch(*QUICK, "--workers", "1", "--registry-lag-s", "1.0")
+    operation_id = it.running()
+    base = it.worker_url(operation_id)
+    it.cancel(operation_id)
+    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    assert [(each["status"], each["current_operation_id"]) for each in it.workers()] == [("busy", operation_id)]
+    assert it.post_start().status_code == 503
+    eventually(lambda: it.workers()[0]["status"] == "available")
+    assert it.post_start().status_code == 200
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_cancel_that_takes_its_time(launch: Launch, at_once: bool) -> None:
+    it = launch(*QUICK, "--cancel-takes-s", "1.0", *(["--cancel-answers-at-once"] if at_once else []))
+    operation_id = it.running()
+    began = time.monotonic()
+    assert it.cancel(operation_id).status_code == 200
+    if at_once:
+        assert it.operation(operation_id)["status"] == "running"
+        it.wait_status(operation_id, "cancelled")
+    assert time.monotonic() - began >= 1.0
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+def test_latency_and_jitter(launch: Launch) -> None:
+    it = launch("--latency-s", "0.2", "--jitter-s", "0.1")
+    for url in (it.url + "/api/v1/health", it.announced["processes"][1]["url"] + "/health"):
+        assert it.ask("GET", url).elapsed.total_seconds() >= 0.2
+
+
+def test_progress_steps(launch: Launch) -> None:
+    it = launch(*QUICK, "--progress-step", "5", "--bars-per-second", "400")
+    operation_id = it.start(PAYLOAD)
+    it.wait_status(operation_id)
+    seen = [line["percentage"] for line in it.log_lines() if line["event"] == "progress"]
+    assert seen and all(percentage % 5 == 0 for percentage in seen)
+
+
+def test_keeps_progress(launch: Launch) -> None:
+    it = launch(*QUICK, "--keeps-progress")
+    operation_id = it.running(above=0.5)
+    it.cancel(operation_id)
+    assert it.operation(operation_id)["progress"]["percentage"] > 0.5
+    assert it.operation(operation_id, it.worker_url(operation_id))["progress"]["percentage"] > 0.5
+
+
+@pytest.mark.parametrize("skew_s", [3600, -3600])
+def test_clock_skew(launch: Launch, skew_s: int) -> None:
+    it = launch(*QUICK, "--clock-skew-s", str(skew_s))
+    seen = it.wait_status(it.start(), "running")
+    for text in (seen["created_at"], seen["started_at"]):
+        ahead_s = (datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds()
+        assert abs(ahead_s - skew_s) < 600
+
+
+def test_extra_and_shuffled_fields(launch: Launch) -> None:
+    it = launch(*QUICK, "--extra-fields", "--shuffled-fields")
+    operation_id = it.running()
+    seen = it.operation(operation_id)
+    assert "schema_revision" in seen and "schema_revision" in seen["progress"]
+    eventually(lambda: next(iter(it.operation(operation_id))), lambda first: first != "operation_id")
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+
+
+def test_the_older_worker_list(launch: Launch) -> None:
+    it = launch(*QUICK, "--workers-shape", "wrapped", "--worker-word", "backtest")
+    listed = it.ask("GET", "/api/v1/workers?worker_type=backtest").json()["workers"]
+    assert [each["type"] for each in listed] == ["backtest", "backtest"]
+    assert it.ask("GET", "/api/v1/workers?worker_type=backtesting").status_code == 422
+    it.wait_status(it.start(JANUARY))
+
+
+def test_an_endpoint_host_that_nobody_can_resolve(launch: Launch) -> None:
+    it = launch(*QUICK, "--endpoint-host", "backtest-worker-1")
+    assert all(each["endpoint_url"].startswith("http://backtest-worker-1:") for each in it.workers())
+    assert it.wait_status(it.start(JANUARY))["status"] == "completed"
+
+
+def test_a_neighbour_that_comes_back(launch: Launch) -> None:
+    it = launch(*QUICK, "--neighbour")
+
+    def active() -> list[str]:
+        rows = it.ask("GET", "/api/v1/operations?active_only=true").json()["data"]
+        return [row["operation_id"] for row in rows]
+
+    first = eventually(active)[0]
+    mine = it.running()
+    assert it.cancel(mine).status_code == 200
+    assert active() == [first]
+    it.cancel(first)
+    eventually(lambda: [each for each in active() if each != first])
+
+
+def test_two_years_within_a_second_as_on_a_real_ktrdr(launch: Launch) -> None:
+    it = launch(*QUICK, "--bars-per-second", "0")
+    seen = it.wait_status(it.start(PAYLOAD))
+    assert seen["status"] == "completed" and seen["result_summary"]["equity_curve_length"] == 511
+
+
+def test_many_workers(launch: Launch) -> None:
+    it = launch(*QUICK, "--workers", "4")
+    started = [it.start(LONG) for _ in range(4)]
+    assert len({it.worker_url(each) for each in started}) == 4
+    assert it.post_start().status_code == 503
