@@ -14,10 +14,10 @@ Feature: Cancelling a running backtest
     And the services of KTRDR are running, as far as can be seen from here
     And the sandbox settings, if there are any, are the ones in use
     And KTRDR says of itself that it is healthy
+    And at least one backtest worker is registered and free
     And the trained model is there, as far as can be seen from here
     And the trading strategy is there, as far as can be seen from here
     And the price data for one of the backtests are there
-    And at least one backtest worker is registered and free
 
   @critical @allure.story:Cancelling
   Scenario: A running backtest is cancelled, stays cancelled, and the next one runs at once

@@ -59,7 +59,8 @@ def launch(target: Target) -> EmbeddedKtrdr:
 
     Raises ``Inconclusive`` with its own words where it is not.
     """
-    command = [sys.executable, "-m", "standin", "--announce", "--die-with-stdin", *target.embedded.arguments]
+    command = [sys.executable, "-m", "standin", "--announce", "--die-with-stdin", "--port", "0"]
+    command += target.embedded.arguments
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile() as errors:
         # A session of its own: Ctrl-C is for the suite, which cancels what runs before it ends the platform.

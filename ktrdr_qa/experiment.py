@@ -78,7 +78,10 @@ def failure(expected: str, seen: str, again: str = "") -> KtrdrFailure:
 
 
 class Experiment:
-    """Starts, watches and cancels one backtest, then starts the next. ``close`` leaves nothing running."""
+    """Starts, watches and cancels one backtest, then starts the next. ``close`` leaves nothing running.
+
+    From its making on it watches the workers' processors, to know later what idle looked like.
+    """
 
     def __init__(
         self,
@@ -98,7 +101,7 @@ class Experiment:
         self.backtest = ""
         self.next_backtest = ""
         self.observations: list[str] = []
-        self.cancelled_on_purpose = False
+        self.told = False
         self.evidence: dict[str, Exchange] = {}
         self._client = client
         self._journal = journal
@@ -122,10 +125,10 @@ class Experiment:
                 self.passed_over.append((candidate, reason))
             else:
                 self._waiting.append(candidate)
-        self._watch_idle_processors()
+        self._await_idle_processors()
         self._start_next_candidate()
 
-    def _watch_idle_processors(self) -> None:
+    def _await_idle_processors(self) -> None:
         watched = [w.worker for w in self.witnesses.values() if w.processor]
         if not watched:
             return
@@ -407,7 +410,6 @@ class Experiment:
     def _cancel_once(self) -> bool:
         """One cancel request; False where its answer was lost."""
         sent = self.recorder.note("cancel_sent", self.backtest)
-        self.cancelled_on_purpose = True
         limit_s = max(self.target.limits.answer_s, self.target.limits.acknowledged_s or 0.0)
         limit_s *= self.target.limits.time_factor
         path = f"{readings.OPERATIONS}/{self.backtest}"

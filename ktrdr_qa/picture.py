@@ -69,49 +69,50 @@ def paint(history: History) -> bytes:
     found = verdict.judge_all(history)
     began = history.event("start_sent", backtest)
     zero_s = began.at_s if began else 0.0
-    has_processor = len(history.of("processor", worker)) > 2
-    figure = Figure(figsize=(10.0, 5.6 if has_processor else 4.0), layout="constrained")
-    rows = figure.subplots(
-        2 if has_processor else 1, 1, sharex=True, squeeze=False, height_ratios=[3, 1.3] if has_processor else [1]
-    )
+    strips = []
+    if following and following != backtest and history.of("backend", following):
+        strips.append("next")
+    if len(history.of("processor", worker)) > 2:
+        strips.append("processor")
+    figure = Figure(figsize=(10.0, 4.0 + 1.2 * len(strips)))
+    # Fixed margins: a layout that Matplotlib works out itself takes several drawings.
+    figure.subplots_adjust(left=0.09, right=0.98, top=0.80 if strips else 0.76, bottom=0.10, hspace=0.16)
+    rows = figure.subplots(1 + len(strips), 1, sharex=True, squeeze=False, height_ratios=[3, *([1] * len(strips))])
     axes = rows[0][0]
-    _progress(axes, history.of("backend", backtest), zero_s, _LINE, "backtest, as KTRDR tells it", "-", "o")
-    _progress(axes, history.of("worker", backtest), zero_s, _GREY, "the same, as its worker tells it", ":", "s")
-    _progress(
-        axes,
-        history.of("backend", following) if following != backtest else (),
-        zero_s,
-        _NEXT,
-        "the new backtest",
-        "--",
-        "^",
-    )
-    _moments(axes, history, backtest, following, zero_s)
     _frozen_window(axes, history, backtest, found, zero_s)
-    for judgement in found.values():
-        if judgement.violated and judgement.at_s is not None:
-            axes.axvline(judgement.at_s - zero_s, color=_RED, linewidth=2.5)
-            axes.annotate(
-                f"broken: {judgement.name}",
-                (judgement.at_s - zero_s, 0.5),
-                xycoords=("data", "axes fraction"),
-                color=_RED,
-                rotation=90,
-                ha="right",
-                va="center",
-                fontsize=9,
-                fontweight="bold",
-            )
-    top = max((s.percentage or 0 for s in history.samples if s.view in ("backend", "worker")), default=0)
-    axes.set_ylim(-0.04 * max(top, 10), max(top, 10) * 1.35)
+    _progress(axes, history.of("backend", backtest), zero_s, _LINE, "as KTRDR tells it", "-", "o")
+    _progress(axes, history.of("worker", backtest), zero_s, _GREY, "as its worker tells it", ":", "s")
+    _moments(axes, history, backtest, following, zero_s)
+    broken = [found_one for found_one in found.values() if found_one.violated and found_one.at_s is not None]
+    for at, judgement in enumerate(broken):
+        where_s = (judgement.at_s or 0.0) - zero_s
+        axes.axvline(where_s, color=_RED, linewidth=2.5)
+        axes.annotate(
+            f"BROKEN: {judgement.name}",
+            (where_s, 0.62 - 0.12 * at),
+            xycoords=("data", "axes fraction"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=_RED,
+            fontsize=9,
+            fontweight="bold",
+        )
+    top = max((s.percentage or 0 for s in history.samples if s.view != "list" and s.subject == backtest), default=0)
+    axes.set_ylim(-0.06 * max(top, 1), max(top, 1) * 1.12)
     axes.set_ylabel("progress, %")
-    axes.legend(loc="upper left", fontsize=8, framealpha=0.9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.42), fontsize=8, ncols=4, frameon=False)
     axes.grid(alpha=0.3)
-    if has_processor:
-        _processor(rows[1][0], history, worker, backtest, zero_s)
+    for at, strip in enumerate(strips, start=1):
+        if strip == "next":
+            _progress(rows[at][0], history.of("backend", following), zero_s, _NEXT, "", "--", "^")
+            rows[at][0].set_ylabel("new\nbacktest, %", fontsize=8)
+            rows[at][0].set_ylim(-8, 115)
+        else:
+            _processor(rows[at][0], history, worker, backtest, zero_s)
+        rows[at][0].grid(alpha=0.3)
     rows[-1][0].set_xlabel("seconds since the start of the backtest")
     kind = "EMBEDDED STAND-IN, no real KTRDR: " if history.about.get("kind") == "embedded" else ""
-    figure.suptitle(f"{kind}{history.about.get('candidate', backtest)}", fontsize=11)
+    figure.suptitle(f"{kind}{history.about.get('candidate', backtest)}", fontsize=11, y=0.985)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
@@ -134,7 +135,7 @@ def _progress(
             "X",
             color=color,
             markersize=10,
-            label=f'first called "{end.status}"',
+            label=f'first "{end.status}"' if label else "",
         )
 
 
@@ -157,19 +158,26 @@ def _moments(axes: Any, history: History, backtest: str, following: str, zero_s:
     span_s = max(history.until_s - zero_s, 1.0)
     level, before_s = 0, -span_s
     for at_s, words in moments:
-        # Labels of moments close together stand one below the other.
-        level = (level + 1) % 4 if at_s - before_s < span_s * 0.16 else 0
+        # Labels stand above the plot; those of moments close together one below the other.
+        level = (level + 1) % 4 if at_s - before_s < span_s * 0.17 else 0
         before_s = at_s
         axes.axvline(at_s - zero_s, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.annotate(
             f"{words} {at_s - zero_s:.2f} s",
-            (at_s - zero_s, 0.97 - 0.07 * level),
+            (at_s - zero_s, 1.22 - 0.065 * level),
             xycoords=("data", "axes fraction"),
-            fontsize=8,
-            ha="left",
-            va="top",
-            xytext=(3, 0),
+            xytext=(2, 0),
             textcoords="offset points",
+            fontsize=7.5,
+            va="center",
+        )
+        axes.plot(
+            [at_s - zero_s] * 2,
+            [1.0, 1.25 - 0.065 * level],
+            transform=axes.get_xaxis_transform(),
+            color=_GREY,
+            linewidth=0.7,
+            clip_on=False,
         )
 
 
@@ -208,7 +216,6 @@ def _processor(axes: Any, history: History, worker: str, backtest: str, zero_s: 
         axes.axvline(sent.at_s - zero_s, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set_ylabel(f"processor of\n{worker}, cores", fontsize=8)
     axes.set_ylim(0, None)
-    axes.grid(alpha=0.3)
 
 
 def _serve() -> None:

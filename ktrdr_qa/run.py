@@ -166,9 +166,19 @@ class Run:
             step.not_checked_reason = f"not checked: {result.seen}"
             self.observe(f"{result.name} was not checked: {result.seen}")
 
-    def start_a_long_backtest(self) -> None:
-        """Begin a recording, and in it the first candidate that can be used."""
-        self.new_experiment().start(self.candidates, self.preflight.unusable)
+    def check_workers(self, step: Any, settle_s: float) -> None:
+        """The preflight check of the workers; the recording begins with it, to see their processors idle."""
+        self.check(step, self.preflight.workers, settle_s)
+        if self.experiment is None:
+            self.new_experiment()
+
+    def start_a_long_backtest(self) -> Experiment:
+        """Start the first candidate that can be used."""
+        if self.experiment is None or self.experiment.backtest:
+            self.new_experiment()
+        assert self.experiment
+        self.experiment.start(self.candidates, self.preflight.unusable)
+        return self.experiment
 
     def new_experiment(self) -> Experiment:
         """A fresh recording; an earlier one is closed first, its backtests cancelled."""
@@ -213,9 +223,8 @@ class Run:
 
         Skips the scenario where the cancellation itself has failed already: its own scenario tells of it.
         """
-        if self.experiment is None:
-            experiment = self.new_experiment()
-            experiment.start(self.candidates, self.preflight.unusable)
+        if self.experiment is None or not self.experiment.backtest:
+            experiment = self.start_a_long_backtest()
             experiment.cancel()
             experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"]))
         assert self.experiment
@@ -286,7 +295,10 @@ class Run:
             self.observe(sentence)
         end.judged = found
         end.observations = list(self.observations)
-        self._attach_scenario_evidence(experiment, history, found, failed=end.outcome != "passed")
+        failed = end.outcome in ("failed", "inconclusive")
+        if failed or not experiment.told:
+            self._attach_scenario_evidence(experiment, history, found, failed=failed)
+            experiment.told = True
         self._problems += experiment.cancel_what_still_runs()
 
     def _attach_scenario_evidence(

@@ -48,4 +48,4 @@ def price_data_are_there(context: Any) -> None:
 
 @given("at least one backtest worker is registered and free")
 def a_worker_is_free(context: Any) -> None:
-    context.run.check(context.step, context.run.preflight.workers, context.run.limit("place_free_s", WORKER_SETTLES_S))
+    context.run.check_workers(context.step, context.run.limit("place_free_s", WORKER_SETTLES_S))
