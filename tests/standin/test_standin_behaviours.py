@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
-from conftest import JANUARY, LONG, PAYLOAD, QUICK, Launch, eventually
+from launching import JANUARY, LONG, PAYLOAD, QUICK, Launch, eventually
 
 
 def test_too_few_bars(launch: Launch) -> None:
@@ -45,7 +46,7 @@ def test_progress_is_refreshed_at_the_interval(launch: Launch) -> None:
     operation_id = it.running()
     it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 3)
     lines = [line for line in it.log_lines() if line["event"] == "progress"]
-    gaps = [later["monotonic"] - before["monotonic"] for before, later in zip(lines, lines[1:], strict=False)]
+    gaps = [later["monotonic"] - before["monotonic"] for before, later in pairwise(lines)]
     assert gaps and min(gaps) >= 0.49
 
 

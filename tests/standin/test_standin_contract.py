@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
+from launching import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
 
 OPERATION_FIELDS = [
     "operation_id", "parent_operation_id", "operation_type", "status", "created_at", "started_at", "completed_at",

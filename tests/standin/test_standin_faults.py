@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
+from launching import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
 
 from standin import faults
 

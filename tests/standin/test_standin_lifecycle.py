@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from conftest import PAYLOAD, QUICK, ROOT, Launch, Launched, eventually
+from launching import PAYLOAD, QUICK, ROOT, Launch, Launched, eventually
 
 
 def launch_in_vain(*options: str, path: str = "") -> subprocess.CompletedProcess[str]:
@@ -207,7 +207,7 @@ def test_a_running_backtest_keeps_a_core_partly_busy_and_a_cancel_ends_that(laun
         it.wait(operation_id, lambda seen: seen["progress"]["percentage"] >= start + rises_by)
         return it.processor_s(base) - before
 
-    assert used_while(rises_by=10.0) > 0.1
+    assert used_while(rises_by=10.0) > 0.05
     it.cancel(operation_id)
 
     def idle() -> bool:
