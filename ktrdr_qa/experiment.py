@@ -279,6 +279,34 @@ class Experiment:
         if not judgement.holds:
             raise Inconclusive(f"there was nothing to cancel: {judgement.seen}")
 
+    def cancel_at_once(self) -> None:
+        """Cancel it without waiting for progress: what the start began must stop all the same (surprise 9)."""
+        self.recorder.about["cancelled_at_once"] = True
+        self._go_through([self._send_cancel_at_once])
+        self._watch_worker()
+
+    def _send_cancel_at_once(self) -> Judgement:
+        return self._send_cancel(at_once=True)
+
+    def cancel_again(self) -> None:
+        """A second cancel of a backtest that has ended; its answer is an event of its own."""
+        path = f"{readings.OPERATIONS}/{self.backtest}"
+        try:
+            answer = self._client.delete(path, purpose="second cancel", json_expected=False)
+            words = ""
+        except TransportError as error:
+            answer, words = error.exchange, str(error).split(": ", 1)[-1]
+        self.recorder.note("second_cancel_answered", self.backtest, answer.answered_s, http=answer.status, words=words)
+
+    def occupy_the_other_workers(self) -> None:
+        """Start a backtest for every other registered worker that is free; they end with this recording."""
+        free = [w for w in readings.workers(self._client) if w.get("status") == "available"]
+        others = [w for w in free if w.get("current_operation_id") != self.backtest]
+        candidate = self.used_now
+        for _ in others:
+            before = self._active()
+            self._new_id(self._ask_to_start(candidate, before), before, "a further backtest")
+
     _running_limit_s = 10.0
     _motion_limit_s = 30.0
 
@@ -393,14 +421,16 @@ class Experiment:
 
     # --- the cancel ----------------------------------------------------------------------------------------
 
-    def _send_cancel(self) -> Judgement:
+    def _send_cancel(self, *, at_once: bool = False) -> Judgement:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
-        self._read_fresh("processor")
+        if not at_once:
+            self._read_fresh("processor")
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
         if self.evidence["Pre-cancel status and progress"].find("$.data.status") in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
-        self._active()
+        if not at_once:
+            self._active()
         for _ in range(2):
             if self._cancel_once():
                 break

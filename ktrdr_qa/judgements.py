@@ -303,6 +303,23 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     return Judgement("cancelled", "holds", expected, f"cancelled {took_s:.2f} s after the cancel", figures=figures)
 
 
+def second_cancel_is_turned_down(history: History, backtest: str) -> Judgement:
+    """A second cancel is answered HTTP 400 with a reason (contract: "already ended"), or again 200; never an error of the server."""
+    expected = "a second cancel of the same backtest does no harm"
+    answer = history.event("second_cancel_answered", backtest)
+    if answer is None:
+        return Judgement("second cancel", "unknown", expected, "no second cancel was sent")
+    http, words = answer.facts.get("http"), answer.facts.get("words") or ""
+    if http in (400, 409):
+        return Judgement("second cancel", "holds", expected, f"it was turned down: {words}")
+    if http == 200:
+        told = ("A second cancel of the same backtest was acknowledged once more with HTTP 200.",)
+        return Judgement("second cancel", "holds", expected, "it was acknowledged once more", None, told)
+    if http is None:
+        return Judgement("second cancel", "unknown", expected, f"its answer was lost: {words}")
+    return Judgement("second cancel", "violated", expected, f"it was answered {words}", answer.at_s)
+
+
 # --- afterwards ------------------------------------------------------------------------------------------------
 
 
@@ -580,7 +597,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     if quiet is None or quiet[1] < QUIET_SPAN_S:
         rate = _rate(after) or (0.0, 0.0)
         return told("unknown", rate, ", not yet quiet for long enough to tell")
-    if used < TELLING_CONTRAST:
+    if used < TELLING_CONTRAST and not history.about.get("cancelled_at_once"):
         return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
     return told("holds", quiet, "")
 

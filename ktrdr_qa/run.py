@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ktrdr_qa import evidence, readings, verdict
 from ktrdr_qa.client import Client, Transcript
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
-from ktrdr_qa.experiment import Candidate, Experiment, end_backtest
+from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
 from ktrdr_qa.history import History
 from ktrdr_qa.journal import Journal
 from ktrdr_qa.judgements import Judgement
@@ -29,6 +29,8 @@ from ktrdr_qa.recorder import Recorder
 from ktrdr_qa.target import ROOT, choose
 
 REPORTS = ROOT / "reports"
+DISTURBING = "disturbs_others"
+"""The tag of scenarios that disturb others on a shared platform: on live targets they need an explicit yes."""
 
 
 class Run:
@@ -43,9 +45,8 @@ class Run:
         self.candidates: list[Candidate] = []
         self.observations: list[str] = []
         self._began_s = time.monotonic()
-        self._cure = userdata.get("cure", "off").lower() in ("on", "yes", "true", "1")
-        if userdata.get("cure", "off").lower() not in ("on", "yes", "true", "1", "off", "no", "false", "0"):
-            raise BadConfiguration(f"-D cure={userdata['cure']}: expected on or off")
+        self._cure = _on_or_off(userdata, "cure")
+        self._may_disturb = _on_or_off(userdata, "disturb")
         self._headers = self.target.resolved_headers(environment)
         self._line = LiveLine()
         self._painter: Painter | None = None
@@ -147,6 +148,8 @@ class Run:
         if not same_backtest:
             self.end_recording()
         self.observations = []
+        if DISTURBING in scenario.effective_tags and not (self.target.embedded_one or self._may_disturb):
+            scenario.skip("it occupies every worker, which others may need; allow it with -D disturb=on")
 
     def end_recording(self) -> None:
         """Cancel what still runs, stop recording, and let the next scenario check the platform afresh."""
@@ -198,6 +201,25 @@ class Run:
         )
         return self.experiment
 
+    def cancel_in_a_row(self, count: int) -> None:
+        """Start and cancel so many backtests, one after the other, each on a platform with a free place.
+
+        Raises ``AssertionError`` at the first that is refused or not cancelled.
+        """
+        for number in range(1, count + 1):
+            if number > 1:
+                self.new_experiment()
+            try:
+                experiment = self.start_a_long_backtest()
+            except PlatformNotReady as refused:
+                raise failure(f"backtest {number} of {count} is started", str(refused)) from refused
+            experiment.cancel()
+            self.verify(experiment.judge_acknowledged(self.limit("acknowledged_s", verdict.LIMITS_S["acknowledged_s"])))
+            self.verify(experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"])))
+            if experiment.worker:
+                limit_s = self.limit("place_free_s", verdict.LIMITS_S["place_free_s"])
+                self.verify(experiment.await_known("place free", limit_s))
+
     def verify(self, judgement: Judgement) -> None:
         """Assert a judgement of the experiment, with what a developer needs to see it again."""
         experiment = self.experiment
@@ -218,14 +240,14 @@ class Run:
 
     # --- witnesses -----------------------------------------------------------------------------------------
 
-    def have_a_cancelled_backtest(self, scenario: Any) -> None:
+    def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.
 
         Skips the scenario where the cancellation itself has failed already: its own scenario tells of it.
         """
         if self.experiment is None or not self.experiment.backtest:
             experiment = self.start_a_long_backtest()
-            experiment.cancel()
+            (experiment.cancel_at_once if at_once else experiment.cancel)()
             experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"]))
         assert self.experiment
         found = verdict.judge_all(self.experiment.history())
@@ -384,6 +406,13 @@ def say(text: str) -> None:
     stream = sys.__stdout__ or sys.stdout
     stream.write(text + "\n")
     stream.flush()
+
+
+def _on_or_off(userdata: Mapping[str, str], name: str) -> bool:
+    value = userdata.get(name, "off").lower()
+    if value not in ("on", "off"):
+        raise BadConfiguration(f"-D {name}={value}: expected on or off")
+    return value == "on"
 
 
 def _alive(pid: int) -> bool:

@@ -82,15 +82,23 @@ def judge_all(history: History) -> dict[str, Judgement]:
         j.processor_is_quiet(history, worker, backtest, limits["processor_quiet_s"]),
         j.place_is_free(history, worker, backtest, limits["place_free_s"]),
     ]
-    return {judgement.name: judgement for judgement in found}
+    told = {judgement.name: judgement for judgement in found}
+    if history.about.get("cancelled_at_once"):
+        # It was not meant to run before the cancel.
+        for name in ("running", "moving", "was running"):
+            del told[name]
+    if history.event("second_cancel_answered", backtest):
+        told["second cancel"] = j.second_cancel_is_turned_down(history, backtest)
+    return told
 
 
 def table(found: Mapping[str, Judgement]) -> list[Row]:
     """The seed's five criteria and three sanity checks, then the witnesses."""
     return [
-        _row(kind, check, [found[name] for name in names])
+        _row(kind, check, of)
         for kind, checks in (("criterion", CRITERIA), ("sanity check", SANITY_CHECKS), ("witness", WITNESSES))
         for check, names in checks.items()
+        if (of := [found[name] for name in names if name in found])
     ]
 
 
@@ -112,7 +120,7 @@ def outcome(found: Mapping[str, Judgement]) -> Outcome:
     if any(judgement.violated for judgement in found.values()):
         return "failed"
     asked = {name for names in (*CRITERIA.values(), *SANITY_CHECKS.values()) for name in names}
-    return "passed" if all(found[name].holds for name in asked) else "inconclusive"
+    return "passed" if all(found[name].holds for name in asked & found.keys()) else "inconclusive"
 
 
 def believed(found: Mapping[str, Judgement]) -> str:

@@ -29,6 +29,31 @@ def cancel_the_backtest(context: Any) -> None:
     context.run.experiment.cancel()
 
 
+@when("the backtest is cancelled at once")
+def cancel_the_backtest_at_once(context: Any) -> None:
+    context.run.experiment.cancel_at_once()
+
+
+@when("the backtest is cancelled once more")
+def cancel_the_backtest_again(context: Any) -> None:
+    context.run.experiment.cancel_again()
+
+
+@then("the second cancellation does no harm")
+def second_cancellation_does_no_harm(context: Any) -> None:
+    context.run.verify(context.run.experiment.judge("second cancel"))
+
+
+@when("{count:d} backtests are started and cancelled, one after the other")
+def cancel_several_backtests(context: Any, count: int) -> None:
+    context.run.cancel_in_a_row(count)
+
+
+@when("every other worker is given a backtest of its own")
+def occupy_every_other_worker(context: Any) -> None:
+    context.run.experiment.occupy_the_other_workers()
+
+
 @then("the cancellation is acknowledged within {limit_s:g} seconds")
 def cancellation_is_acknowledged(context: Any, limit_s: float) -> None:
     context.run.verify(context.run.experiment.judge_acknowledged(context.run.limit("acknowledged_s", limit_s)))

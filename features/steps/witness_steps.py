@@ -12,6 +12,11 @@ def have_a_cancelled_backtest(context: Any) -> None:
     context.run.have_a_cancelled_backtest(context.scenario)
 
 
+@given("a backtest that was cancelled right after its start")
+def have_a_backtest_cancelled_at_once(context: Any) -> None:
+    context.run.have_a_cancelled_backtest(context.scenario, at_once=True)
+
+
 @given("KTRDR says which worker ran it")
 def worker_is_known(context: Any) -> None:
     context.run.need_witness(context.scenario, "worker")
