@@ -106,13 +106,10 @@ def not_checked(context):
 
 @pytest.mark.parametrize("hook", ["before_scenario", "after_scenario", "before_tag", "after_tag"])
 def test_a_hook_error_breaks_its_scenario(feature, hook):
-    project = feature(
-        "Feature: F\n  @t\n  Scenario: S\n    Given it passes\n  Scenario: T\n    Given it passes\n"
-    )
+    project = feature("Feature: F\n  @t\n  Scenario: S\n    Given it passes\n  Scenario: T\n    Given it passes\n")
     project.write(
         "features/environment.py",
-        f"def {hook}(context, x):\n"
-        "    if getattr(x, 'name', x) in ('S', 't'): raise RuntimeError('no port')\n",
+        f"def {hook}(context, x):\n    if getattr(x, 'name', x) in ('S', 't'): raise RuntimeError('no port')\n",
     )
     outcome = project.run()
     assert outcome.status == 1
@@ -170,9 +167,7 @@ def cleanup(context): context.add_cleanup(remove)
 
 def test_a_defect_stays_recognisable_when_the_cleanup_breaks_too(feature):
     project = feature("Feature: F\n  Scenario: S\n    Given it fails\n")
-    project.write(
-        "features/environment.py", "def after_scenario(context, s): raise RuntimeError('no port')\n"
-    )
+    project.write("features/environment.py", "def after_scenario(context, s): raise RuntimeError('no port')\n")
     outcome = project.run()
     assert outcome.message("S").startswith("AssertionError: Expected: 1\n")
     assert "and then, in after_scenario: RuntimeError: no port" in outcome.message("S")
@@ -296,11 +291,7 @@ Feature: F
         first["steps"][2]
     ) == {".table": "b\n2\n"}
     about = first["description"]
-    assert (
-        about.index("About the scenario.")
-        < about.index("About the feature.")
-        < about.index("About the rule.")
-    )
+    assert about.index("About the scenario.") < about.index("About the feature.") < about.index("About the rule.")
     tags = [label["value"] for label in first["labels"] if label["name"] == "tag"]
     assert tags == ["epic", "ruled"]
     assert first["historyId"] != in_rules["F", "R2"]["historyId"]
@@ -346,9 +337,7 @@ Feature: F
     ],
 )
 def test_what_was_not_selected_is_listed_unless_asked_otherwise(feature, arguments, shown):
-    project = feature(
-        "Feature: F\n  @a\n  Scenario: A\n    Given it passes\n  Scenario: B\n    Given it passes\n"
-    )
+    project = feature("Feature: F\n  @a\n  Scenario: A\n    Given it passes\n  Scenario: B\n    Given it passes\n")
     outcome = project.run(*arguments)
     assert outcome.status == 0, outcome.console
     assert {result["name"] for result in outcome.results} == shown
@@ -370,9 +359,7 @@ def speaks(context):
         allure.attach("body", name="note", attachment_type=allure.attachment_type.TEXT)
 """,
     )
-    project.write(
-        "features/environment.py", "import allure\ndef before_all(context): allure.attach('x', 'all')\n"
-    )
+    project.write("features/environment.py", "import allure\ndef before_all(context): allure.attach('x', 'all')\n")
     outcome = project.run()
     assert outcome.status == 0, outcome.console
     result = outcome.named("New title")
@@ -458,9 +445,7 @@ def test_an_interrupted_run_says_so_and_cleans_up(feature, number):
 
 
 def test_a_signal_during_a_cleanup_lets_it_end_and_then_ends_the_run(feature):
-    project = feature(
-        "Feature: F\n  Scenario: S\n    Given it cleans slowly\n  Scenario: T\n    Given it passes\n"
-    )
+    project = feature("Feature: F\n  Scenario: S\n    Given it cleans slowly\n  Scenario: T\n    Given it passes\n")
     project.append(
         "features/steps/steps.py",
         """
@@ -565,9 +550,7 @@ Feature: F
     Given it fails
 """
     )
-    project.write(
-        "features/environment.py", "import allure\ndef after_scenario(c, s): allure.attach('x', 'end')\n"
-    )
+    project.write("features/environment.py", "import allure\ndef after_scenario(c, s): allure.attach('x', 'end')\n")
     outcome = project.run("-f", name, "-o", "mine")
     mine = Path(project.directory, "mine")
     assert_told_alike(outcome, passed=1, failed=1)
@@ -587,9 +570,7 @@ def test_the_configured_directory_named_again_is_written_once(feature):
 
 def test_both_formatters_run_side_by_side_under_behaves_own_runner(feature):
     project = feature(ONE + "  Scenario: T\n    Given it fails\n")
-    project.write(
-        "features/environment.py", "import allure\ndef after_scenario(c, s): allure.attach('x', 'end')\n"
-    )
+    project.write("features/environment.py", "import allure\ndef after_scenario(c, s): allure.attach('x', 'end')\n")
     arguments = ["-r", "behave.runner:Runner", "-f", "allure_behave.formatter:AllureFormatter", "-o", "mine"]
     assert project.run(*arguments).allure == Counts(passed=1, failed=1)
     assert project.run(*arguments, allure_dir="mine").status == 1

@@ -43,17 +43,13 @@ def test_886_a_table_under_a_rule(stock):
     outcome = stock(
         "Feature: F\n  Rule: R\n    Scenario: S\n      Given there is a table\n        | a |\n        | 1 |\n"
     )
-    assert "KeyError" in outcome.console, mended(
-        "allure-python #886", FORMATTER + "feature(), walk_scenarios"
-    )
+    assert "KeyError" in outcome.console, mended("allure-python #886", FORMATTER + "feature(), walk_scenarios")
 
 
 def test_886_scenarios_under_a_rule_are_missing(stock):
     outcome = stock("Feature: F\n  Rule: R\n    Scenario: S\n      Given it fails\n")
     assert outcome.status == 1
-    assert outcome.results == [], mended(
-        "scenarios under Rule (#886)", FORMATTER + "feature(), walk_scenarios"
-    )
+    assert outcome.results == [], mended("scenarios under Rule (#886)", FORMATTER + "feature(), walk_scenarios")
 
 
 @pytest.mark.parametrize(
@@ -61,9 +57,7 @@ def test_886_scenarios_under_a_rule_are_missing(stock):
     [("before_scenario", "skipped"), ("after_scenario", "passed"), ("after_tag", "passed")],
 )
 def test_899_hook_errors_do_not_break_the_scenario(stock, hook, status):
-    outcome = stock(
-        ONE.replace("  Scen", "  @t\n  Scen"), f"def {hook}(context, x): raise RuntimeError('x')\n"
-    )
+    outcome = stock(ONE.replace("  Scen", "  @t\n  Scen"), f"def {hook}(context, x): raise RuntimeError('x')\n")
     assert outcome.status == 1
     assert outcome.named("S")["status"] == status, mended("hook errors", FORMATTER + "stop_scenario")
 
@@ -90,9 +84,7 @@ def test_776_the_runtime_api_does_nothing(stock):
     )
     (result,) = outcome.results
     assert result["name"] == "S", mended("dynamic.title (#776)", FORMATTER + "add_title")
-    assert {"name": "a", "value": "b"} not in result["labels"], mended(
-        "dynamic.label", FORMATTER + "add_label"
-    )
+    assert {"name": "a", "value": "b"} not in result["labels"], mended("dynamic.label", FORMATTER + "add_label")
     assert "parameters" not in result, mended("dynamic.parameter", FORMATTER + "add_parameter")
 
 
@@ -113,9 +105,7 @@ def test_the_reason_for_skipping_and_the_features_description_are_lost(stock):
 
 def test_captured_output_is_not_attached(stock):
     outcome = stock("Feature: F\n  Scenario: S\n    Given it fails\n")
-    assert "attachments" not in str(outcome.results), mended(
-        "captured output", FORMATTER + "_attach_captured"
-    )
+    assert "attachments" not in str(outcome.results), mended("captured output", FORMATTER + "_attach_captured")
 
 
 def test_hide_excluded_is_true_for_the_word_false(stock):
@@ -131,9 +121,7 @@ def test_the_id_for_history_changes_with_the_place_in_the_table(stock):
         return next(r["historyId"] for r in outcome.results if r["name"].endswith(place))
 
     first = history_id("      | 1 |\n", "@1.1 ")
-    assert first != history_id("      | 0 |\n      | 1 |\n", "@1.2 "), mended(
-        "history ids", FORMATTER + "_case_id"
-    )
+    assert first != history_id("      | 0 |\n      | 1 |\n", "@1.2 "), mended("history ids", FORMATTER + "_case_id")
 
 
 def test_two_stock_formatters_at_once_crash(stock):
