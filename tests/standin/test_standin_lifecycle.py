@@ -193,6 +193,36 @@ def test_a_missing_package(tmp_path: Path, package: str) -> None:
     assert package in in_one_line(launch_in_vain("--port", "0", path=str(tmp_path)))
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--workers", "-1"), ("--refresh-s", "0"), ("--latency-s", "nan"), ("--bars-per-second", "-4")],
+)
+def test_a_setting_that_cannot_be_meant(option: str, value: str) -> None:
+    assert option in in_one_line(launch_in_vain(option, value))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["at once", "home made", "launched", "a worker there"])
+def test_told_to_end_while_it_starts(tmp_path: Path, number: signal.Signals, moment: str) -> None:
+    log = tmp_path / "standin.log"
+    command = [sys.executable, "-m", "standin", "--port", "0", "--announce", "--log", str(log)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        reached = {
+            "at once": lambda: True,
+            "home made": lambda: any(tmp_path.glob("ktrdr-standin-*")),
+            "launched": lambda: log.exists() and '"launch"' in log.read_text(),
+            "a worker there": lambda: log.exists() and "worker registered" in log.read_text(),
+        }[moment]
+        eventually(reached)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        said = process.communicate(timeout=10)[1]
+    assert moment == "at once" or (said == "" and process.returncode == 0)
+    assert all_gone(children)
+    assert list(tmp_path.glob("ktrdr-standin-*")) == []
+
+
 def test_an_unknown_fault() -> None:
     assert "did you mean cancel-500" in in_one_line(launch_in_vain("--fault", "cancel-50"))
 
