@@ -26,8 +26,8 @@ START = "/api/v1/backtests/start"
 IDLE_SPAN_S = 0.25
 """How long an idle worker's processor is watched before the start, so that there is something to compare with."""
 WORKER_KNOWN_S = 3.0
-CAPACITY_WATCH_S = 20.0
-"""How long a refused new backtest is tried again, only to say how long the refusals lasted (measured: 5 to 9 s)."""
+LATE_WATCH_S = 5.0
+"""How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 CAPACITY_PAUSE_S = 0.5
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
@@ -539,7 +539,14 @@ class Experiment:
         judge = lambda h: judgements.is_cancelled(h, self.backtest, limit_s)  # noqa: E731
         judgement = eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
         self.evidence["Post-cancel status"] = self._record(self.backtest)
+        self._active()
+        if judgement.violated:
+            self._see_what_becomes_of_it()
         return judgement
+
+    def _see_what_becomes_of_it(self) -> None:
+        """After a violated limit, only to say whether the cancel came late or not at all."""
+        eventually(self.recorder, lambda h: judgements.what_became_of_it(h, self.backtest), LATE_WATCH_S, self._tick)
 
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
         """Start a new backtest at once, by one request; a refusal for want of a worker is timed, then judged.
@@ -622,10 +629,11 @@ class Experiment:
                     pass  # Still refused: that it lasts is what is being measured.
             return Judgement("accepted", "holds" if accepted else "unknown", "", "")
 
-        eventually(self.recorder, accepts, CAPACITY_WATCH_S, self._tick)
+        watch_s = self.target.limits.seconds("place_free_s", verdict.LIMITS_S["place_free_s"])
+        eventually(self.recorder, accepts, watch_s, self._tick)
         if accepted:
             return f"{told}; a start was accepted only {accepted[0]:.1f} s later"
-        return f"{told}; still refused after {CAPACITY_WATCH_S:.0f} s"
+        return f"{told}; still refused after {watch_s:.0f} s"
 
     def _has_too_few_bars(self) -> bool:
         """Whether the new backtest ended at once because its period has too few bars, no fault of the cancel."""

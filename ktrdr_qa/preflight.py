@@ -395,7 +395,9 @@ class Preflight:
             except TransportError as error:
                 return Result(name, "failed", f"the workers cannot be listed: {error}", restart, advice)
             if not registered:
-                return Result(name, "failed", "no backtest worker is registered", restart, advice)
+                others = readings.types_of_workers(self._client)
+                told = f", only workers for {', '.join(others)}" if others else ""
+                return Result(name, "failed", f"no backtest worker is registered{told}", restart, advice)
             unknown = [w for w in registered if w["worker_id"] not in self.witnesses]
             self.witnesses.update(find(unknown, self.target, self._client))
             alive = [w for w in registered if not self.witnesses[w["worker_id"]].dead]

@@ -107,19 +107,27 @@ def processor(client: Client, worker_id: str) -> Iterator[Reading]:
     raise ValueError("the worker's metrics do not name process_cpu_seconds_total")
 
 
-def workers(client: Client, timeout_s: float | None = None) -> list[dict[str, Any]]:
+def workers(client: Client) -> list[dict[str, Any]]:
     """The registered backtest workers, whichever of its two shapes and words the answer uses (surprise 8).
 
     Raises ``client.TransportError`` where the registry cannot be read.
     """
-    answer = client.get(WORKERS, purpose="workers", timeout_s=timeout_s)
-    found = answer.answer if isinstance(answer.answer, list) else answer.need("$.workers")
-    known = [w for w in found if isinstance(w, dict)] if isinstance(found, list) else []
     return [
         {**w, "worker_id": str(w.get("worker_id") or w.get("id") or w.get("endpoint_url"))}
-        for w in known
+        for w in _registered(client)
         if (w.get("worker_type") or w.get("type")) in BACKTEST_WORDS
     ]
+
+
+def types_of_workers(client: Client) -> list[str]:
+    """What kinds of workers are registered, for the words of a failed check."""
+    return sorted({str(w.get("worker_type") or w.get("type")) for w in _registered(client)})
+
+
+def _registered(client: Client) -> list[dict[str, Any]]:
+    answer = client.get(WORKERS, purpose="workers")
+    found = answer.answer if isinstance(answer.answer, list) else answer.need("$.workers")
+    return [w for w in found if isinstance(w, dict)] if isinstance(found, list) else []
 
 
 def cancel_facts(answer: Exchange) -> dict[str, Any]:

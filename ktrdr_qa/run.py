@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrdr_qa import evidence, readings, verdict
+from ktrdr_qa import evidence, judgements, readings, verdict
 from ktrdr_qa.client import Client, Transcript
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
@@ -26,9 +26,9 @@ from ktrdr_qa.outcomes import BadConfiguration, PlatformNotReady
 from ktrdr_qa.picture import Painter
 from ktrdr_qa.preflight import Preflight, Result
 from ktrdr_qa.recorder import Recorder
-from ktrdr_qa.target import ROOT, choose
+from ktrdr_qa.target import choose
 
-REPORTS = ROOT / "reports"
+REPORTS = Path("reports")
 DISTURBING = "disturbs_others"
 """The tag of scenarios that disturb others on a shared platform: on live targets they need an explicit yes."""
 
@@ -228,6 +228,8 @@ class Run:
         besides = []
         if judgement.name in ("cancelled", "stays cancelled", "frozen"):
             besides.append(f"the cancel was {found['acknowledged'].seen}")
+            if judgement.name == "cancelled":
+                besides.append(judgements.what_became_of_it(experiment.history(), experiment.backtest).seen)
             if found["only this one"].violated or found["only this one"].observations:
                 besides += [*found["only this one"].observations] or [found["only this one"].seen]
         path = f"{readings.OPERATIONS}/{experiment.next_backtest if judgement.name == 'next runs' else experiment.backtest}"

@@ -9,8 +9,8 @@ from standin.contract import Operation
 from standin.faults.known import fault
 from standin.seams import Answer, Ask, Seam, answer
 
-FLICKER_EVERY_S = 0.3
-VANISHES_AT = 4.0
+FLICKER_EVERY_S = 0.1
+VANISHES_AT = 1.0
 """Percentage at which an operation is forgotten."""
 
 
