@@ -61,6 +61,12 @@ def prepare(results_dir: Path) -> None:
         entry.unlink()
 
 
+def results_dirs(config: Any) -> list[Path]:
+    """Where this run's Allure results go, from Behave's configuration (`context.config` in a hook)."""
+    pairs = zip(config.format, config.outputs, strict=False)
+    return [Path(output.name) for name, output in pairs if output.name and "allure" in name.lower()]
+
+
 def write_environment(results_dir: Path | str, facts: Mapping[str, object]) -> None:
     """Write what the report shows as its environment, e.g. `{"Target": "sandbox", "KTRDR": "1.0.7"}`."""
     lines = []

@@ -164,7 +164,7 @@ def sign(headline: str) -> str:
 def subject(environment: dict[str, str]) -> str:
     """What was tested; says so when it was the stand-in."""
     target = environment.get("Target", "an unnamed target")
-    if environment.get("Target kind", "").startswith("embedded"):
+    if environment.get("Target kind", "").lower().startswith("embedded"):
         target += " — STAND-IN, NOT A REAL KTRDR"
     return f"cancelling backtests on {target}"
 

@@ -26,6 +26,7 @@ from allure_behave.formatter import AllureFormatter
 from behave.configuration import Configuration
 from behave.exception import ConfigError
 from behave.formatter._registry import select_formatter_class
+from behave.reporter.junit import JUnitReporter
 from behave.runner import Runner
 
 from ktrdr_qa import allure_results
@@ -49,6 +50,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
 
     def run(self) -> bool:
         if self.config.dry_run:
+            self.config.reporters = [r for r in self.config.reporters if not isinstance(r, JUnitReporter)]
             return bool(super().run())
         self._remove_earlier_results()
         with self._signals_as_interrupts():
@@ -86,9 +88,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
             return self._fail("No scenario was selected", message)
         if not failed and all(kind_of(scenario.status) == "skipped" for scenario in selected):
             reasons = sorted({scenario.skip_reason for scenario in selected if scenario.skip_reason})
-            message = (
-                f"Inconclusive: nothing was checked, all {len(selected)} selected scenarios were skipped"
-            )
+            message = f"Inconclusive: nothing was checked, all {len(selected)} selected scenarios were skipped"
             failed = self._fail("No scenario was run", ": ".join([message, *reasons[:1]]))
         if differences := self._differences(scenarios, allure):
             return self._fail("The reports disagree", "ReportsDisagree: " + "; ".join(differences))

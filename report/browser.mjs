@@ -23,9 +23,10 @@ export async function launch() {
   });
 }
 
-// The report is there when a result of it can be read; the spinner lies above everything else.
+// The report is there when its list of results can be read (a feature that passed is folded to its title);
+// the spinner lies above everything else.
 export const SHOWN = () =>
-  document.querySelector("[data-testid=tree-leaf-title], [data-testid=test-result-info-title]") !== null &&
+  document.querySelector("[data-testid=tree-section-title], [data-testid=tree-leaf-title]") !== null &&
   !document.querySelector("#allure-app-loader")?.offsetParent;
 
 export function options(defaults) {

@@ -520,9 +520,9 @@ def test_each_run_starts_with_an_empty_directory_and_a_dry_run_leaves_it_alone(f
     assert_told_alike(project.run(), passed=2)
     feature(ONE)
     assert_told_alike(project.run(), passed=1)
-    before = sorted(p.name for p in (project.directory / "out/allure").iterdir())
-    assert project.run("--dry-run", "--no-junit").status == 0
-    assert sorted(p.name for p in (project.directory / "out/allure").iterdir()) == before
+    before = {p: p.read_text() for p in (project.directory / "out").rglob("*") if p.is_file()}
+    assert project.run("--dry-run").status == 0
+    assert {p: p.read_text() for p in (project.directory / "out").rglob("*") if p.is_file()} == before
 
 
 def test_a_directory_with_other_files_is_refused_and_left_alone(feature):
@@ -588,6 +588,21 @@ def test_a_formatter_without_a_directory_is_one_clear_line(feature):
 
 
 # --- helpers --------------------------------------------------------------------------------------
+
+
+def test_a_hook_finds_the_directories_of_this_run(feature):
+    project = feature(ONE)
+    project.write(
+        "features/environment.py",
+        """\
+from ktrdr_qa.allure_results import results_dirs, write_environment
+def before_all(context):
+    for directory in results_dirs(context.config): write_environment(directory, {"Target": "sandbox"})
+""",
+    )
+    project.run("-f", "allure_behave.formatter:AllureFormatter", "-o", "mine")
+    for directory in ("out/allure", "mine"):
+        assert read_environment(project.directory / directory) == {"Target": "sandbox"}
 
 
 def test_environment_is_read_back_as_written(tmp_path):

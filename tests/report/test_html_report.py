@@ -47,7 +47,7 @@ def write_results(directory, results, environment):
     write_environment(directory, environment)
 
 
-EMBEDDED = {"Target": "embedded", "Target kind": "embedded"}
+EMBEDDED = {"Target": "embedded", "Target kind": "EMBEDDED STAND-IN, no real KTRDR"}
 
 
 @pytest.fixture(scope="module")
