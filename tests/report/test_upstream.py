@@ -3,6 +3,8 @@
 A test that fails here is good news: upstream has mended something, and the workaround it names can go.
 """
 
+import signal
+
 import pytest
 
 from ktrdr_qa.allure_results import read_results
@@ -140,3 +142,16 @@ def test_behave_a_step_that_exits_decides_the_exit_status(stock):
         steps='\n@step("it exits")\ndef exits(context): sys.exit(0)\n',
     )
     assert outcome.status == 0, mended("sys.exit() in a step", RUNNER + "run")
+
+
+def test_behave_sigterm_runs_no_hook_and_leaves_no_result(stock, project):
+    stock(ONE)  # writes the project
+    project.append(
+        "features/steps/steps.py",
+        '\nimport pathlib\n@step("it waits")\ndef waits(c):\n    pathlib.Path("now").touch(); time.sleep(50)\n',
+    )
+    project.write("features/a.feature", "Feature: F\n  Scenario: waiting\n    Given it waits\n")
+    project.write("features/environment.py", "def after_all(c): print('AFTER ALL')\n")
+    outcome = project.interrupt(signal.SIGTERM)
+    clean = "AFTER ALL" in outcome.console or "waiting" in {result["name"] for result in outcome.results}
+    assert not clean, mended("SIGTERM", RUNNER + "_signals_as_interrupts")
