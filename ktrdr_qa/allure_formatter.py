@@ -332,9 +332,7 @@ class _Listener(AllureListener):  # type: ignore[misc]
         ]
         self.logger.schedule_test(self.current_scenario_uuid, test)
 
-    def stop_scenario(
-        self, scenario: Scenario, problems: Iterable[Problem] = (), reason: str | None = None
-    ) -> None:
+    def stop_scenario(self, scenario: Scenario, problems: Iterable[Problem] = (), reason: str | None = None) -> None:
         """Close the current result; `reason` says why the scenario was not run, where it was not."""
         self.flush_steps()
         test = self.logger.get_test(self.current_scenario_uuid)
