@@ -8,9 +8,10 @@ the host that ran the suite, counted from the history's beginning, so clock skew
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 FORMAT = "ktrdr-qa/history"
 VERSION = 1
@@ -82,12 +83,15 @@ class History:
         return next((e for e in reversed(self.events) if e.kind == kind and e.subject == subject), None)
 
     def to_json(self) -> str:
-        """Indented JSON, one object a reading; the form is documented in the README."""
+        """Indented JSON, one object a reading; the form is documented in the README.
+
+        Every digit is kept: a reading asked a hair after a limit must be so in the file as well.
+        """
         document = {
             "format": FORMAT,
             "version": VERSION,
             "about": dict(self.about),
-            "until_s": round(self.until_s, 4),
+            "until_s": self.until_s,
             "events": [_without_blanks(asdict(e)) for e in self.events],
             "samples": [_without_blanks(asdict(s)) for s in self.samples],
         }
@@ -101,7 +105,7 @@ def from_json(text: str) -> History:
     """
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"not JSON ({error}); expected a history as the report attaches it") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f'not a history: expected "format": "{FORMAT}" at the top')
@@ -109,12 +113,14 @@ def from_json(text: str) -> History:
         raise ValueError(f"a history of version {document.get('version')}; this suite reads version {VERSION}")
     try:
         return ordered(
-            (Sample(**s) for s in document["samples"]),
-            (Event(**e) for e in document["events"]),
-            float(document["until_s"]),
-            document["about"],
+            (Sample(**_checked(s)) for s in document["samples"]),
+            (Event(**_checked(e)) for e in document["events"]),
+            _checked({"until_s": document["until_s"]})["until_s"],
+            _checked({"facts": document["about"]})["facts"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ValueError(f"the history is damaged: it has no {error}") from error
+    except (TypeError, ValueError) as error:
         raise ValueError(f"the history is damaged: {error}") from error
 
 
@@ -131,5 +137,29 @@ def ordered(
 
 
 def _without_blanks(record: dict[str, Any]) -> dict[str, Any]:
-    kept = {k: v for k, v in record.items() if v is not None and v != {}}
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in kept.items()}
+    """What a record says; a number that is none (NaN) says nothing, and JSON has no word for it."""
+    return {k: v for k, v in record.items() if v is not None and v != {} and not _no_number(v)}
+
+
+def _no_number(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _checked(record: Any) -> dict[str, Any]:
+    """The fields of a sample or an event as they were read; raises ``TypeError`` where one is of the wrong kind."""
+    if not isinstance(record, dict):
+        raise TypeError(f"{record!r} is no object")
+    for name, value in record.items():
+        if value is None and name in ("status", "percentage", "cpu_s", "problem"):
+            continue
+        if name.endswith("_s") or name == "percentage":
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise TypeError(f"{name} is no number: {value!r}")
+        elif name == "facts":
+            if not isinstance(value, dict):
+                raise TypeError(f"{value!r} is no object")
+        elif not isinstance(value, str):
+            raise TypeError(f"{name} is no text: {value!r}")
+        elif name == "view" and value not in get_args(View):
+            raise TypeError(f"there is no view {value!r}")
+    return record

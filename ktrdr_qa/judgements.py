@@ -7,13 +7,15 @@ asking and answering, so lateness is only held against KTRDR where a reading *as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Literal
 
-from ktrdr_qa.history import KNOWN, MISSING, History, Sample
+from ktrdr_qa.history import KNOWN, MISSING, History, Sample, View
 
 Verdict = Literal["holds", "violated", "unknown"]
 
@@ -23,6 +25,8 @@ QUIET_SPAN_S, NOISY_SPAN_S = 0.6, 1.0
 """How long the processor must be watched before it is called quiet, or busy: a busy verdict needs more."""
 QUIET_MARGIN = 0.12
 """Cores above idle that still count as quiet: the readings themselves and housekeeping cost a few hundredths."""
+_TELLING: tuple[View, ...] = ("health", "registry")
+"""The views that tell what a worker is busy with, the stronger one first."""
 TELLING_CONTRAST = 0.15
 """Cores that the backtest must have used above idle before a quiet processor proves that it has stopped."""
 
@@ -57,25 +61,29 @@ class Judgement:
 
 def is_running(history: History, backtest: str, limit_s: float) -> Judgement:
     """The seed's "Wait and Verify Running": KTRDR calls it running in time after the start was answered."""
-    return _called_running(history, backtest, limit_s, "the backtest")
-
-
-def _called_running(history: History, backtest: str, limit_s: float, who: str) -> Judgement:
-    expected = f"{who} is running within {limit_s:.1f} s of its start"
-    since_s = _since(history, "start_answered", backtest)
+    expected = f"the backtest is running within {limit_s:.1f} s of its start"
+    started = history.event("start_answered", backtest)
+    if started is None:
+        return Judgement("running", "unknown", expected, "it was not started")
+    since_s = started.at_s
     readings = history.of("backend", backtest)
-    running = next((s for s in readings if s.status == "running"), None)
-    if running:
-        after_s = running.answered_s - since_s
-        return Judgement("running", "holds", expected, f"it was running {after_s:.2f} s after the start")
-    gone = next((s for s in readings if s.status == MISSING), None)
-    if gone and gone is readings[-1]:
-        return Judgement("running", "violated", expected, "KTRDR has no record of it (HTTP 404)", gone.answered_s)
-    last = readings[-1] if readings else None
-    if last and last.asked_s > since_s + limit_s:
-        strange = "" if last.status in KNOWN else ", which is no status that KTRDR documents"
-        seen = f"it was {_state(last)}{strange} {last.asked_s - since_s:.1f} s after the start"
-        return Judgement("running", "violated", expected, f"{seen} ({_count(readings)})", last.asked_s)
+    before: Sample | None = None
+    for at, s in enumerate(readings, 1):
+        if s.status == "running":
+            if unseen := _unseen(since_s, limit_s, before, s):
+                return Judgement("running", "unknown", expected, f"{unseen} its start")
+            return Judgement(
+                "running", "holds", expected, f"it was running {s.answered_s - since_s:.2f} s after the start"
+            )
+        if s.status == MISSING:
+            return Judgement("running", "violated", expected, "KTRDR has no record of it (HTTP 404)", s.answered_s)
+        if s.terminal:
+            return Judgement("running", "unknown", expected, f"it was {_state(s)} before it was seen running")
+        if s.asked_s > since_s + limit_s:
+            strange = "" if s.status in KNOWN else ", which is no status that KTRDR documents"
+            seen = f"it was {_state(s)}{strange} {s.asked_s - since_s:.1f} s after the start"
+            return Judgement("running", "violated", expected, f"{seen} ({_count(readings[:at])})", s.asked_s)
+        before = s
     return Judgement("running", "unknown", expected, _not_known_yet(history, "backend", backtest))
 
 
@@ -86,29 +94,43 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
     Violated at once by a percentage that cannot be right, by one that falls, or by a status that goes back.
     """
     expected = f"its progress is above 0 % and moving within {limit_s:.1f} s"
-    since_s = _since(history, "start_answered", backtest)
+    started = history.event("start_answered", backtest)
+    if started is None:
+        return Judgement("moving", "unknown", expected, "it was not started")
+    since_s = started.at_s
     readings = _before_cancel(history, backtest)
     if wrong := _wrong_while_running(readings):
         sample, seen = wrong
         return Judgement("moving", "violated", expected, seen, sample.answered_s)
     rises = _rises(readings)
-    if len(rises) >= 2:
-        first, last = rises[0], rises[-1]
-        seen = (
-            f"it rose from {_percent(first)} to {_percent(last)} in {len(rises)} steps, "
-            f"the first {first.answered_s - since_s:.1f} s after the start"
-        )
-        return Judgement("moving", "holds", expected, seen, figures={"first_progress_s": first.answered_s - since_s})
-    last_reading = readings[-1] if readings else None
-    if last_reading and last_reading.asked_s > since_s + limit_s:
-        if not any(s.percentage is not None for s in readings):
-            seen = f"its percentage was null in every reading ({_count(readings)})"
-        elif not rises:
-            seen = f"it never rose above 0 % in {limit_s:.1f} s: {_state(last_reading)} ({_count(readings)})"
-        else:
-            seen = f"it stood still: {_state(last_reading)} since {last_reading.asked_s - rises[-1].answered_s:.1f} s"
-        return Judgement("moving", "violated", expected, seen, last_reading.asked_s)
-    return Judgement("moving", "unknown", expected, _not_known_yet(history, "backend", backtest))
+    before: Sample | None = None
+    for at, s in enumerate(readings, 1):
+        if s in rises[1:]:
+            if unseen := _unseen(since_s, limit_s, before, s):
+                return Judgement("moving", "unknown", expected, f"{unseen} its start")
+            break
+        if s.terminal:
+            return Judgement("moving", "unknown", expected, f"it was {_state(s)} before it was seen moving")
+        if s.asked_s > since_s + limit_s:
+            return Judgement("moving", "violated", expected, _standing_still(readings[:at], limit_s), s.asked_s)
+        before = s
+    else:
+        return Judgement("moving", "unknown", expected, _not_known_yet(history, "backend", backtest))
+    first, last = rises[0], rises[-1]
+    seen = (
+        f"it rose from {_percent(first)} to {_percent(last)} in {len(rises)} steps, "
+        f"the first {first.answered_s - since_s:.1f} s after the start"
+    )
+    return Judgement("moving", "holds", expected, seen, figures={"first_progress_s": first.answered_s - since_s})
+
+
+def _standing_still(readings: Sequence[Sample], limit_s: float) -> str:
+    last, rises = readings[-1], _rises(readings)
+    if not any(s.percentage is not None for s in readings):
+        return f"its percentage was null in every reading ({_count(readings)})"
+    if not rises:
+        return f"it never rose above 0 % in {limit_s:.1f} s: {_state(last)} ({_count(readings)})"
+    return f"it stood still: {_state(last)} for {last.asked_s - rises[-1].answered_s:.1f} s"
 
 
 def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | None:
@@ -131,7 +153,7 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
             return s, f"its percentage cannot be right: {raw}"
         if s.percentage is None:
             continue
-        if highest and highest.percentage is not None and s.percentage < highest.percentage - 1e-6:
+        if highest and highest.percentage is not None and s.percentage < highest.percentage:
             return s, f"its progress fell from {_percent(highest)} to {_percent(s)} while it ran"
         highest = s
     return None
@@ -141,7 +163,7 @@ def ended_before_cancel(history: History, backtest: str) -> Sample | None:
     """The reading that shows the backtest over before the cancel was even sent, if there is one."""
     cancel = history.event("cancel_sent", backtest)
     for s in history.of("backend", backtest):
-        if cancel and s.answered_s >= cancel.at_s:
+        if cancel and s.answered_s > cancel.at_s:
             return None
         if s.terminal:
             return s
@@ -169,6 +191,8 @@ def was_running(history: History, backtest: str) -> Judgement:
         seen = f"it was running, but still at {_percent(last)}"
     else:
         seen = f"it was {_state(last)} in the last reading before the cancel"
+    if last.terminal:
+        return Judgement("was running", "unknown", expected, seen)
     return Judgement("was running", "violated", expected, seen, last.answered_s)
 
 
@@ -201,7 +225,7 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     lost = tuple(
         f"The answer to the first cancel was lost ({e.facts.get('problem')}); it was repeated once." for e in losses
     )
-    if losses and http == 400 and "cancelled" in str(facts.get("words", "")).lower():
+    if losses and http == 400 and _calls_it_cancelled(str(facts.get("words", ""))):
         # It worked, but nobody saw KTRDR say so: neither KTRDR's fault for certain, nor a pass.
         seen = (
             f"its answer was lost ({losses[0].facts.get('problem')}), and the repeat says that it is cancelled already"
@@ -244,8 +268,8 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     expected = f"the backtest is reported as cancelled within {limit_s:.1f} s of the cancel"
     sent = history.event("cancel_sent", backtest)
     since_s = _cancel_due_from(history, backtest)
-    if sent is None or since_s is None:
-        return Judgement("cancelled", "unknown", expected, "no cancel was sent")
+    if sent is None or since_s is None or _nothing_to_cancel(history, backtest):
+        return Judgement("cancelled", "unknown", expected, _nothing_to_cancel(history, backtest))
     readings = [s for s in history.of("backend", backtest) if s.answered_s > sent.at_s]
     gone = next((s for s in readings if s.status == MISSING), None)
     end = next((s for s in readings if s.terminal), None)
@@ -278,16 +302,14 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
             f"it was completed {took_s:.2f} s after the cancel: it ran on to its end",
             end.answered_s,
         )
-    before_s = still[-1].asked_s if still else sent.at_s
-    if end.asked_s > since_s + limit_s and end.asked_s - before_s > COVERED_GAP_S:
-        seen = f"no reading between {before_s - sent.at_s:.1f} s and {took_s:.1f} s after the cancel, when it had ended"
-        return Judgement("cancelled", "unknown", expected, seen)
+    if unseen := _unseen(since_s, limit_s, still[-1] if still else None, end):
+        return Judgement("cancelled", "unknown", expected, f"{unseen} the answer to the cancel, when it had ended")
     if end.status == "failed":
         was = was_running(history, backtest)
         words = end.facts.get("error_message") or "no reason given"
         if not was.holds:
             seen = f'it is "failed" ({words}), and {was.seen}: nothing shows that the cancel ended it'
-            return Judgement("cancelled", "violated", expected, seen, end.answered_s)
+            return Judgement("cancelled", was.verdict, expected, seen, end.answered_s)
         told = (f'The backtest ended as "failed" instead of "cancelled", because of the cancel: {words}',)
         return Judgement(
             "cancelled",
@@ -341,9 +363,12 @@ def what_became_of_it(history: History, backtest: str) -> Judgement:
 def stays_cancelled(history: History, backtest: str) -> Judgement:
     """No reading after the first terminal one says anything else: not running, not completed, not gone."""
     expected = "it stays cancelled"
-    end, after = _afterwards(history, backtest)
-    if end is None:
-        return Judgement("stays cancelled", "unknown", expected, "it has not ended yet")
+    ended = _afterwards(history, backtest)
+    if isinstance(ended, str):
+        return Judgement("stays cancelled", "unknown", expected, ended)
+    end, after = ended
+    if end.status == "completed":
+        return Judgement("stays cancelled", "violated", expected, f"it was {_state(end)} instead", end.answered_s)
     changed = next((s for s in after if s.status != end.status), None)
     if changed:
         since_s = changed.answered_s - end.answered_s
@@ -367,16 +392,17 @@ def frozen_window_s(history: History, backtest: str, least_s: float, updates: fl
 
 
 def is_frozen(history: History, backtest: str, least_s: float, updates: float = 3) -> Judgement:
-    """No reading after the first terminal one rises above it, for the whole window.
+    """No reading after the first terminal one rises above it, nor above a later one, for the whole window.
 
     Only time that readings cover counts; a fall to 0 is KTRDR's way of ending a backtest (contract, surprise 4).
     """
     window_s = frozen_window_s(history, backtest, least_s, updates)
     step_s = _longest_step_s(_before_cancel(history, backtest))
     expected = f"its progress is frozen for at least {window_s:.1f} s after the cancel"
-    end, after = _afterwards(history, backtest)
-    if end is None:
-        return Judgement("frozen", "unknown", expected, "it has not ended yet")
+    ended = _afterwards(history, backtest)
+    if isinstance(ended, str):
+        return Judgement("frozen", "unknown", expected, ended)
+    end, after = ended
     ran = [s for s in _before_end(history, backtest, end) if s.percentage is not None]
     if jump := _jump_at_the_end(ran, end):
         return Judgement("frozen", "violated", expected, jump, end.answered_s)
@@ -388,12 +414,12 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     for s in after:
         if s.percentage is None:
             continue
-        if base is not None and s.percentage > base + 1e-6:
+        if base is not None and s.percentage > base:
             seen = (
                 f"it rose from {base:.1f} % to {_percent(s)}, {s.answered_s - end.answered_s:.1f} s after it had ended"
             )
             return Judgement("frozen", "violated", expected, seen, s.answered_s)
-        base = s.percentage if base is None else base
+        base = s.percentage
     covered_s = _covered_s((end, *after), max(COVERED_GAP_S, step_s))
     if covered_s < window_s:
         seen = f"only {covered_s:.1f} s of the {window_s:.1f} s are covered by readings ({_count(after)})"
@@ -413,9 +439,10 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
 def is_not_completed(history: History, backtest: str) -> Judgement:
     """The seed's second sanity check: never called completed after the cancel, and no result was made of it."""
     expected = "the cancelled backtest is not completed"
-    end, after = _afterwards(history, backtest)
-    if end is None:
-        return Judgement("not completed", "unknown", expected, "it has not ended yet")
+    ended = _afterwards(history, backtest)
+    if isinstance(ended, str):
+        return Judgement("not completed", "unknown", expected, ended)
+    end, after = ended
     for s in (end, *after):
         if s.status == "completed":
             return Judgement("not completed", "violated", expected, f"it is {_state(s)}", s.answered_s)
@@ -429,48 +456,66 @@ def is_not_completed(history: History, backtest: str) -> Judgement:
 def records_its_end(history: History, backtest: str) -> Judgement:
     """The record says when it ended, and not before it began; both times are KTRDR's own, so skew is no matter."""
     expected = "its record says when it ended"
-    end, after = _afterwards(history, backtest)
-    if end is None:
-        return Judgement("end recorded", "unknown", expected, "it has not ended yet")
-    last = next((s for s in reversed((end, *after)) if s.terminal), end)
-    completed = last.facts.get("completed_at")
-    began = last.facts.get("started_at") or last.facts.get("created_at")
+    ended = _afterwards(history, backtest)
+    if isinstance(ended, str):
+        return Judgement("end recorded", "unknown", expected, ended)
+    end, after = ended
+    for s in (end, *after):
+        if s.terminal and (wrong := _wrong_end(s)):
+            return Judgement("end recorded", "violated", expected, wrong, s.answered_s)
+    return Judgement("end recorded", "holds", expected, f"it ended at {end.facts['completed_at']}")
+
+
+def _wrong_end(s: Sample) -> str:
+    """What is wrong with the times in a terminal record; empty where nothing is."""
+    completed = s.facts.get("completed_at")
+    began = s.facts.get("started_at") or s.facts.get("created_at")
     if not completed:
-        return Judgement("end recorded", "violated", expected, "completed_at is missing", last.answered_s)
+        return "completed_at is missing"
     ended_at, began_at = _moment(completed), _moment(began)
     if ended_at is None:
-        return Judgement(
-            "end recorded", "violated", expected, f"completed_at is no time: {completed!r}", last.answered_s
-        )
+        return f"completed_at is no time: {completed!r}"
     if began_at and ended_at < began_at:
-        seen = f"it ended at {completed}, before it began at {began}"
-        return Judgement("end recorded", "violated", expected, seen, last.answered_s)
-    return Judgement("end recorded", "holds", expected, f"it ended at {completed}")
+        return f"it ended at {completed}, before it began at {began}"
+    return ""
 
 
 def list_agrees(history: History, backtest: str) -> Judgement:
-    """KTRDR's list of backtests and its single record say the same once the backtest has ended."""
+    """KTRDR's list of backtests and its single record say the same once the backtest has ended.
+
+    A list that lags by less than ``COVERED_GAP_S`` is not held against it; later on, one disagreement is one too many.
+    """
     expected = "the list of backtests says the same as the backtest's own record"
-    end, after = _afterwards(history, backtest)
-    readings = [s for s in history.of("list", backtest) if end and s.asked_s > end.answered_s]
-    if end is None or not readings:
+    ended = _afterwards(history, backtest)
+    if isinstance(ended, str):
+        return Judgement("list agrees", "unknown", expected, ended)
+    end, after = ended
+    readings = [s for s in history.of("list", backtest) if s.asked_s > end.answered_s]
+    if not readings:
         return Judgement("list agrees", "unknown", expected, "the list was not read after the end")
-    last, record = readings[-1], (after[-1] if after else end)
-    if last.status == MISSING:
-        told = ("The list of backtests does not name the cancelled one.",)
-        return Judgement("list agrees", "holds", expected, "the list does not name it", None, told)
-    if last.status != record.status:
-        seen = f'the list says "{last.status}", the record says "{record.status}"'
-        return Judgement("list agrees", "violated", expected, seen, last.answered_s)
-    return Judgement("list agrees", "holds", expected, f'both say "{last.status}"')
+    verdict: Verdict = "unknown"
+    for s in readings:
+        record = [r for r in (end, *after) if r.answered_s <= s.asked_s][-1]
+        later_s = s.asked_s - end.answered_s
+        if s.status == MISSING:
+            verdict, seen = "holds", "the list does not name it"
+        elif s.status == record.status:
+            verdict, seen = "holds", f'both say "{s.status}"'
+        else:
+            verdict = "violated" if later_s > COVERED_GAP_S else "unknown"
+            seen = f'the list says "{s.status}", the record says "{record.status}", {later_s:.1f} s after the end'
+        if verdict == "violated":
+            return Judgement("list agrees", verdict, expected, seen, s.answered_s)
+    told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
+    return Judgement("list agrees", verdict, expected, seen, None, told)
 
 
-def only_this_one(history: History, backtest: str) -> Judgement:
+def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     """The cancel reached this backtest and no other: one that was active before must not be cancelled instead."""
     expected = "no other backtest is cancelled instead"
     sent = history.event("cancel_sent", backtest)
-    if sent is None:
-        return Judgement("only this one", "unknown", expected, "no cancel was sent")
+    if sent is None or _nothing_to_cancel(history, backtest):
+        return Judgement("only this one", "unknown", expected, _nothing_to_cancel(history, backtest))
     hit = []
     for other in sorted({s.subject for s in history.samples if s.view == "list" and s.subject != backtest}):
         readings = history.of("list", other)
@@ -481,11 +526,19 @@ def only_this_one(history: History, backtest: str) -> Judgement:
     if not hit:
         return Judgement("only this one", "holds", expected, "no other active backtest was cancelled meanwhile")
     seen = f"another backtest was cancelled at that moment: {', '.join(hit)}"
-    ended = any(s.terminal and s.answered_s > sent.at_s for s in history.of("backend", backtest))
-    if ended:
-        # Its owner may have cancelled it: on a shared platform that alone proves nothing.
-        return Judgement("only this one", "holds", expected, "this backtest was cancelled", None, (seen + ".",))
-    return Judgement("only this one", "violated", expected, f"{seen}, and this one was not", sent.at_s)
+    since_s = _cancel_due_from(history, backtest)
+    for s in history.of("backend", backtest):
+        if s.status == "completed":
+            return Judgement(
+                "only this one", "violated", expected, f"{seen}, and this one ran on to its end", sent.at_s
+            )
+        if s.terminal:
+            # Its owner may have cancelled the other: on a shared platform that alone proves nothing.
+            told = (f"{seen[0].upper()}{seen[1:]}.",)
+            return Judgement("only this one", "holds", expected, "this backtest was cancelled", None, told)
+        if since_s is not None and s.asked_s > since_s + limit_s:
+            return Judgement("only this one", "violated", expected, f"{seen}, and this one was not", sent.at_s)
+    return Judgement("only this one", "unknown", expected, f"{seen}; whether this one was as well is not known yet")
 
 
 # --- the next backtest -----------------------------------------------------------------------------------------
@@ -497,44 +550,51 @@ def next_is_accepted(history: History, cancelled: str, expected_at_once: str = "
     answers = [e for e in history.events if e.kind in ("next_accepted", "next_refused")]
     if not answers:
         return Judgement("next accepted", "unknown", expected, "no new backtest was asked for")
-    last = answers[-1]
-    if last.kind == "next_refused":
-        return Judgement("next accepted", "violated", expected, str(last.facts.get("words", "refused")), last.at_s)
-    if last.subject == cancelled:
-        seen = f"it was given the id of the cancelled one: {cancelled}"
-        return Judgement("next accepted", "violated", expected, seen, last.at_s)
-    took_s = float(last.facts.get("took_s", 0.0))
-    return Judgement(
-        "next accepted",
-        "holds",
-        expected,
-        f"accepted after {took_s:.2f} s",
-        figures={"next_accepted_s": took_s},
-    )
+    for e in answers:
+        if e.kind == "next_refused":
+            return Judgement("next accepted", "violated", expected, str(e.facts.get("words", "refused")), e.at_s)
+        if e.subject == cancelled:
+            seen = f"it was given the id of the cancelled one: {cancelled}"
+            return Judgement("next accepted", "violated", expected, seen, e.at_s)
+    took_s = float(answers[-1].facts.get("took_s", 0.0))
+    seen = f"accepted after {took_s:.2f} s"
+    return Judgement("next accepted", "holds", expected, seen, figures={"next_accepted_s": took_s})
 
 
 def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
     """It really runs: above 0 % or completed, because ``success: true`` says little (contract, surprise 6)."""
     expected = f"the new backtest really runs within {limit_s:.1f} s"
-    since_s = _since(history, "next_accepted", backtest)
-    readings = history.of("backend", backtest)
-    if wrong := _wrong_while_running(readings):
-        return Judgement("next runs", "violated", expected, wrong[1], wrong[0].answered_s)
-    for s in readings:
+    accepted = history.event("next_accepted", backtest)
+    if accepted is None:
+        return Judgement("next runs", "unknown", expected, "no new backtest was accepted")
+    since_s = accepted.at_s
+    readings: list[Sample] = []
+    refused: list[Sample] = []
+    for s in history.samples:
+        if s.view != "backend" or s.subject != backtest:
+            continue
+        if s.problem:
+            refused = [*refused, s] if s.facts.get("refused") else []
+            if len(refused) >= 3 and s.asked_s - refused[0].asked_s >= 1.0:
+                seen = "KTRDR itself is gone: it refuses connections since the new backtest was started"
+                return Judgement("next runs", "violated", expected, seen, refused[0].asked_s)
+            continue
+        before = readings[-1] if readings else None
+        refused = []
+        readings.append(s)
         after_s = s.answered_s - since_s
         if s.status == "completed" or (s.status == "running" and (s.percentage or 0) > 0):
+            if unseen := _unseen(since_s, limit_s, before, s):
+                return Judgement("next runs", "unknown", expected, f"{unseen} its start")
             seen = f"it was {_state(s)} {after_s:.2f} s after its start"
             return Judgement("next runs", "holds", expected, seen, figures={"next_runs_s": after_s})
         if s.terminal:
             words = s.facts.get("error_message") or "no reason given"
             seen = f'it was "{s.status}" {after_s:.2f} s after its start: {words}'
             return Judgement("next runs", "violated", expected, seen, s.answered_s)
-    last = readings[-1] if readings else None
-    if last and last.asked_s > since_s + limit_s:
-        seen = f"it was {_state(last)} after {last.asked_s - since_s:.1f} s ({_count(readings)})"
-        return Judgement("next runs", "violated", expected, seen, last.asked_s)
-    if refused := _refused_since(history, backtest, since_s):
-        return Judgement("next runs", "violated", expected, refused[1], refused[0])
+        if s.asked_s > since_s + limit_s:
+            seen = f"it was {_state(s)} after {s.asked_s - since_s:.1f} s ({_count(readings)})"
+            return Judgement("next runs", "violated", expected, seen, s.asked_s)
     return Judgement("next runs", "unknown", expected, _not_known_yet(history, "backend", backtest))
 
 
@@ -547,7 +607,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
         return Judgement("worker stopped", "unknown", expected, "no cancel was sent")
-    dead = _gone_for_good(history, worker, backtest, since_s)
+    dead = _gone_for_good(history, worker, since_s)
     if dead:
         return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
     views = [s for s in history.of("worker", backtest) if s.asked_s > since_s]
@@ -570,6 +630,10 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     if not quiet_view or not quiet_health:
         lacking = "view of the backtest" if not quiet_view else "health"
         return Judgement("worker stopped", "unknown", expected, f"no reading yet of the worker's {lacking} at rest")
+    for readings, quiet in ((views, quiet_view), (health, quiet_health)):
+        before = next((s for s in reversed(readings) if s.answered_s < quiet.answered_s), None)
+        if unseen := _unseen(since_s, limit_s, before, quiet):
+            return Judgement("worker stopped", "unknown", expected, f"{unseen} the answer to the cancel")
     sent = history.event("cancel_sent", backtest)
     sent_s = sent.at_s if sent else since_s
     idle_s = max(quiet_view.answered_s, quiet_health.answered_s) - sent_s
@@ -588,14 +652,14 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     since_s = _cancel_due_from(history, backtest)
     started = history.event("start_sent", backtest)
     sent = history.event("cancel_sent", backtest)
-    readings = [s for s in history.of("processor", worker) if s.cpu_s is not None]
+    readings = [s for s in history.of("processor", worker) if s.cpu_s is not None and math.isfinite(s.cpu_s)]
     if since_s is None or sent is None or started is None or not readings:
         return Judgement("processor quiet", "unknown", expected, "its processor time was not read")
     idle = _rate(s for s in readings if s.answered_s <= started.at_s) or (0.0, 0.0)
     busy = _rate(s for s in readings if started.at_s < s.answered_s and s.asked_s <= sent.at_s)
     used = busy[0] - idle[0] if busy else 0.0
     allowed = idle[0] + max(QUIET_MARGIN, 0.35 * used)
-    after = _undisturbed(history, worker, backtest, [s for s in readings if s.asked_s >= since_s])
+    after = [s for s in readings if s.asked_s >= since_s]
     compared = f"idle before {idle[0]:.2f}" + (f", the backtest {busy[0]:.2f}" if busy else "")
     figures = {"idle_cores": idle[0], "busy_cores": busy[0] if busy else 0.0}
 
@@ -603,20 +667,23 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
         seen = f"it used {rate[0]:.2f} cores over {rate[1]:.1f} s ({compared}){words}"
         return Judgement("processor quiet", verdict, expected, seen, at_s, (), {**figures, "after_cores": rate[0]})
 
-    late = [s for s in after if s.asked_s >= since_s + limit_s]
-    for at in range(1, len(late)):
-        rate = _rate(late[: at + 1])
-        if rate and rate[1] >= NOISY_SPAN_S:
-            if rate[0] > allowed:
-                return told("violated", rate, ": something computes on, whatever the answers say", late[0].asked_s)
-            break
-    quiet = next((r for at in range(len(after)) if (r := _rate(after[at:])) and r[0] <= allowed), None)
-    if quiet is None or quiet[1] < QUIET_SPAN_S:
-        rate = _rate(after) or (0.0, 0.0)
-        return told("unknown", rate, ", not yet quiet for long enough to tell")
-    if used < TELLING_CONTRAST and not history.about.get("cancelled_at_once"):
-        return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
-    return told("holds", quiet, "")
+    late = _undisturbed(history, worker, backtest, [s for s in after if s.asked_s >= since_s + limit_s], surely=True)
+    noisy = next((r for stretch in late if (r := _first_rate(stretch, NOISY_SPAN_S))), None)
+    if noisy and noisy[0] > allowed:
+        return told("violated", noisy, ": something computes on, whatever the answers say", since_s + limit_s)
+    stretches = _undisturbed(history, worker, backtest, after)
+    for stretch in stretches:
+        quiet = next((r for at in range(len(stretch)) if (r := _rate(stretch[at:])) and r[0] <= allowed), None)
+        if quiet is None or quiet[1] < QUIET_SPAN_S:
+            continue
+        if used < TELLING_CONTRAST and not history.about.get("cancelled_at_once"):
+            return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
+        return told("holds", quiet, "")
+    rate = _rate(stretches[-1]) if stretches else None
+    if rate is None:
+        seen = "its processor time was not read after the cancel while the worker had nothing else to do"
+        return Judgement("processor quiet", "unknown", expected, seen, figures=figures)
+    return told("unknown", rate, ", not yet quiet for long enough to tell")
 
 
 def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
@@ -626,37 +693,63 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     if since_s is None:
         return Judgement("place free", "unknown", expected, "no cancel was sent")
     readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
-    free = _settled(readings, lambda s: s.status != MISSING and s.facts.get("current_operation") != backtest)
-    if free:
-        lag_s = free.answered_s - since_s
-        note = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
-        seen = f"it was {free.status} {lag_s:.2f} s after the cancel was answered"
-        return Judgement("place free", "holds", expected, seen, None, note, {"place_free_s": lag_s})
-    last = readings[-1] if readings else None
-    if last and last.asked_s > since_s + limit_s:
-        if last.status == MISSING:
+    for s in readings:
+        if _is_free(s, backtest) or s.asked_s <= since_s + limit_s:
+            continue
+        if s.status == MISSING:
             seen = "the worker is no longer registered"
         else:
-            seen = f"it is still {last.status} with the cancelled backtest {last.asked_s - since_s:.1f} s later"
-        return Judgement("place free", "violated", expected, seen, last.asked_s)
-    return Judgement("place free", "unknown", expected, "the registry has not freed it yet")
+            seen = f"it is still {s.status} with the cancelled backtest {s.asked_s - since_s:.1f} s later"
+        return Judgement("place free", "violated", expected, seen, s.asked_s)
+    free = _settled(readings, lambda s: _is_free(s, backtest))
+    if not free:
+        return Judgement("place free", "unknown", expected, "the registry has not freed it yet")
+    before = next((s for s in reversed(readings) if s.answered_s < free.answered_s), None)
+    if unseen := _unseen(since_s, limit_s, before, free):
+        return Judgement("place free", "unknown", expected, f"{unseen} the answer to the cancel")
+    lag_s = free.answered_s - since_s
+    note = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
+    seen = f"it was {free.status} {lag_s:.2f} s after the cancel was answered"
+    return Judgement("place free", "holds", expected, seen, None, note, {"place_free_s": lag_s})
+
+
+def _is_free(s: Sample, backtest: str) -> bool:
+    return s.status != MISSING and s.facts.get("current_operation") != backtest
 
 
 # --- reading a history -----------------------------------------------------------------------------------------
 
 
-def _since(history: History, kind: str, subject: str) -> float:
-    event = history.event(kind, subject)
-    return event.at_s if event else 0.0
-
-
 def _cancel_due_from(history: History, backtest: str) -> float | None:
     """When the limits after a cancel begin: at its answer (the seed sleeps after it), else when it was last lost."""
-    answered = [e for e in history.events if e.kind in ("cancel_answered", "cancel_lost") and e.subject == backtest]
-    if answered:
-        return answered[0].at_s
-    sent = history.event("cancel_sent", backtest)
-    return sent.at_s if sent else None
+    for kind in ("cancel_answered", "cancel_lost", "cancel_sent"):
+        if event := history.last_event(kind, backtest):
+            return event.at_s
+    return None
+
+
+def _nothing_to_cancel(history: History, backtest: str) -> str:
+    """Why nothing is learnt about cancelling it: no cancel was sent, or it had ended before; empty otherwise."""
+    if not history.event("cancel_sent", backtest):
+        return "no cancel was sent"
+    if ended := ended_before_cancel(history, backtest):
+        return f"it was {_state(ended)} before the cancel was sent"
+    if history.event("cancel_too_late", backtest):
+        return "it had ended by itself when the cancel reached it"
+    return ""
+
+
+def _unseen(since_s: float, limit_s: float, before: Sample | None, first: Sample) -> str:
+    """Where the first reading of what was waited for tells nothing about the limit: no reading shows when it came."""
+    from_s = max(since_s, before.asked_s) if before else since_s
+    if first.asked_s <= since_s + limit_s or first.asked_s - from_s <= COVERED_GAP_S:
+        return ""
+    return f"no reading between {from_s - since_s:.1f} s and {first.asked_s - since_s:.1f} s after"
+
+
+def _calls_it_cancelled(words: str) -> bool:
+    """Whether a refusal says that the backtest is cancelled already, and not only that it cannot be cancelled."""
+    return "cancelled" in re.sub(r"\b(be|not) cancelled", "", words.lower())
 
 
 def _before_cancel(history: History, backtest: str) -> list[Sample]:
@@ -668,13 +761,15 @@ def _before_end(history: History, backtest: str, end: Sample) -> list[Sample]:
     return [s for s in history.of("backend", backtest) if s.answered_s < end.answered_s]
 
 
-def _afterwards(history: History, backtest: str) -> tuple[Sample | None, list[Sample]]:
-    """The first terminal reading, and all after it."""
+def _afterwards(history: History, backtest: str) -> tuple[Sample, list[Sample]] | str:
+    """The first terminal reading of a backtest that was cancelled and all after it, or why there is none."""
+    if nothing := _nothing_to_cancel(history, backtest):
+        return nothing
     readings = history.of("backend", backtest)
     for at, s in enumerate(readings):
         if s.terminal:
             return s, list(readings[at + 1 :])
-    return None, []
+    return "it has not ended yet"
 
 
 def _rises(readings: Iterable[Sample]) -> list[Sample]:
@@ -682,7 +777,7 @@ def _rises(readings: Iterable[Sample]) -> list[Sample]:
     rises: list[Sample] = []
     for s in readings:
         height = rises[-1].percentage if rises else 0.0
-        if s.status == "running" and s.percentage is not None and s.percentage > (height or 0.0) + 1e-9:
+        if s.status == "running" and s.percentage is not None and s.percentage > (height or 0.0):
             rises.append(s)
     return rises
 
@@ -711,9 +806,12 @@ def _covered_s(readings: Sequence[Sample], widest_gap_s: float) -> float:
 
 
 def _rate(readings: Iterable[Sample]) -> tuple[float, float] | None:
-    """Cores used over the span of the readings, and the span in seconds."""
+    """Cores used over the span of the readings, and the span in seconds.
+
+    None where they span no time, or where the counter falls: then the process is another one than before.
+    """
     listed = list(readings)
-    if len(listed) < 2:
+    if len(listed) < 2 or any((b.cpu_s or 0) < (a.cpu_s or 0) for a, b in pairwise(listed)):
         return None
     span_s = _middle(listed[-1]) - _middle(listed[0])
     if span_s <= 0:
@@ -721,34 +819,59 @@ def _rate(readings: Iterable[Sample]) -> tuple[float, float] | None:
     return ((listed[-1].cpu_s or 0) - (listed[0].cpu_s or 0)) / span_s, span_s
 
 
-def _undisturbed(history: History, worker: str, backtest: str, readings: Sequence[Sample]) -> list[Sample]:
-    """The readings from after the worker was last seen with another operation: only they tell of this one."""
-    other = [s for s in history.of("health", worker) if s.facts.get("current_operation") not in (None, backtest)]
-    after_s = max((s.answered_s for s in other), default=float("-inf"))
-    # The other operation may have begun, or gone on, up to one reading away.
-    return [s for s in readings if s.asked_s > after_s + COVERED_GAP_S or not other]
+def _first_rate(readings: Sequence[Sample], least_s: float) -> tuple[float, float] | None:
+    """The rate from the first reading on, over the shortest span of at least ``least_s``."""
+    rates = (_rate(readings[:upto]) for upto in range(2, len(readings) + 1))
+    return next((r for r in rates if r and r[1] >= least_s), None)
 
 
-def _gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
-    """A worker that answered before the cancel and whose address refuses every connection since."""
-    if not history.of("health", worker):
-        return None
-    readings = [s for s in history.samples if s.view == "health" and s.subject == worker and s.asked_s > since_s]
-    refused = [s for s in readings if s.facts.get("refused")]
-    if len(refused) >= 2 and refused == readings[-len(refused) :]:
-        return refused[0].asked_s, "its process is gone: it refuses connections since the cancel"
+def _undisturbed(
+    history: History, worker: str, backtest: str, readings: Sequence[Sample], *, surely: bool = False
+) -> list[list[Sample]]:
+    """The stretches of readings in which the worker had no other operation: only they tell of this one.
+
+    Another operation is told by the worker's health, by the registry, or by its own record. It may have begun, or
+    gone on, between two readings of these. With ``surely`` a reading counts only where the next reading of the
+    worker's health (of the registry, where its health is not read) was had and still names no other.
+    """
+    elsewhere = [
+        s.answered_s
+        for s in history.samples
+        if (s.subject == worker and s.facts.get("current_operation") not in (None, backtest))
+        or (s.view == "backend" and s.subject != backtest and s.facts.get("worker") == worker and not s.terminal)
+    ]
+    told_by = [told for view in _TELLING if (told := history.of(view, worker))]
+    stretches: list[list[Sample]] = [[]]
+    before: Sample | None = None
+    for s in readings:
+        told = next((told for told in told_by if told[0].answered_s <= s.asked_s), ())
+        last = [t for t in told if t.answered_s <= s.asked_s][-1:]
+        following = next((t.answered_s for t in told if t.asked_s >= s.answered_s), None)
+        until_s = following if following is not None else (float("inf") if told else s.answered_s)
+        from_s = s.asked_s - COVERED_GAP_S
+        busy = any(from_s <= at_s <= until_s for at_s in elsewhere)
+        busy = busy or any(t.facts.get("current_operation") not in (None, backtest) for t in last)
+        unsure = surely and bool(told) and following is None
+        parted = before is not None and any(before.asked_s <= at_s <= s.answered_s for at_s in elsewhere)
+        if (busy or unsure or parted) and stretches[-1]:
+            stretches.append([])
+        if not busy and not unsure:
+            stretches[-1].append(s)
+        before = s
+    return [stretch for stretch in stretches if stretch]
+
+
+def _gone_for_good(history: History, worker: str, since_s: float) -> tuple[float, str] | None:
+    """A worker that answered once and whose address then, after the cancel, refused one connection after the other."""
+    answered = False
+    for a, b in pairwise(s for s in history.samples if s.view == "health" and s.subject == worker):
+        answered = answered or not a.problem
+        if answered and a.asked_s > since_s and a.facts.get("refused") and b.facts.get("refused"):
+            return a.asked_s, "its process is gone: it refuses connections since the cancel"
     return None
 
 
-def _refused_since(history: History, backtest: str, since_s: float) -> tuple[float, str] | None:
-    readings = [s for s in history.samples if s.view == "backend" and s.subject == backtest and s.asked_s > since_s]
-    refused = [s for s in readings if s.facts.get("refused")]
-    if len(refused) >= 3 and refused == readings[-len(refused) :] and refused[-1].asked_s - refused[0].asked_s >= 1.0:
-        return refused[0].asked_s, "KTRDR itself is gone: it refuses connections since the new backtest was started"
-    return None
-
-
-def _settled(readings: Sequence[Sample], at_rest: Any) -> Sample | None:
+def _settled(readings: Sequence[Sample], at_rest: Callable[[Sample], bool]) -> Sample | None:
     """The first reading from which on every further one is at rest."""
     settled: Sample | None = None
     for s in readings:

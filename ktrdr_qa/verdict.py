@@ -5,7 +5,7 @@ Pure like the judgements themselves, so a saved history gets the same verdict ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,7 +69,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         j.is_moving(history, backtest, limits["first_progress_s"]),
         j.was_running(history, backtest),
         j.is_acknowledged(history, backtest, limits["acknowledged_s"]),
-        j.only_this_one(history, backtest),
+        j.only_this_one(history, backtest, limits["cancelled_s"]),
         j.is_cancelled(history, backtest, limits["cancelled_s"]),
         j.stays_cancelled(history, backtest),
         j.records_its_end(history, backtest),
@@ -112,15 +112,19 @@ def _row(kind: Literal["criterion", "sanity check", "witness"] | str, check: str
     return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))  # type: ignore[arg-type]
 
 
-def outcome(found: Mapping[str, Judgement]) -> Outcome:
-    """``failed`` where anything is violated; ``passed`` only where everything the seed asks for holds.
+def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None) -> Outcome:
+    """``failed`` where anything is violated; ``passed`` only where everything that was asked for holds.
 
-    An unknown witness does not spoil a pass: it was out of reach, and is reported as such.
+    That is all of it, or the judgements that are named: a scenario may ask for fewer. An unknown witness does not
+    spoil a pass: it was out of reach, and is reported as such.
     """
     if any(judgement.violated for judgement in found.values()):
         return "failed"
-    asked = {name for names in (*CRITERIA.values(), *SANITY_CHECKS.values()) for name in names}
-    return "passed" if all(found[name].holds for name in asked & found.keys()) else "inconclusive"
+    witnesses = {name for names in WITNESSES.values() for name in names}
+    needed = [
+        judgement for name, judgement in found.items() if name not in witnesses and (asked is None or name in asked)
+    ]
+    return "passed" if needed and all(judgement.holds for judgement in needed) else "inconclusive"
 
 
 def believed(found: Mapping[str, Judgement]) -> str:
@@ -138,14 +142,12 @@ def in_words(history: History, found: Mapping[str, Judgement]) -> str:
     told = [f"A backtest of {history.about.get('candidate', 'unknown data')} was started."]
     if "cancelled_at_percent" in figures:
         told.append(f"At {figures['cancelled_at_percent']:.1f} % the cancel was sent.")
-    if "acknowledged_s" in figures:
-        told.append(f"KTRDR acknowledged it after {figures['acknowledged_s']:.2f} s")
-        ended = (
-            f" and reported the backtest cancelled after {figures['cancelled_s']:.2f} s"
-            if "cancelled_s" in figures
-            else ""
-        )
-        told[-1] += f"{ended}."
+    did = [f"acknowledged it after {figures['acknowledged_s']:.2f} s"] if "acknowledged_s" in figures else []
+    if "cancelled_s" in figures:
+        how = "failed" if found["cancelled"].observations else "cancelled"
+        did.append(f"reported the backtest {how} after {figures['cancelled_s']:.2f} s")
+    if did:
+        told.append(f"KTRDR {' and '.join(did)}.")
     if "worker_idle_s" in figures:
         told.append(f"The worker was idle {figures['worker_idle_s']:.2f} s after the cancel.")
     if "frozen_s" in figures:

@@ -29,7 +29,7 @@ def eventually(
 
     Judges at least once, and once more at the deadline; returns the last judgement.
     """
-    return _wait(source, judge, at_most_s, lambda j: not j.unknown, tick)
+    return _wait(source, judge, at_most_s, lambda j, _: not j.unknown, tick)
 
 
 def throughout(
@@ -48,7 +48,7 @@ def throughout(
         source,
         judge,
         window_s + grace_s,
-        lambda j: j.violated or (j.holds and source.clock() >= ends_s),
+        lambda j, looked_s: j.violated or (j.holds and looked_s >= ends_s),
         tick,
     )
 
@@ -57,15 +57,15 @@ def _wait(
     source: Source,
     judge: Judge,
     at_most_s: float,
-    settled: Callable[[Judgement], bool],
+    settled: Callable[[Judgement, float], bool],
     tick: Callable[[History], None] | None,
 ) -> Judgement:
     deadline_s = source.clock() + at_most_s
     while True:
-        at_deadline = source.clock() >= deadline_s
+        looked_s = source.clock()
         history = source.history()
         judgement = judge(history)
-        if settled(judgement) or at_deadline:
+        if settled(judgement, looked_s) or looked_s >= deadline_s:
             return judgement
         if tick:
             tick(history)
