@@ -684,7 +684,13 @@ class Experiment:
         window_s = judgements.frozen_window_s(history, self.backtest, least_s, updates)
         end = next((s for s in history.of("backend", self.backtest) if s.terminal), None)
         left_s = max(0.0, (end.answered_s if end else history.until_s) + window_s - history.until_s)
-        throughout(self.recorder, stays_frozen, left_s, window_s + self._slack_s, self._tick)
+        judgement = throughout(self.recorder, stays_frozen, left_s, window_s + self._slack_s, self._tick)
+        if judgement.violated and judgement.name == "frozen":
+            # It has failed; the rest of the window tells whether it moves on or has moved once.
+            left_s -= self.recorder.clock() - history.until_s
+            eventually(
+                self.recorder, lambda _: Judgement("rest", "unknown", "", ""), max(left_s, 3 * BACKTEST_INTERVAL_S)
+            )
         self._active()
         history = self.recorder.history()
         return [

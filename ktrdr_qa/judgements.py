@@ -21,6 +21,8 @@ Verdict = Literal["holds", "violated", "unknown"]
 
 COVERED_GAP_S = 1.0
 """Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
+AT_ONCE_S = 0.5
+"""What happens within this time of the new backtest's start is told as its consequence."""
 QUIET_SPAN_S, NOISY_SPAN_S = 0.6, 1.0
 """How long the processor must be watched before it is called quiet, or busy: a busy verdict needs more."""
 QUIET_MARGIN = 0.12
@@ -375,7 +377,10 @@ def stays_cancelled(history: History, backtest: str) -> Judgement:
         if changed.status == MISSING:
             seen = f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
         else:
-            seen = f'it turned from "{end.status}" to {_state(changed)}, {since_s:.1f} s later'
+            following = history.event("next_accepted", str(history.about.get("next_backtest", "")))
+            revived = following and 0 <= changed.answered_s - following.at_s <= AT_ONCE_S
+            when = "as soon as the new backtest was started" if revived else f"{since_s:.1f} s later"
+            seen = f'it turned from "{end.status}" to {_state(changed)}, {when}'
         return Judgement("stays cancelled", "violated", expected, seen, changed.answered_s)
     if not after:
         return Judgement("stays cancelled", "unknown", expected, "no further reading was had")
@@ -410,16 +415,8 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     if wrong:
         seen = f"its percentage cannot be right: {wrong.facts['percentage_problem']}"
         return Judgement("frozen", "violated", expected, seen, wrong.answered_s)
-    base = end.percentage
-    for s in after:
-        if s.percentage is None:
-            continue
-        if base is not None and s.percentage > base:
-            seen = (
-                f"it rose from {base:.1f} % to {_percent(s)}, {s.answered_s - end.answered_s:.1f} s after it had ended"
-            )
-            return Judgement("frozen", "violated", expected, seen, s.answered_s)
-        base = s.percentage
+    if risen := _rises_after(end, after):
+        return Judgement("frozen", "violated", expected, _how_it_rose(end, risen), risen[0][1].answered_s)
     covered_s = _covered_s((end, *after), max(COVERED_GAP_S, step_s))
     if covered_s < window_s:
         seen = f"only {covered_s:.1f} s of the {window_s:.1f} s are covered by readings ({_count(after)})"
@@ -780,6 +777,28 @@ def _rises(readings: Iterable[Sample]) -> list[Sample]:
         if s.status == "running" and s.percentage is not None and s.percentage > (height or 0.0):
             rises.append(s)
     return rises
+
+
+def _rises_after(end: Sample, after: Iterable[Sample]) -> list[tuple[float, Sample]]:
+    """Each reading after the end that is above every earlier one, with the height that it rose from."""
+    height, risen = end.percentage, []
+    for s in after:
+        if s.percentage is None:
+            continue
+        if height is not None and s.percentage > height + 1e-6:
+            risen.append((height, s))
+        height = s.percentage if height is None else max(height, s.percentage)
+    return risen
+
+
+def _how_it_rose(end: Sample, risen: Sequence[tuple[float, Sample]]) -> str:
+    (base, first), (_, last) = risen[0], risen[-1]
+    after_s = f"{first.answered_s - end.answered_s:.1f} s after it had ended"
+    if (first.percentage or 0) >= 99.9:
+        return f"it jumped from {base:.1f} % to {_percent(first)}, {after_s}"
+    if len(risen) == 1:
+        return f"it rose once, from {base:.1f} % to {_percent(first)}, {after_s}"
+    return f"it went on rising, {len(risen)} times, from {base:.1f} % to {_percent(last)}, the first time {after_s}"
 
 
 def _longest_step_s(readings: Iterable[Sample]) -> float:

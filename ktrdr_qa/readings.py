@@ -152,6 +152,10 @@ def _percentage(value: Any) -> tuple[float | None, str | None]:
         return None, None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None, f"{value!r} is no number"
-    if not math.isfinite(value) or not 0 <= value <= 100.0001:
-        return None, f"{value:g} is not between 0 and 100"
+    if not math.isfinite(value):
+        return None, f"{value} is no number"
+    if value < 0:
+        return None, f"{value:g} is below 0"
+    if value > 100.0001:
+        return None, f"{value:g} is above 100"
     return float(value), None
