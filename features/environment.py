@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
-from ktrdr_qa.run import Run
+# The command `behave` does not look for modules in the directory that it is called from.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from ktrdr_qa.run import Run
+from ktrdr_qa.runner import take_over
+
+RUNNER = take_over()
 SAME_BACKTEST = "same_backtest"
 
 
 def before_all(context: Any) -> None:
     context.run = Run(context.config.userdata, os.environ)
     context.add_cleanup(context.run.close)
-    context.run.open()
+    context.run.open(RUNNER.results_dirs)
+    RUNNER.at_end = context.run.tell_the_verdict
 
 
 def before_scenario(context: Any, scenario: Any) -> None:
@@ -38,4 +46,4 @@ def after_feature(context: Any, feature: Any) -> None:
 
 
 def after_all(context: Any) -> None:
-    context.run.finish(aborted=context.aborted)
+    context.run.finish()

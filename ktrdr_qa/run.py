@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrdr_qa import evidence, judgements, readings, verdict
+from ktrdr_qa import evidence, judgements, readings, summary, verdict
+from ktrdr_qa.allure_results import write_environment
 from ktrdr_qa.client import Client, Transcript
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
@@ -53,7 +54,8 @@ class Run:
         self._mark = 0
         self._not_ready = ""
         self._problems: list[str] = []
-        self._ended: list[ScenarioEnd] = []
+        self.ended: list[ScenarioEnd] = []
+        self._results_dirs: Sequence[Path] = ()
 
     def clock(self) -> float:
         """Seconds since the run began, on this host's monotonic clock."""
@@ -61,7 +63,7 @@ class Run:
 
     # --- opening and closing -------------------------------------------------------------------------------
 
-    def open(self) -> None:
+    def open(self, results_dirs: Sequence[Path]) -> None:
         """Launch the embedded KTRDR if it is the target, and cancel what a killed run left behind."""
         self._painter = Painter()
         if self.target.embedded_one:
@@ -90,8 +92,36 @@ class Run:
         )
         self.journal = Journal(self.reports / "journal", self.target.base_url or "")
         self.preflight = self._new_preflight()
+        self._results_dirs = results_dirs
         self._say_banner()
+        self._write_environment()
         self._cancel_leftovers()
+
+    def _write_environment(self) -> None:
+        """What the report's environment block names; the version is known after the preflight only."""
+        facts = {
+            "Target": self.target.name,
+            "Target kind": "EMBEDDED STAND-IN, no real KTRDR" if self.embedded else "live",
+            "Target address": self.target.base_url or "",
+            "Target chosen by": self.target.chosen_by,
+            "KTRDR version": self.preflight.version or "not told",
+            **summary.versions(),
+        }
+        for directory in self._results_dirs:
+            write_environment(directory, facts)
+
+    def tell_the_verdict(self, failed: bool) -> None:
+        """The last words of the run: one verdict line with the reasons, and where the report is."""
+        told = summary.of(self, failed=failed)
+        summary.write(told, self.reports)
+        say("")
+        say(summary.verdict_line(told))
+        for reason in told["reasons"]:
+            say(f"  {reason}")
+        results = ", ".join(_shown(directory) for directory in self._results_dirs) or "none"
+        say(
+            f"report: make report, then open {self.reports}/report.html (results: {results}; summary: {self.reports}/summary.md)"
+        )
 
     def _new_preflight(self) -> Preflight:
         dead = self._dead_processes if self.embedded else None
@@ -120,9 +150,10 @@ class Run:
         if not problems:
             self.journal.settle(leftovers)
 
-    def finish(self, *, aborted: bool) -> None:
+    def finish(self) -> None:
         """After the last feature: end the recording, and raise where a backtest may have been left running."""
         self.end_recording()
+        self._write_environment()
         if self._problems and not self.embedded:
             raise RuntimeError("; ".join(dict.fromkeys(self._problems)))
 
@@ -307,7 +338,7 @@ class Run:
         self._line.clear()
         experiment = self.experiment
         end = ScenarioEnd.of(scenario)
-        self._ended.append(end)
+        self.ended.append(end)
         if experiment is None or not experiment.backtest:
             return
         history = experiment.history()
@@ -318,6 +349,7 @@ class Run:
         ):
             self.observe(sentence)
         end.judged = found
+        end.in_words = verdict.in_words(history, found)
         end.observations = list(self.observations)
         failed = end.outcome in ("failed", "inconclusive")
         if failed or not experiment.told:
@@ -366,6 +398,7 @@ class ScenarioEnd:
     reason: str
     judged: Mapping[str, Judgement] = field(default_factory=dict)
     observations: list[str] = field(default_factory=list)
+    in_words: str = ""
 
     @classmethod
     def of(cls, scenario: Any) -> ScenarioEnd:
@@ -410,6 +443,10 @@ def say(text: str) -> None:
     stream.flush()
 
 
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def _on_or_off(userdata: Mapping[str, str], name: str) -> bool:
     value = userdata.get(name, "off").lower()
     if value not in ("on", "off"):
@@ -423,15 +460,3 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def environment_facts(run: Run, versions: Mapping[str, str]) -> dict[str, Any]:
-    """What the report's environment block names."""
-    return {
-        "Target": run.target.name,
-        "Target kind": "EMBEDDED STAND-IN, no real KTRDR" if run.target.embedded_one else "live",
-        "Target address": run.target.base_url,
-        "Target chosen by": run.target.chosen_by,
-        "KTRDR version": run.preflight.version or "not told",
-        **versions,
-    }

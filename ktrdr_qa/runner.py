@@ -1,6 +1,7 @@
 """Behave's runner, strict about what a run may claim.
 
-Registered in the configuration (`runner = "ktrdr_qa.runner:HonestRunner"`), so that plain `behave` uses it:
+`features/environment.py` calls `take_over`, so that plain `behave` uses it. (Registered in the configuration it
+would have to be importable before Behave reads `features/`, which it is in an installed package only.)
 
 - a run in which no scenario was selected, or none was run, fails and says so;
 - the counts of Behave, JUnit XML and Allure are compared when all three are complete, and a difference
@@ -17,10 +18,10 @@ import functools
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from allure_behave.formatter import AllureFormatter
 from behave.configuration import Configuration
@@ -32,6 +33,7 @@ from behave.runner import Runner
 from ktrdr_qa import allure_results
 from ktrdr_qa.allure_counts import count_allure, count_behave, count_junit, kind_of
 from ktrdr_qa.allure_formatter import HonestAllureFormatter, Problem, describe, trace_of
+from ktrdr_qa.outcomes import BadConfiguration, Inconclusive
 
 LAYERS = ("all", "feature", "rule", "scenario", "step", "tag")
 HOOKS = [f"{when}_{layer}" for when in ("before", "after") for layer in LAYERS]
@@ -43,10 +45,16 @@ class HonestRunner(Runner):  # type: ignore[misc]
 
     def __init__(self, config: Configuration) -> None:
         super().__init__(config)
+        self._become_strict()
+
+    def _become_strict(self) -> None:
         self.problems: list[Problem] = []
-        self.results_dirs = settle_allure_formatters(config)
+        self.results_dirs = settle_allure_formatters(self.config)
         self._cleaning = 0
         self._signals = 0
+        self._taken_over = False
+        self._unfinished: list[Path] = []
+        self.at_end: Callable[[bool], None] = lambda failed: None
 
     def run(self) -> bool:
         if self.config.dry_run:
@@ -63,8 +71,40 @@ class HonestRunner(Runner):  # type: ignore[misc]
                 # A step that calls sys.exit(0) would otherwise make the run look passed.
                 return self._fail("The run did not finish", describe(error))
 
+    def adopt(self) -> None:
+        """What `run` and `load_hooks` do at their beginning, for a runner that is under way when it is taken over."""
+        self._become_strict()
+        self._taken_over = True
+        if not self.config.dry_run:
+            self._remove_earlier_results()
+            self._stack.enter_context(self._signals_as_interrupts())
+            # A feature that cannot be parsed ends the run without another word to the runner.
+            self._unfinished = [
+                allure_results.write_run_problem(
+                    directory, "The run did not begin", "Unfinished: the suite could not be loaded; see the console"
+                )
+                for directory in self.results_dirs
+            ]
+
+    @functools.cached_property
+    def _stack(self) -> ExitStack:
+        return ExitStack()
+
+    def load_step_definitions(self, extra_step_paths: Any = None) -> None:
+        if self._taken_over:
+            self._watch_hooks()
+        try:
+            super().load_step_definitions(extra_step_paths)
+        except Exception as error:
+            if self._taken_over:
+                self._report_crash(error)
+            raise
+
     def load_hooks(self, filename: str | None = None) -> None:
         super().load_hooks(filename)
+        self._watch_hooks()
+
+    def _watch_hooks(self) -> None:
         for name in HOOKS:
             if name in self.hooks:
                 self.hooks[name] = self._watched_hook(name, self.hooks[name])
@@ -74,11 +114,28 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def run_model(self, features: Any = None) -> bool:
         if self.config.dry_run:
             return bool(super().run_model(features))
+        for placeholder in self._unfinished:
+            placeholder.unlink(missing_ok=True)
+        with self._stack:
+            try:
+                failed = self._run_strictly(features)
+            except BaseException as error:
+                if not self._taken_over:
+                    raise
+                self._report_crash(error)
+                if not isinstance(error, SystemExit):
+                    raise
+                failed = self._fail("The run did not finish", describe(error))
+            self.at_end(failed)
+            return failed
+
+    def _run_strictly(self, features: Any) -> bool:
         scenarios = [scenario for feature in self.features for scenario in feature.walk_scenarios()]
         selected = [scenario for scenario in scenarios if scenario.should_run(self.config)]
         allure = [formatter for formatter in self.formatters if isinstance(formatter, HonestAllureFormatter)]
         for formatter in allure:
             formatter.runner = self
+        self.formatters.insert(0, PlainWords())
         failed = bool(super().run_model(features))
 
         # From here on formatters and reporters are closed, and their files complete.
@@ -215,6 +272,40 @@ class HonestRunner(Runner):  # type: ignore[misc]
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+class PlainWords:
+    """Goes first among the formatters, so that all of them tell an outcome of the suite in its own words.
+
+    A check that fails, or could not be made, is explained by its message; a traceback is for what nobody foresaw.
+    """
+
+    def result(self, step: Any) -> None:
+        if isinstance(step.exception, Inconclusive | BadConfiguration):
+            step.error_message = f"{type(step.exception).__name__}: {step.exception}"
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: None
+
+
+def take_over() -> HonestRunner:
+    """Make the runner that is loading the hooks strict, from `features/environment.py`; returns it.
+
+    Behave hands the hooks their runner only in `before_all`, when steps and features are loaded and the formatters
+    made: too late for what goes wrong until then. The runner is the one that is executing the calling module.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        runner = frame.f_locals.get("self")
+        if isinstance(runner, HonestRunner):
+            return runner
+        if isinstance(runner, Runner):
+            runner.__class__ = HonestRunner
+            strict = cast(HonestRunner, runner)
+            strict.adopt()
+            return strict
+        frame = frame.f_back
+    raise RuntimeError("take_over is for features/environment.py, loaded by Behave")
 
 
 def settle_allure_formatters(config: Configuration) -> list[Path]:
