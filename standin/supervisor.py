@@ -191,6 +191,8 @@ class Supervisor:
             import standin.process  # noqa: F401  (imported once, here, for all the children)
         except ImportError as problem:
             raise LaunchError(f"A package that the stand-in needs cannot be imported: {problem}") from problem
+        imported_s = time.monotonic() - began
+        self.log.write("libraries imported", after_s=round(imported_s, 3))
         roles = ["backend", *(f"backtest-worker-{number + 1}" for number in range(self.settings.workers))]
         for role, listener in zip(roles, self._listeners, strict=True):
             if self._signals.stop:
@@ -205,7 +207,10 @@ class Supervisor:
         while self._waiting and not self._signals.stop:
             if time.monotonic() >= deadline:
                 names = ", ".join(sorted(self._waiting))
-                raise LaunchError(f"Not ready within {READY_WITHIN_S:.0f} s: {names}; see {self.log.path}")
+                raise LaunchError(
+                    f"Not ready within {READY_WITHIN_S:.0f} s, of which importing the libraries took "
+                    f"{imported_s:.1f} s; still waiting for {names}"
+                )
             self._wait(deadline - time.monotonic())
             died = self._reap()
             self._hear_ready()

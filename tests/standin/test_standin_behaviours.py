@@ -51,14 +51,25 @@ def test_progress_is_refreshed_at_the_interval(launch: Launch) -> None:
 
 
 def test_the_indicator_phase_computes_at_zero(launch: Launch) -> None:
-    it = launch(*QUICK, "--first-progress-after-s", "1.0")
+    it = launch(*QUICK, "--first-progress-after-s", "600")
     operation_id = it.start()
     base = it.worker_url(operation_id)
     before = it.processor_s(base)
     eventually(lambda: it.processor_s(base), lambda used: used > before + 0.3)
     assert it.wait_status(operation_id, "running")["progress"]["percentage"] == 0.0
     assert it.operation(operation_id, base)["progress"]["percentage"] == 0.0
-    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
+
+
+def test_progress_begins_after_the_indicator_phase(launch: Launch) -> None:
+    it = launch(*QUICK, "--first-progress-after-s", "0.5")
+    it.running()
+    lines = it.log_lines()
+    began, computed = (
+        next(line["monotonic"] for line in lines if line["event"] == event)
+        for event in ("backtest started", "indicators computed")
+    )
+    assert computed - began >= 0.5
+    assert all(line["monotonic"] > computed for line in lines if line["event"] == "progress")
 
 
 def test_a_cancel_in_the_indicator_phase_is_obeyed(launch: Launch) -> None:
