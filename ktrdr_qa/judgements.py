@@ -780,14 +780,17 @@ def _rises(readings: Iterable[Sample]) -> list[Sample]:
 
 
 def _rises_after(end: Sample, after: Iterable[Sample]) -> list[tuple[float, Sample]]:
-    """Each reading after the end that is above every earlier one, with the height that it rose from."""
+    """Each reading after the end that is above the one before it, with the height that it rose from.
+
+    Not only above the first: a percentage that falls to 0 and then climbs again is moving as well.
+    """
     height, risen = end.percentage, []
     for s in after:
         if s.percentage is None:
             continue
-        if height is not None and s.percentage > height + 1e-6:
+        if height is not None and s.percentage > height:
             risen.append((height, s))
-        height = s.percentage if height is None else max(height, s.percentage)
+        height = s.percentage
     return risen
 
 

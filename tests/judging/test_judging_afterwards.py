@@ -1,0 +1,531 @@
+"""After the cancel: it stays cancelled and frozen, is not completed, records its end, and the list agrees."""
+
+from __future__ import annotations
+
+import pytest
+
+from ktrdr_qa.judgements import (
+    frozen_window_s,
+    is_frozen,
+    is_not_completed,
+    list_agrees,
+    records_its_end,
+    stays_cancelled,
+)
+from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, saw
+
+RAN = (
+    saw(3.0, "running", 0.0),
+    saw(4.0, "running", 1.5),
+    saw(5.0, "running", 3.0),
+    saw(6.25, "running", 4.5),
+    saw(9.75, "running", 4.5),
+)
+"""Its longest usual step took 1.25 s: three of them, 3.75 s, is what has to be watched."""
+CUT = cancelled(10.0, 0.1)
+GONE_BEFORE = film(CUT, saw(9.0, "completed", 100.0), saw(10.5, "completed", 100.0))
+
+
+def still(status: str = "cancelled", percentage: float | None = 0.0, to_s: float = 14.0, step_s: float = 0.2) -> list:
+    count = round((to_s - 10.2) / step_s)
+    return [saw(10.2 + step_s * n, status, percentage) for n in range(count + 1)]
+
+
+NOT_ENDED = (
+    Case("no cancel was sent", film(RAN, saw(10.5, "cancelled")), "unknown", "no cancel was sent"),
+    Case("it has not ended yet", film(CUT, RAN, saw(10.5, "running", 4.5)), "unknown", "it has not ended yet"),
+    Case(
+        "it ended before the cancel was sent",
+        GONE_BEFORE,
+        "unknown",
+        'it was "completed" at 100.0 % before the cancel was sent',
+    ),
+    Case(
+        "it had ended when the cancel reached it",
+        film(did("cancel_sent", 10.0), did("cancel_too_late", 10.1), RAN, saw(10.5, "completed", 100.0)),
+        "unknown",
+        "it had ended by itself when the cancel reached it",
+    ),
+)
+
+
+@cases(
+    *NOT_ENDED,
+    Case(
+        "cancelled in every further reading",
+        film(CUT, RAN, still()),
+        "holds",
+        'it stayed "cancelled" for 3.8 s (19 readings)',
+    ),
+    Case(
+        "failed in every further reading",
+        film(CUT, RAN, still("failed", to_s=10.4)),
+        "holds",
+        'it stayed "failed" for 0.2 s (1 reading)',
+    ),
+    Case(
+        "one reading alone shows no staying", film(CUT, RAN, still(to_s=10.2)), "unknown", "no further reading was had"
+    ),
+    Case(
+        "lost readings show no staying",
+        film(CUT, RAN, still(to_s=10.2), lost(11.0)),
+        "unknown",
+        "no further reading was had",
+    ),
+    Case(
+        "cancelled, then completed",
+        film(CUT, RAN, still(), saw(15.0, "completed", 100.0, took_s=0.2), saw(16.0, "cancelled", 0.0)),
+        "violated",
+        'it turned from "cancelled" to "completed" at 100.0 %, 5.0 s later',
+        15.2,
+    ),
+    Case(
+        "cancelled, then running",
+        film(CUT, RAN, still(), saw(15.0, "running", 7.0)),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later',
+        15.0,
+    ),
+    Case(
+        "come back to life with the next backtest",
+        film(CUT, RAN, still(), did("next_accepted", 14.5, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, as soon as the new backtest was started',
+        15.0,
+    ),
+    Case(
+        "in the moment in which the next was accepted",
+        film(CUT, RAN, still(), did("next_accepted", 15.0, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, as soon as the new backtest was started',
+        15.0,
+    ),
+    Case(
+        "longer after the next was accepted",
+        film(CUT, RAN, still(), did("next_accepted", 14.4, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later',
+        15.0,
+    ),
+    Case(
+        "before the next was accepted",
+        film(CUT, RAN, still(), did("next_accepted", 15.1, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later',
+        15.0,
+    ),
+    Case(
+        "cancelled, then failed",
+        film(CUT, RAN, still(), saw(15.0, "failed")),
+        "violated",
+        'it turned from "cancelled" to "failed", 4.8 s later',
+        15.0,
+    ),
+    Case(
+        "cancelled, then gone",
+        film(CUT, RAN, still(), saw(15.0, "missing")),
+        "violated",
+        'its record is gone (HTTP 404), 4.8 s after it was "cancelled"',
+        15.0,
+    ),
+    Case(
+        "completed instead of cancelled is no staying cancelled",
+        film(CUT, RAN, still("completed", 100.0)),
+        "violated",
+        'it was "completed" at 100.0 % instead',
+        10.2,
+    ),
+)
+def test_stays_cancelled(case: Case) -> None:
+    case.check(stays_cancelled(case.history, B), "stays cancelled", "it stays cancelled")
+
+
+FROZEN = "its progress is frozen for at least 3.8 s after the cancel"
+LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it."
+
+
+@cases(
+    *NOT_ENDED[1:],
+    Case(
+        "0 % from the end on, for the whole window, as KTRDR does it",
+        film(CUT, RAN, still()),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        observations=(LOST,),
+        figures={"frozen_s": 3.8, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "the last percentage kept for the whole window",
+        film(CUT, RAN, still(percentage=4.5)),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        figures={"frozen_s": 3.8, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "no percentage from the end on",
+        film(CUT, RAN, still(percentage=None)),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        observations=("The record of progress was lost: 4.5 % before the cancel, nothing after it.",),
+        figures={"frozen_s": 3.8, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "one more update that was on its way when it was cancelled",
+        film(CUT, RAN, still(percentage=6.0)),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        figures={"frozen_s": 3.8, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "watched for less than the window",
+        film(CUT, RAN, still(to_s=13.6)),
+        "unknown",
+        "only 3.4 s of the 3.8 s are covered by readings (17 readings)",
+    ),
+    Case(
+        "readings a usual step apart cover the time between",
+        film(CUT, RAN, [saw(10.25 + 1.25 * n, "cancelled", 4.5) for n in range(4)]),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        figures={"frozen_s": 3.75, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "a gap of more than a usual step is not covered",
+        film(CUT, RAN, still(to_s=11.2), saw(12.5, "cancelled", 0.0), saw(13.2, "cancelled", 0.0), until_s=20.0),
+        "unknown",
+        "only 1.7 s of the 3.8 s are covered by readings (7 readings)",
+    ),
+    Case(
+        "one reading alone covers nothing",
+        film(CUT, RAN, still(to_s=10.2)),
+        "unknown",
+        "only 0.0 s of the 3.8 s are covered by readings (0 readings)",
+    ),
+    Case(
+        "one rise, and down again",
+        film(CUT, RAN, still(), saw(14.1, "cancelled", 4.75, took_s=0.1), saw(14.4, "cancelled", 0.0)),
+        "violated",
+        "it rose once, from 0.0 % to 4.8 %, 4.0 s after it had ended",
+        14.2,
+    ),
+    Case(
+        "a rise above a later, lower reading, though not above the first",
+        film(CUT, RAN, saw(10.2, "cancelled", 4.5), saw(10.4, "cancelled", 0.0), saw(11.4, "cancelled", 1.5)),
+        "violated",
+        "it rose once, from 0.0 % to 1.5 %, 1.2 s after it had ended",
+        11.4,
+    ),
+    Case(
+        "the first percentage after the end is the first, whatever it is; a rise above it is one",
+        film(
+            CUT,
+            RAN,
+            saw(10.2, "cancelled"),
+            saw(10.4, "cancelled", 4.5),
+            saw(10.6, "cancelled"),
+            saw(11, "cancelled", 5.0),
+        ),
+        "violated",
+        "it rose once, from 4.5 % to 5.0 %, 0.8 s after it had ended",
+        11.0,
+    ),
+    Case(
+        "creeping on in the very next reading",
+        film(CUT, RAN, saw(10.2, "cancelled", 4.5), saw(10.4, "cancelled", 4.50001)),
+        "violated",
+        "it rose once, from 4.5 % to 4.5 %, 0.2 s after it had ended",
+        10.4,
+    ),
+    Case(
+        "a rise whatever its status is called",
+        film(CUT, RAN, still(), saw(14.5, "running", 7.0)),
+        "violated",
+        "it rose once, from 0.0 % to 7.0 %, 4.3 s after it had ended",
+        14.5,
+    ),
+    Case(
+        "going on at the old rate, told with the number of rises, the last height and the first moment",
+        film(CUT, RAN, still(), [saw(14.2 + n, "cancelled", 1.5 * n) for n in range(5)], still(to_s=10.2)),
+        "violated",
+        "it went on rising, 4 times, from 0.0 % to 6.0 %, the first time 5.0 s after it had ended",
+        15.2,
+    ),
+    Case(
+        "a jump to 100 some time after the end",
+        film(CUT, RAN, still(), saw(15.0, "cancelled", 100.0), saw(15.2, "cancelled", 100.0)),
+        "violated",
+        "it jumped from 0.0 % to 100.0 %, 4.8 s after it had ended",
+        15.0,
+    ),
+    Case(
+        "almost 100 is a jump to it as well",
+        film(CUT, RAN, still(), saw(15.0, "cancelled", 99.9), saw(15.2, "cancelled", 0.0), saw(15.4, "cancelled", 5.0)),
+        "violated",
+        "it jumped from 0.0 % to 99.9 %, 4.8 s after it had ended",
+        15.0,
+    ),
+    Case(
+        "less than that is a rise like any other",
+        film(CUT, RAN, still(), saw(15.0, "cancelled", 99.8)),
+        "violated",
+        "it rose once, from 0.0 % to 99.8 %, 4.8 s after it had ended",
+        15.0,
+    ),
+    Case(
+        "a percentage that cannot be right, at the end",
+        film(CUT, RAN, saw(10.2, "cancelled", percentage_problem="101 is not between 0 and 100")),
+        "violated",
+        "its percentage cannot be right: 101 is not between 0 and 100",
+        10.2,
+    ),
+    Case(
+        "a percentage that cannot be right, later",
+        film(CUT, RAN, still(), saw(14.5, "cancelled", percentage_problem="'x' is no number")),
+        "violated",
+        "its percentage cannot be right: 'x' is no number",
+        14.5,
+    ),
+    Case(
+        "a jump to 100 at the end",
+        film(CUT, RAN, still(percentage=100.0)),
+        "violated",
+        'it jumped from 4.5 % to 100.0 % when it became "cancelled"',
+        10.2,
+    ),
+    Case(
+        "a jump is measured by the steepest step",
+        film(CUT, RAN[:4], saw(9.0, "running", 8.5), saw(10.2, "cancelled", 17.0)),
+        "unknown",
+        "only 0.0 s of the 8.2 s are covered by readings (0 readings)",
+    ),
+)
+def test_is_frozen(case: Case) -> None:
+    window_s = frozen_window_s(case.history, B, 2.0, 3.0)
+    expected = f"its progress is frozen for at least {window_s:.1f} s after the cancel"
+    case.check(is_frozen(case.history, B, 2.0, 3.0), "frozen", expected)
+
+
+def test_without_a_cancel_frozen_is_unknown() -> None:
+    judgement = is_frozen(film(RAN, still()), B, 2.0)
+    assert (judgement.verdict, judgement.seen, judgement.expected) == ("unknown", "no cancel was sent", FROZEN)
+
+
+def test_the_window_is_at_least_the_sentence_s_and_three_usual_updates() -> None:
+    assert frozen_window_s(film(CUT, RAN), B, 2.0) == pytest.approx(3.75)
+    assert frozen_window_s(film(CUT, RAN), B, 2.0, 5.0) == pytest.approx(6.25)
+    assert frozen_window_s(film(CUT, RAN), B, 4.0) == 4.0
+    assert frozen_window_s(film(CUT, RAN[:2]), B, 2.0) == 2.0, "one rise tells no step"
+    assert frozen_window_s(film(CUT), B, 2.0) == 2.0
+
+
+def test_where_no_step_is_known_no_update_was_due() -> None:
+    judgement = is_frozen(film(CUT, RAN[:2], still(to_s=12.4)), B, 2.0)
+    assert (judgement.verdict, judgement.seen) == ("holds", "it did not move for 2.2 s, in which 0 updates were due")
+    assert judgement.expected == "its progress is frozen for at least 2.0 s after the cancel"
+
+
+def test_without_a_known_step_readings_a_second_apart_cover_the_time_and_no_further() -> None:
+    covered = [saw(10.0 + n, "cancelled", 0.0) for n in range(1, 5)]
+    assert is_frozen(film(CUT, RAN[:2], covered), B, 2.0).holds
+    gappy = [saw(10.0 + 1.01 * n, "cancelled", 0.0) for n in range(1, 5)]
+    judgement = is_frozen(film(CUT, RAN[:2], gappy), B, 2.0)
+    assert judgement.seen == "only 0.0 s of the 2.0 s are covered by readings (3 readings)"
+
+
+@pytest.mark.parametrize(
+    ("percentage", "verdict"),
+    # The last reading before the end was asked at 9.75, half a usual step before it. With two steps more, of at most
+    # 1.5 each, 4.5 + 3.75 is the most that it can have made.
+    [(8.25, "unknown"), (8.26, "violated")],
+)
+def test_a_jump_is_more_than_the_steps_since_the_last_reading_and_two_more(percentage: float, verdict: str) -> None:
+    assert is_frozen(film(CUT, RAN, saw(10.375, "cancelled", percentage)), B, 2.0).verdict == verdict
+
+
+def test_two_rises_are_needed_to_tell_a_jump() -> None:
+    assert is_frozen(film(CUT, RAN[:2], still(percentage=100.0)), B, 2.0).holds
+    assert is_frozen(film(CUT, RAN[:3], still(percentage=100.0)), B, 2.0).violated
+
+
+def test_a_backtest_that_never_rose_lost_no_progress() -> None:
+    assert is_frozen(film(CUT, RAN[:1], still()), B, 2.0).observations == ()
+    assert is_frozen(film(CUT, saw(5.0, "running"), still()), B, 2.0).observations == ()
+
+
+@cases(
+    *NOT_ENDED,
+    Case("cancelled, without a result", film(CUT, RAN, still()), "holds", 'it is "cancelled" and has no result'),
+    Case(
+        "the last reading is told",
+        film(CUT, RAN, still(), saw(15.0, "failed")),
+        "holds",
+        'it is "failed" and has no result',
+    ),
+    Case(
+        "one reading is enough to say so",
+        film(CUT, RAN, still(to_s=10.2)),
+        "holds",
+        'it is "cancelled" and has no result',
+    ),
+    Case(
+        "completed at once",
+        film(CUT, RAN, saw(10.2, "completed", 100.0, took_s=0.1)),
+        "violated",
+        'it is "completed" at 100.0 %',
+        10.3,
+    ),
+    Case(
+        "completed later, and not any more",
+        film(CUT, RAN, still(), saw(15.0, "completed", 100.0), saw(16.0, "cancelled")),
+        "violated",
+        'it is "completed" at 100.0 %',
+        15.0,
+    ),
+    Case(
+        "a result turns up",
+        film(CUT, RAN, still(), saw(15.0, "cancelled", 0.0, has_result=True), saw(16.0, "cancelled")),
+        "violated",
+        'it is "cancelled", yet carries a result summary as if it had completed',
+        15.0,
+    ),
+)
+def test_is_not_completed(case: Case) -> None:
+    case.check(is_not_completed(case.history, B), "not completed", "the cancelled backtest is not completed")
+
+
+def ends(completed_at: object, **facts: object) -> object:
+    return film(CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
+
+
+@cases(
+    *NOT_ENDED,
+    Case(
+        "after it began",
+        ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:36Z"),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
+    ),
+    Case(
+        "in the moment it began",
+        ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z"),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
+    ),
+    Case("with no beginning to compare", ends("2026-11-22T18:52:44Z"), "holds", "it ended at 2026-11-22T18:52:44Z"),
+    Case(
+        "with and without a zone, both taken as UTC",
+        ends("2026-11-22T18:52:44", started_at="2026-11-22T19:52:43+01:00"),
+        "holds",
+        "it ended at 2026-11-22T18:52:44",
+    ),
+    Case(
+        "with a beginning that is no time",
+        ends("2026-11-22T18:52:44Z", started_at="soon"),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
+    ),
+    Case("missing", ends(None), "violated", "completed_at is missing", 10.2),
+    Case("no time", ends("soon"), "violated", "completed_at is no time: 'soon'", 10.2),
+    Case(
+        "before it began",
+        ends("2026-11-22T18:52:35Z", started_at="2026-11-22T18:52:36Z", created_at="2026-11-22T18:52:30Z"),
+        "violated",
+        "it ended at 2026-11-22T18:52:35Z, before it began at 2026-11-22T18:52:36Z",
+        10.2,
+    ),
+    Case(
+        "before it was created, where it never began",
+        ends("2026-11-22T18:52:35Z", created_at="2026-11-22T18:52:36Z"),
+        "violated",
+        "it ended at 2026-11-22T18:52:35Z, before it began at 2026-11-22T18:52:36Z",
+        10.2,
+    ),
+    Case(
+        "missing in any of its last records, though another has it",
+        film(
+            CUT,
+            RAN,
+            saw(10.2, "cancelled", completed_at="2026-11-22T18:52:44Z"),
+            saw(10.4, "cancelled", took_s=0.1),
+            saw(10.6, "cancelled", completed_at="2026-11-22T18:52:44Z"),
+        ),
+        "violated",
+        "completed_at is missing",
+        10.5,
+    ),
+    Case(
+        "what a record says after it came back to life is no matter",
+        film(CUT, RAN, saw(10.2, "cancelled", completed_at="2026-11-22T18:52:44Z"), saw(10.4, "running")),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
+    ),
+)
+def test_records_its_end(case: Case) -> None:
+    case.check(records_its_end(case.history, B), "end recorded", "its record says when it ended")
+
+
+def listed(at_s: float, status: str, took_s: float = 0.0) -> object:
+    return saw(at_s, status, view="list", took_s=took_s)
+
+
+@cases(
+    *NOT_ENDED,
+    Case("it says cancelled", film(CUT, RAN, still(), listed(12.0, "cancelled")), "holds", 'both say "cancelled"'),
+    Case(
+        "it was not read after the end",
+        film(CUT, RAN, still(), listed(9.0, "running"), listed(10.2, "running")),
+        "unknown",
+        "the list was not read after the end",
+    ),
+    Case(
+        "it does not name it",
+        film(CUT, RAN, still(), listed(12.0, "cancelled"), listed(13.0, "missing")),
+        "holds",
+        "the list does not name it",
+        observations=("The list of backtests does not name the cancelled one.",),
+    ),
+    Case(
+        "it names it again",
+        film(CUT, RAN, still(), listed(12.0, "missing"), listed(13.0, "cancelled")),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "it lags for up to a second",
+        film(CUT, RAN, still(), listed(11.2, "running")),
+        "unknown",
+        'the list says "running", the record says "cancelled", 1.0 s after the end',
+    ),
+    Case(
+        "it has caught up",
+        film(CUT, RAN, still(), listed(11.2, "running"), listed(12.0, "cancelled")),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "it still disagrees after more than a second",
+        film(CUT, RAN, still(), listed(11.21, "running", took_s=0.2), listed(13.0, "cancelled")),
+        "violated",
+        'the list says "running", the record says "cancelled", 1.0 s after the end',
+        11.41,
+    ),
+    Case(
+        "it disagrees with the record of its own time",
+        film(CUT, RAN, still(to_s=12.0), saw(12.5, "running", 5.0), listed(12.3, "running"), listed(13.0, "running")),
+        "violated",
+        'the list says "running", the record says "cancelled", 2.1 s after the end',
+        12.3,
+    ),
+    Case(
+        "both came back to life",
+        film(CUT, RAN, still(to_s=12.0), saw(12.5, "running", 5.0), listed(12.5, "running")),
+        "holds",
+        'both say "running"',
+    ),
+)
+def test_list_agrees(case: Case) -> None:
+    case.check(
+        list_agrees(case.history, B),
+        "list agrees",
+        "the list of backtests says the same as the backtest's own record",
+    )

@@ -1,0 +1,597 @@
+"""The cancel: was it acknowledged, was the backtest cancelled in time, and a second cancel."""
+
+from __future__ import annotations
+
+import pytest
+
+from ktrdr_qa.judgements import (
+    is_acknowledged,
+    is_cancelled,
+    only_this_one,
+    second_cancel_is_turned_down,
+    what_became_of_it,
+)
+from tests.judging.film import OTHER, B, Case, cancelled, cases, did, film, lost, saw, started
+
+SENT = did("cancel_sent", 10.0)
+REPEATED = "The answer to the first cancel was lost (reset); it was repeated once."
+
+
+def answered(http: int = 200, **facts: object) -> object:
+    return did("cancel_answered", 10.25, http=http, took_s=0.25, **facts)
+
+
+def after_a_loss(**facts: object) -> object:
+    return film(SENT, did("cancel_lost", 10.1, problem="reset"), did("cancel_answered", 10.5, took_s=0.2, **facts))
+
+
+@cases(
+    Case(
+        "acknowledged in today's form",
+        film(cancelled(took_s=0.25)),
+        "holds",
+        "acknowledged with HTTP 200 after 0.25 s",
+        figures={"acknowledged_s": 0.25},
+    ),
+    Case(
+        "acknowledged in an older form, with a status only",
+        film(SENT, answered(status="cancelled")),
+        "holds",
+        "acknowledged with HTTP 200 after 0.25 s",
+        figures={"acknowledged_s": 0.25},
+    ),
+    Case(
+        "acknowledged in an older form, with success only",
+        film(SENT, answered(success=True)),
+        "holds",
+        "acknowledged with HTTP 200 after 0.25 s",
+        figures={"acknowledged_s": 0.25},
+    ),
+    Case("no answer yet", film(SENT), "unknown", "no answer to the cancel yet"),
+    Case(
+        "the answer to another's cancel is none to this one",
+        film(cancelled(of=OTHER), did("cancel_lost", 10.0, OTHER), did("cancel_lost", 10.1, OTHER)),
+        "unknown",
+        "no answer to the cancel yet",
+    ),
+    Case(
+        "an answer that took exactly the limit",
+        film(cancelled(took_s=5.0)),
+        "holds",
+        "acknowledged with HTTP 200 after 5.00 s",
+        figures={"acknowledged_s": 5.0},
+    ),
+    Case(
+        "an answer that took a hair longer than the limit",
+        film(cancelled(took_s=5.01)),
+        "violated",
+        "the answer took 5.01 s",
+        15.01,
+    ),
+    Case(
+        "HTTP 202",
+        film(SENT, answered(202, success=True, status="cancelling")),
+        "violated",
+        "it was answered HTTP 202 after 0.25 s",
+        10.25,
+    ),
+    Case(
+        "HTTP 500 in KTRDR's own words",
+        film(SENT, answered(500, words="HTTP 500: Internal Server Error")),
+        "violated",
+        "it was answered HTTP 500: Internal Server Error after 0.25 s",
+        10.25,
+    ),
+    Case(
+        "an empty body",
+        film(SENT, answered(problem="an empty body")),
+        "violated",
+        "HTTP 200 with an empty body",
+        10.25,
+    ),
+    Case(
+        "success: false, with a reason",
+        film(SENT, answered(success=False, words="no such task")),
+        "violated",
+        'HTTP 200, but "success": false (no such task)',
+        10.25,
+    ),
+    Case(
+        "success: false, without a reason",
+        film(SENT, answered(success=False, status="cancelled")),
+        "violated",
+        'HTTP 200, but "success": false (no reason given)',
+        10.25,
+    ),
+    Case(
+        "another backtest's id",
+        film(cancelled(operation_id=OTHER)),
+        "violated",
+        "HTTP 200, but it names another backtest: op_9",
+        10.1,
+    ),
+    Case(
+        "neither success nor status",
+        film(SENT, answered(operation_id=B)),
+        "violated",
+        "HTTP 200, but the answer does not say that anything was cancelled",
+        10.25,
+    ),
+    Case(
+        "the worker was not told",
+        film(cancelled(remote_cancelled=False)),
+        "violated",
+        'HTTP 200 with "remote_cancelled": false: the backend calls it cancelled, but its worker was not told',
+        10.1,
+    ),
+    Case(
+        "lost once and not repeated yet",
+        film(SENT, did("cancel_lost", 10.1, problem="reset")),
+        "unknown",
+        "no answer to the cancel yet",
+    ),
+    Case(
+        "lost twice",
+        film(SENT, did("cancel_lost", 10.1, problem="reset"), did("cancel_lost", 15.2, problem="no answer in 5.0 s")),
+        "violated",
+        "two requests in a row got no answer: no answer in 5.0 s",
+        15.2,
+    ),
+    Case(
+        "lost twice without a reason",
+        film(SENT, did("cancel_lost", 10.1), did("cancel_lost", 15.2)),
+        "violated",
+        "two requests in a row got no answer: ",
+        15.2,
+    ),
+    Case(
+        "lost once, and the repeat is acknowledged",
+        after_a_loss(http=200, success=True),
+        "holds",
+        "acknowledged with HTTP 200 after 0.20 s",
+        observations=(REPEATED,),
+        figures={"acknowledged_s": 0.2},
+    ),
+    Case(
+        "lost once, and the repeat says that it is cancelled",
+        after_a_loss(
+            http=400, words="HTTP 400: Operation op_1 cannot be cancelled (status: OperationStatus.CANCELLED)"
+        ),
+        "unknown",
+        "its answer was lost (reset), and the repeat says that it is cancelled already",
+        observations=(REPEATED,),
+    ),
+    Case(
+        "lost once, and the repeat says that it was completed",
+        after_a_loss(
+            http=400, words="HTTP 400: Operation op_1 cannot be cancelled (status: OperationStatus.COMPLETED)"
+        ),
+        "violated",
+        "it was answered HTTP 400: Operation op_1 cannot be cancelled (status: OperationStatus.COMPLETED) after 0.20 s",
+        10.5,
+    ),
+    Case(
+        "lost once, and the repeat says that it was not cancelled",
+        after_a_loss(http=400, words="HTTP 400: not cancelled"),
+        "violated",
+        "it was answered HTTP 400: not cancelled after 0.20 s",
+        10.5,
+    ),
+    Case(
+        "lost once, and the repeat is refused without a word",
+        after_a_loss(http=400),
+        "violated",
+        "it was answered HTTP 400 after 0.20 s",
+        10.5,
+    ),
+    Case(
+        "lost once, and the repeat fails although its words say cancelled",
+        after_a_loss(http=500, words="HTTP 500: already cancelled"),
+        "violated",
+        "it was answered HTTP 500: already cancelled after 0.20 s",
+        10.5,
+    ),
+    Case(
+        "not lost, but refused as cancelled already",
+        film(SENT, answered(400, words="HTTP 400: already cancelled")),
+        "violated",
+        "it was answered HTTP 400: already cancelled after 0.25 s",
+        10.25,
+    ),
+    Case(
+        "the last of two answers counts",
+        film(SENT, answered(500), did("cancel_answered", 11.0, http=200, success=True)),
+        "holds",
+        "acknowledged with HTTP 200 after 0.00 s",
+        figures={"acknowledged_s": 0.0},
+    ),
+)
+def test_is_acknowledged(case: Case) -> None:
+    case.check(
+        is_acknowledged(case.history, B, 5.0),
+        "acknowledged",
+        "the cancel is acknowledged with HTTP 200 within 5.0 s",
+    )
+
+
+RAN = saw(9.8, "running", 4.0)
+CANCEL = cancelled(10.0, 0.5)
+"""Sent at 10.0, answered at 10.5: the limit of 2 s ends at 12.5."""
+
+
+@cases(
+    Case(
+        "cancelled at the first reading",
+        film(CANCEL, RAN, saw(10.25, "cancelled", 0.0, took_s=0.25)),
+        "holds",
+        "cancelled 0.50 s after the cancel",
+        figures={"cancelled_s": 0.5},
+    ),
+    Case(
+        "asked exactly at the limit is not late",
+        film(CANCEL, RAN, saw(12.5, "running", 5.0, took_s=0.2), saw(12.7, "cancelled", 0.0)),
+        "holds",
+        "cancelled 2.70 s after the cancel",
+        figures={"cancelled_s": 2.7},
+    ),
+    Case(
+        "asked before the limit and answered after it is not late",
+        film(CANCEL, RAN, saw(12.4, "running", 5.0, took_s=3.0), until_s=15.4),
+        "unknown",
+        'last "running" at 5.0 %, 0.0 s ago (2 readings)',
+    ),
+    Case(
+        "asked a hair after the limit and still running is late",
+        film(CANCEL, RAN, saw(12.51, "running", 5.0)),
+        "violated",
+        'it was still "running" at 5.0 % 2.0 s after the cancel was answered (1 reading)',
+        12.51,
+    ),
+    Case(
+        "what is late stays late when it is cancelled at last, and the last late reading is told",
+        film(CANCEL, RAN, saw(12.6, "running", 5.0), saw(13.6, "running", 6.0), saw(14.0, "cancelled", 0.0)),
+        "violated",
+        'it was still "running" at 6.0 % 3.1 s after the cancel was answered (3 readings)',
+        12.6,
+    ),
+    Case(
+        "cancelling for ever",
+        film(CANCEL, RAN, [saw(10.6 + n, "cancelling", 5.0) for n in range(20)]),
+        "violated",
+        'it was still "cancelling" at 5.0 % 19.1 s after the cancel was answered (20 readings)',
+        12.6,
+    ),
+    Case(
+        "running again after it was cancelled is no matter here",
+        film(CANCEL, RAN, saw(10.6, "cancelled", 0.0), saw(20.0, "running", 50.0)),
+        "holds",
+        "cancelled 0.60 s after the cancel",
+        figures={"cancelled_s": 0.6},
+    ),
+    Case(
+        "a backtest that is completed ran on",
+        film(CANCEL, RAN, saw(10.6, "completed", 100.0)),
+        "violated",
+        "it was completed 0.60 s after the cancel: it ran on to its end",
+        10.6,
+    ),
+    Case(
+        "its record is gone",
+        film(CANCEL, RAN, saw(10.6, "missing", took_s=0.1)),
+        "violated",
+        "its record is gone (HTTP 404 for a cancelled backtest)",
+        10.7,
+    ),
+    Case(
+        "its record is gone before it turns up as cancelled",
+        film(CANCEL, RAN, saw(10.6, "missing"), saw(10.8, "cancelled")),
+        "violated",
+        "its record is gone (HTTP 404 for a cancelled backtest)",
+        10.6,
+    ),
+    Case(
+        "its record is gone only afterwards, which is another judgement's matter",
+        film(CANCEL, RAN, saw(10.6, "cancelled"), saw(10.8, "missing")),
+        "holds",
+        "cancelled 0.60 s after the cancel",
+        figures={"cancelled_s": 0.6},
+    ),
+    Case(
+        "no reading around the limit, then cancelled: nobody knows when",
+        film(CANCEL, RAN, saw(12.0, "running", 5.0), saw(13.1, "cancelled", 0.0)),
+        "unknown",
+        "no reading between 1.5 s and 2.6 s after the answer to the cancel, when it had ended",
+    ),
+    Case(
+        "no reading at all until long after the limit",
+        film(CANCEL, RAN, saw(20.0, "cancelled", 0.0)),
+        "unknown",
+        "no reading between 0.0 s and 9.5 s after the answer to the cancel, when it had ended",
+    ),
+    Case(
+        "a gap of just a second around the limit is small enough",
+        film(CANCEL, RAN, saw(12.0, "running", 5.0), saw(13.0, "cancelled", 0.0)),
+        "holds",
+        "cancelled 3.00 s after the cancel",
+        figures={"cancelled_s": 3.0},
+    ),
+    Case(
+        "failed because of the cancel is reported as an observation",
+        film(CANCEL, RAN, saw(10.6, "failed", error_message="stopped by user")),
+        "holds",
+        'ended as "failed" 0.60 s after the cancel',
+        observations=('The backtest ended as "failed" instead of "cancelled", because of the cancel: stopped by user',),
+        figures={"cancelled_s": 0.6},
+    ),
+    Case(
+        "failed because of the cancel, without a reason",
+        film(CANCEL, RAN, saw(10.6, "failed")),
+        "holds",
+        'ended as "failed" 0.60 s after the cancel',
+        observations=('The backtest ended as "failed" instead of "cancelled", because of the cancel: no reason given',),
+        figures={"cancelled_s": 0.6},
+    ),
+    Case(
+        "failed without having run above 0 %",
+        film(CANCEL, saw(9.8, "running", 0.0), saw(10.6, "failed", error_message="no such model")),
+        "violated",
+        'it is "failed" (no such model), and it was running, but still at 0.0 %: nothing shows that the cancel ended it',
+        10.6,
+    ),
+    Case(
+        "failed, and nothing was read before the cancel",
+        film(CANCEL, saw(10.6, "failed", error_message="no such model")),
+        "unknown",
+        'it is "failed" (no such model), and no reading was had before the cancel: '
+        "nothing shows that the cancel ended it",
+        10.6,
+    ),
+    Case(
+        "failed before the cancel proves nothing",
+        film(CANCEL, saw(9.8, "failed"), saw(10.6, "failed")),
+        "unknown",
+        'it was "failed" before the cancel was sent',
+    ),
+    Case(
+        "completed before the cancel proves nothing",
+        film(CANCEL, saw(9.8, "completed", 100.0), saw(10.6, "completed", 100.0)),
+        "unknown",
+        'it was "completed" at 100.0 % before the cancel was sent',
+    ),
+    Case(
+        "KTRDR says that it had ended when the cancel reached it",
+        film(SENT, RAN, did("cancel_too_late", 10.1), saw(10.6, "completed", 100.0)),
+        "unknown",
+        "it had ended by itself when the cancel reached it",
+    ),
+    Case("no cancel was sent", film(RAN, saw(20.0, "cancelled")), "unknown", "no cancel was sent"),
+    Case(
+        "the limit runs from the answer of the repeat, where the first was lost",
+        film(
+            SENT,
+            RAN,
+            did("cancel_lost", 11.0),
+            did("cancel_answered", 14.0),
+            saw(15.9, "running", 9.0),
+            saw(16.2, "cancelled", 0.0),
+        ),
+        "holds",
+        "cancelled 6.20 s after the cancel",
+        figures={"cancelled_s": 6.2},
+    ),
+    Case(
+        "the limit runs from the last loss, where every answer was lost",
+        film(SENT, RAN, did("cancel_lost", 11.0), did("cancel_lost", 14.0), saw(16.5, "running", 9.0)),
+        "violated",
+        'it was still "running" at 9.0 % 2.5 s after the cancel was answered (1 reading)',
+        16.5,
+    ),
+    Case(
+        "the limit runs from the request, while there is no answer",
+        film(SENT, RAN, saw(12.1, "running", 5.0)),
+        "violated",
+        'it was still "running" at 5.0 % 2.1 s after the cancel was answered (1 reading)',
+        12.1,
+    ),
+    Case(
+        "a reading answered when the cancel was sent is none from after it",
+        film(CANCEL, saw(9.9, "running", 4.0, took_s=0.1), until_s=11.0),
+        "unknown",
+        'last "running" at 4.0 %, 1.0 s ago (1 reading)',
+    ),
+    Case(
+        "lost readings are told",
+        film(CANCEL, RAN, lost(10.6, "reset"), until_s=11.8),
+        "unknown",
+        'last "running" at 4.0 %, 2.0 s ago (1 reading); 1 lost, the last: reset',
+    ),
+)
+def test_is_cancelled(case: Case) -> None:
+    case.check(
+        is_cancelled(case.history, B, 2.0),
+        "cancelled",
+        "the backtest is reported as cancelled within 2.0 s of the cancel",
+    )
+
+
+LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", view="list", of=OTHER))
+
+
+@cases(
+    Case(
+        "nobody else was active",
+        film(CANCEL, RAN),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "another one runs on",
+        film(CANCEL, RAN, LISTED[0], saw(10.6, "running", view="list", of=OTHER)),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "another one had ended before the cancel",
+        film(CANCEL, RAN, saw(9.0, "running", view="list", of=OTHER), saw(9.5, "cancelled", view="list", of=OTHER)),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "another one was not known before the cancel",
+        film(CANCEL, RAN, LISTED[1]),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "a reading of the list that was under way tells of neither side",
+        film(CANCEL, RAN, LISTED[0], saw(9.9, "cancelled", view="list", of=OTHER, took_s=0.2)),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "the edges of the cancel count on both sides",
+        film(
+            CANCEL,
+            RAN,
+            saw(9.9, "running", view="list", of=OTHER, took_s=0.1),
+            saw(10.0, "cancelled", view="list", of=OTHER, took_s=0.1),
+            saw(12.6, "running", 5.0),
+        ),
+        "violated",
+        "another backtest was cancelled at that moment: op_9, and this one was not",
+        10.0,
+    ),
+    Case(
+        "another one was cancelled and this one was not",
+        film(CANCEL, RAN, LISTED, saw(12.51, "running", 5.0)),
+        "violated",
+        "another backtest was cancelled at that moment: op_9, and this one was not",
+        10.0,
+    ),
+    Case(
+        "two others, in the order of their names",
+        film(
+            CANCEL,
+            RAN,
+            LISTED,
+            [saw(9.5, "running", view="list", of="op_3"), saw(11.0, "cancelled", view="list", of="op_3")],
+            saw(12.51, "running", 5.0),
+        ),
+        "violated",
+        "another backtest was cancelled at that moment: op_3, op_9, and this one was not",
+        10.0,
+    ),
+    Case(
+        "another one was cancelled, and this one ends too late",
+        film(CANCEL, RAN, LISTED, saw(12.51, "running", 5.0), saw(12.7, "cancelled")),
+        "violated",
+        "another backtest was cancelled at that moment: op_9, and this one was not",
+        10.0,
+    ),
+    Case(
+        "another one was cancelled, and this one was completed",
+        film(CANCEL, RAN, LISTED, saw(11.0, "completed", 100.0)),
+        "violated",
+        "another backtest was cancelled at that moment: op_9, and this one ran on to its end",
+        10.0,
+    ),
+    Case(
+        "another one was cancelled as well, perhaps by its owner",
+        film(CANCEL, RAN, LISTED, saw(11.0, "cancelled")),
+        "holds",
+        "this backtest was cancelled",
+        observations=("Another backtest was cancelled at that moment: op_9.",),
+    ),
+    Case(
+        "another one was cancelled, and of this one nothing is known yet",
+        film(CANCEL, RAN, LISTED, saw(12.5, "running", 5.0)),
+        "unknown",
+        "another backtest was cancelled at that moment: op_9; whether this one was as well is not known yet",
+    ),
+    Case("no cancel was sent", film(RAN, LISTED), "unknown", "no cancel was sent"),
+    Case(
+        "ended before the cancel proves nothing",
+        film(CANCEL, saw(9.8, "completed", 100.0), LISTED),
+        "unknown",
+        'it was "completed" at 100.0 % before the cancel was sent',
+    ),
+)
+def test_only_this_one(case: Case) -> None:
+    case.check(only_this_one(case.history, B, 2.0), "only this one", "no other backtest is cancelled instead")
+
+
+@cases(
+    Case("none was sent", film(CANCEL), "unknown", "no second cancel was sent"),
+    *(
+        Case(
+            f"turned down with HTTP {http}",
+            film(CANCEL, did("second_cancel_answered", 12.0, http=http, words="already cancelled")),
+            "holds",
+            "it was turned down: already cancelled",
+        )
+        for http in (400, 409)
+    ),
+    Case(
+        "acknowledged again",
+        film(CANCEL, did("second_cancel_answered", 12.0, http=200, words="")),
+        "holds",
+        "it was acknowledged once more",
+        observations=("A second cancel of the same backtest was acknowledged once more with HTTP 200.",),
+    ),
+    Case(
+        "its answer was lost",
+        film(CANCEL, did("second_cancel_answered", 12.0, http=None, words="no answer within 5.0 s")),
+        "unknown",
+        "its answer was lost: no answer within 5.0 s",
+    ),
+    Case(
+        "an error of the server",
+        film(CANCEL, did("second_cancel_answered", 12.0, http=500, words="HTTP 500: oops")),
+        "violated",
+        "it was answered HTTP 500: oops",
+        12.0,
+    ),
+    Case(
+        "turned down without a word",
+        film(CANCEL, did("second_cancel_answered", 12.0, http=400)),
+        "holds",
+        "it was turned down: ",
+    ),
+)
+def test_second_cancel(case: Case) -> None:
+    case.check(
+        second_cancel_is_turned_down(case.history, B),
+        "second cancel",
+        "a second cancel of the same backtest does no harm",
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict", "seen"),
+    [
+        ((), "unknown", "nothing was seen of it afterwards"),
+        ((CANCEL, RAN), "unknown", "nothing was seen of it afterwards"),
+        ((saw(11.0, "cancelled"),), "unknown", "nothing was seen of it afterwards"),
+        (
+            (CANCEL, RAN, saw(11.0, "running", 4.0), saw(14.0, "cancelled", 0.0, took_s=0.5)),
+            "holds",
+            'it was "cancelled" at 0.0 % after all, 4.5 s after the cancel',
+        ),
+        (
+            (CANCEL, RAN, saw(11.0, "running", 4.0), saw(14.0, "running", 9.0)),
+            "unknown",
+            'it ran on: "running" at 9.0 % 4.0 s after the cancel',
+        ),
+        (
+            (CANCEL, RAN, saw(11.0, "running", 4.0), saw(14.0, "cancelling", 4.0)),
+            "unknown",
+            'it did not end: "cancelling" at 4.0 % 4.0 s after the cancel',
+        ),
+        ((CANCEL, RAN, saw(11.0, "stopping")), "unknown", 'it did not end: "stopping" 1.0 s after the cancel'),
+    ],
+)
+def test_what_became_of_it_is_told_for_the_words_of_a_failure(
+    parts: tuple[object, ...], verdict: str, seen: str
+) -> None:
+    judgement = what_became_of_it(film(started(), *parts), B)  # type: ignore[arg-type]
+    assert (judgement.name, judgement.verdict, judgement.seen) == ("afterwards", verdict, seen)

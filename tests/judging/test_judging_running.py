@@ -1,0 +1,366 @@
+"""While it runs: is it running, is it moving, was it running when the cancel was sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from ktrdr_qa.history import Sample
+from ktrdr_qa.judgements import Judgement, ended_before_cancel, is_moving, is_running, was_running
+from tests.judging.film import OTHER, B, Case, cancelled, cases, did, film, lost, saw, started
+
+
+@pytest.mark.parametrize("verdict", ["holds", "violated", "unknown"])
+def test_a_judgement_is_exactly_one_of_three(verdict: str) -> None:
+    judgement = Judgement("x", verdict, "", "")  # type: ignore[arg-type]
+    assert (judgement.holds, judgement.violated, judgement.unknown) == (
+        verdict == "holds",
+        verdict == "violated",
+        verdict == "unknown",
+    )
+
+
+@cases(
+    Case(
+        "running at the first reading holds",
+        film(started(1.0), saw(1.25, "running", 0.0)),
+        "holds",
+        "it was running 0.25 s after the start",
+    ),
+    Case(
+        "the moment of the answer counts, not that of the question",
+        film(started(1.0), saw(1.25, "running", took_s=0.5)),
+        "holds",
+        "it was running 0.75 s after the start",
+    ),
+    Case(
+        "pending first, then running in time, holds",
+        film(started(), saw(0.5, "pending"), saw(9.9, "running")),
+        "holds",
+        "it was running 9.90 s after the start",
+    ),
+    Case(
+        "asked exactly at the limit is in time to be seen later",
+        film(started(), saw(9.5, "pending"), saw(10.0, "pending"), until_s=10.5),
+        "unknown",
+        'last "pending", 0.5 s ago (2 readings)',
+    ),
+    Case(
+        "asked a hair after the limit and still pending is late",
+        film(started(), saw(9.9, "pending"), saw(10.01, "pending")),
+        "violated",
+        'it was "pending" 10.0 s after the start (2 readings)',
+        10.01,
+    ),
+    Case(
+        "asked before the limit and answered after it is not late",
+        film(started(), saw(9.99, "pending", took_s=3.0)),
+        "unknown",
+        'last "pending", 0.0 s ago (1 reading)',
+    ),
+    Case(
+        "running after a reading that was late stays late",
+        film(started(), saw(9.9, "pending"), saw(10.5, "pending"), saw(10.7, "running")),
+        "violated",
+        'it was "pending" 10.5 s after the start (2 readings)',
+        10.5,
+    ),
+    Case(
+        "running first seen after the limit, a second after the last reading, holds",
+        film(started(), saw(9.5, "pending"), saw(10.5, "running")),
+        "holds",
+        "it was running 10.50 s after the start",
+    ),
+    Case(
+        "running first seen after the limit and after a longer gap is unknown",
+        film(started(), saw(9.5, "pending"), saw(10.51, "running")),
+        "unknown",
+        "no reading between 9.5 s and 10.5 s after its start",
+    ),
+    Case(
+        "no reading at all before the limit is unknown, however well it runs later",
+        film(started(1.0), saw(13.0, "running")),
+        "unknown",
+        "no reading between 0.0 s and 12.0 s after its start",
+    ),
+    Case(
+        "a long gap that ends before the limit is no matter",
+        film(started(), saw(10.0, "running")),
+        "holds",
+        "it was running 10.00 s after the start",
+    ),
+    Case(
+        "an undocumented status is named as such",
+        film(started(), saw(11.0, "warming up", 3.0)),
+        "violated",
+        'it was "warming up" at 3.0 %, which is no status that KTRDR documents 11.0 s after the start (1 reading)',
+        11.0,
+    ),
+    Case(
+        "no record of it is a violation at once",
+        film(started(), saw(0.3, "missing", took_s=0.1)),
+        "violated",
+        "KTRDR has no record of it (HTTP 404)",
+        0.4,
+    ),
+    Case(
+        "a record that turns up after a 404 does not mend it",
+        film(started(), saw(0.3, "missing"), saw(0.5, "running")),
+        "violated",
+        "KTRDR has no record of it (HTTP 404)",
+        0.3,
+    ),
+    Case(
+        "a backtest that had ended before it was seen running proves nothing",
+        film(started(), saw(0.3, "pending"), saw(0.5, "completed", 100.0), saw(30.0, "completed", 100.0)),
+        "unknown",
+        'it was "completed" at 100.0 % before it was seen running',
+    ),
+    Case("no reading is unknown", film(started(), until_s=3.0), "unknown", "no reading was had"),
+    Case(
+        "lost readings are counted, with the last reason",
+        film(started(), lost(0.5, "reset"), lost(0.7, "no answer within 5.0 s"), until_s=3.0),
+        "unknown",
+        "no reading was had; 2 lost, the last: no answer within 5.0 s",
+    ),
+    Case(
+        "readings and lost ones are both told",
+        film(started(), saw(0.5, "pending", took_s=0.2), lost(0.9, "reset"), until_s=3.0),
+        "unknown",
+        'last "pending", 2.3 s ago (1 reading); 1 lost, the last: reset',
+    ),
+    Case("without a start nothing is known", film(saw(20.0, "pending")), "unknown", "it was not started"),
+    Case(
+        "what other backtests do is no matter",
+        film(started(), saw(0.5, "running", of=OTHER), saw(0.5, "running", view="list"), until_s=1.0),
+        "unknown",
+        "no reading was had",
+    ),
+)
+def test_is_running(case: Case) -> None:
+    case.check(is_running(case.history, B, 10.0), "running", "the backtest is running within 10.0 s of its start")
+
+
+RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running", 1.5), saw(5.0, "running", 3.25))
+
+
+@cases(
+    Case(
+        "two rises hold",
+        film(started(1.0), RISING),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 2.0 s after the start",
+        figures={"first_progress_s": 2.0},
+    ),
+    Case(
+        "all the rises before the cancel are counted, none after it",
+        film(started(1.0), RISING, saw(6.0, "running", 4.5), saw(6.5, "running", 9.0), did("cancel_sent", 6.0)),
+        "holds",
+        "it rose from 1.5 % to 4.5 % in 3 steps, the first 2.0 s after the start",
+        figures={"first_progress_s": 2.0},
+    ),
+    Case(
+        "one rise is not yet known to move",
+        film(started(), RISING[:2], until_s=3.5),
+        "unknown",
+        'last "running" at 1.5 %, 0.5 s ago (2 readings)',
+    ),
+    Case(
+        "still at 0 % a hair after the limit",
+        film(started(), saw(29.9, "running", 0.0), saw(30.01, "running", 0.0)),
+        "violated",
+        'it never rose above 0 % in 30.0 s: "running" at 0.0 % (2 readings)',
+        30.01,
+    ),
+    Case(
+        "still at 0 % exactly at the limit is not late yet",
+        film(started(), saw(29.9, "running", 0.0), saw(30.0, "running", 0.0), until_s=30.25),
+        "unknown",
+        'last "running" at 0.0 %, 0.2 s ago (2 readings)',
+    ),
+    Case(
+        "standing still after one rise",
+        film(started(), RISING[:3], saw(30.5, "running", 1.5)),
+        "violated",
+        'it stood still: "running" at 1.5 % for 27.5 s',
+        30.5,
+    ),
+    Case(
+        "a percentage that is null in every reading",
+        film(started(), saw(1.0, "running"), saw(31.0, "running")),
+        "violated",
+        "its percentage was null in every reading (2 readings)",
+        31.0,
+    ),
+    Case(
+        "rising only after a reading that was late stays late",
+        film(started(), saw(30.5, "running", 0.0), saw(30.7, "running", 1.0), saw(31.0, "running", 2.0)),
+        "violated",
+        'it never rose above 0 % in 30.0 s: "running" at 0.0 % (1 reading)',
+        30.5,
+    ),
+    Case(
+        "the second rise first seen after the limit, and no gap, holds",
+        film(started(), saw(29.0, "running", 1.0), saw(29.8, "running", 1.0), saw(30.8, "running", 2.0)),
+        "holds",
+        "it rose from 1.0 % to 2.0 % in 2 steps, the first 29.0 s after the start",
+        figures={"first_progress_s": 29.0},
+    ),
+    Case(
+        "the second rise first seen after the limit and a gap is unknown",
+        film(started(), saw(29.0, "running", 1.0), saw(29.8, "running", 1.0), saw(30.9, "running", 2.0)),
+        "unknown",
+        "no reading between 29.8 s and 30.9 s after its start",
+    ),
+    Case(
+        "ended before it moved proves nothing",
+        film(started(), saw(1.0, "running", 0.0), saw(2.0, "completed", 100.0), saw(40.0, "completed", 100.0)),
+        "unknown",
+        'it was "completed" at 100.0 % before it was seen moving',
+    ),
+    Case(
+        "progress that falls",
+        film(started(), RISING, saw(6.0, "running", 3.0, took_s=0.5)),
+        "violated",
+        "its progress fell from 3.2 % to 3.0 % while it ran",
+        6.5,
+    ),
+    Case(
+        "progress may fall where it resumes",
+        film(started(), RISING, saw(6.0, "resuming"), saw(7.0, "running", 1.0)),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "a fall is seen across a reading without a percentage",
+        film(started(), saw(1.0, "running", 5.0), saw(2.0, "running"), saw(3.0, "running", 4.0)),
+        "violated",
+        "its progress fell from 5.0 % to 4.0 % while it ran",
+        3.0,
+    ),
+    Case(
+        "a percentage that cannot be right",
+        film(started(), RISING, saw(6.0, "running", percentage_problem="-3 is not between 0 and 100")),
+        "violated",
+        "its percentage cannot be right: -3 is not between 0 and 100",
+        6.0,
+    ),
+    Case(
+        "a wrong percentage before it runs is no matter yet",
+        film(started(), saw(1.0, "pending", percentage_problem="'none' is no number"), RISING),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "going back to pending",
+        film(started(), RISING, saw(6.0, "pending")),
+        "violated",
+        'it went back from "running" to "pending"',
+        6.0,
+    ),
+    Case(
+        "a status that nobody has heard of",
+        film(started(), RISING, saw(6.0, "melting")),
+        "violated",
+        'it went from "running" to "melting", which is no status that KTRDR documents',
+        6.0,
+    ),
+    Case(
+        "a record lost while it runs",
+        film(started(), RISING, saw(6.0, "missing")),
+        "violated",
+        "KTRDR lost the record of the running backtest (HTTP 404)",
+        6.0,
+    ),
+    Case(
+        "pending and strange words before it runs are no matter",
+        film(started(), saw(0.1, "missing"), saw(0.2, "pending"), saw(0.3, "queued"), RISING),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "percentages before it runs are no rises",
+        film(started(), saw(0.1, "pending", 1.0), saw(0.2, "pending", 2.0), saw(0.3, "running", 3.0), until_s=0.5),
+        "unknown",
+        'last "running" at 3.0 %, 0.2 s ago (3 readings)',
+    ),
+    Case("without a start nothing is known", film(RISING), "unknown", "it was not started"),
+    Case("no reading is unknown", film(started(), until_s=40.0), "unknown", "no reading was had"),
+)
+def test_is_moving(case: Case) -> None:
+    case.check(is_moving(case.history, B, 30.0), "moving", "its progress is above 0 % and moving within 30.0 s")
+
+
+@cases(
+    Case(
+        "running above 0 % in the last reading",
+        film(cancelled(), saw(9.0, "pending"), saw(10.0, "running", 2.25), saw(10.1, "cancelled", 0.0)),
+        "holds",
+        "it was running at 2.2 %",
+        figures={"cancelled_at_percent": 2.25},
+    ),
+    Case(
+        "running, but still at 0 %",
+        film(cancelled(), saw(9.5, "running", 0.0, took_s=0.25)),
+        "violated",
+        "it was running, but still at 0.0 %",
+        9.75,
+    ),
+    Case(
+        "running, without a percentage",
+        film(cancelled(), saw(9.5, "running")),
+        "violated",
+        "it was running, but still at no percentage",
+        9.5,
+    ),
+    Case(
+        "pending",
+        film(cancelled(), saw(9.5, "pending", 4.0)),
+        "violated",
+        'it was "pending" at 4.0 % in the last reading before the cancel',
+        9.5,
+    ),
+    Case(
+        "ended before the cancel proves nothing",
+        film(cancelled(), saw(9.0, "running", 4.0), saw(9.5, "completed", 100.0)),
+        "unknown",
+        'it was "completed" at 100.0 % in the last reading before the cancel',
+    ),
+    Case(
+        "a reading answered after the cancel was sent is none from before it",
+        film(cancelled(), saw(9.9, "running", 4.0, took_s=0.2)),
+        "unknown",
+        "no reading was had before the cancel",
+    ),
+    Case("no cancel", film(saw(9.5, "running", 4.0)), "unknown", "no cancel was sent"),
+)
+def test_was_running(case: Case) -> None:
+    case.check(
+        was_running(case.history, B), "was running", "the backtest was running, above 0 %, when the cancel was sent"
+    )
+
+
+DONE = saw(9.0, "completed", 100.0)
+FAILED_AT_THE_CANCEL = saw(9.5, "failed", took_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("readings", "ended"),
+    [
+        ((saw(8.0, "running", 5.0), DONE, saw(9.5, "completed", 100.0)), DONE),
+        ((saw(8.0, "running", 5.0), FAILED_AT_THE_CANCEL), FAILED_AT_THE_CANCEL),
+        ((saw(8.0, "running", 5.0), saw(9.9, "cancelled", took_s=0.2)), None),
+        ((saw(8.0, "running", 5.0),), None),
+        ((), None),
+    ],
+)
+def test_ended_before_the_cancel_is_the_first_terminal_reading_answered_by_then(
+    readings: tuple[Sample, ...], ended: Sample | None
+) -> None:
+    assert ended_before_cancel(film(cancelled(), readings), B) is ended
+
+
+def test_without_a_cancel_any_end_came_before_it() -> None:
+    assert ended_before_cancel(film(saw(8.0, "running", 5.0), DONE), B) is DONE
