@@ -25,7 +25,8 @@ from ktrdr_qa.witnesses import Witness
 START = "/api/v1/backtests/start"
 IDLE_SPAN_S = 0.25
 """How long an idle worker's processor is watched before the start, so that there is something to compare with."""
-WORKER_KNOWN_S = 3.0
+FRESH_S = 1.0
+"""How long a reading that was asked for is waited for; one that does not come is a gap like any other."""
 LATE_WATCH_S = 5.0
 """How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 CAPACITY_PAUSE_S = 0.5
@@ -128,20 +129,24 @@ class Experiment:
         self._await_idle_processors()
         self._start_next_candidate()
 
+    def _until(self, condition: Callable[[History], bool], at_most_s: float) -> None:
+        """Wait for a condition that is no judgement of KTRDR; whether it came true is for others to judge."""
+        told = {True: Judgement("", "holds", "", ""), False: Judgement("", "unknown", "", "")}
+        eventually(self.recorder, lambda h: told[condition(h)], at_most_s, self._tick)
+
     def _await_idle_processors(self) -> None:
         watched = [w.worker for w in self.witnesses.values() if w.processor]
         if not watched:
             return
-        self.recorder.look_now("processor")
 
-        def idle_long_enough(history: History) -> Judgement:
-            spans = [r[-1].answered_s - r[0].asked_s if (r := history.of("processor", w)) else 0.0 for w in watched]
-            enough = all(span >= IDLE_SPAN_S for span in spans)
-            if not enough:
-                self.recorder.look_now("processor")
-            return Judgement("idle", "holds" if enough else "unknown", "", "")
+        def watched_s(history: History) -> float:
+            read = [history.of("processor", w) for w in watched]
+            return min(history.until_s - r[0].asked_s if r else 0.0 for r in read)
 
-        eventually(self.recorder, idle_long_enough, 4 * IDLE_SPAN_S)
+        self._until(lambda h: watched_s(h) > 0, IDLE_SPAN_S)
+        left_s = IDLE_SPAN_S - watched_s(self.recorder.history())
+        self._until(lambda h: False, max(0.0, left_s))
+        self._read_fresh("processor", watched)
 
     def _start_next_candidate(self) -> None:
         if not self._waiting:
@@ -423,8 +428,9 @@ class Experiment:
 
     def _send_cancel(self, *, at_once: bool = False) -> Judgement:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
-        if not at_once:
-            self._read_fresh("processor")
+        witness = self.witnesses.get(self.worker)
+        if not at_once and witness and witness.processor:
+            self._read_fresh("processor", [self.worker])
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
         if self.evidence["Pre-cancel status and progress"].find("$.data.status") in TERMINAL:
             self._await_end_of_record()
@@ -503,12 +509,8 @@ class Experiment:
         return False
 
     def _await_end_of_record(self) -> None:
-        def ended(history: History) -> Judgement:
-            over = any(s.terminal for s in history.of("backend", self.backtest))
-            return Judgement("ended", "holds" if over else "unknown", "", "")
-
         self.recorder.look_now("backend")
-        eventually(self.recorder, ended, self._slack_s)
+        self._until(lambda h: any(s.terminal for s in h.of("backend", self.backtest)), self._slack_s)
 
     def _record(self, backtest: str) -> Exchange:
         """The backtest's record as it is now, as evidence; a refusal is evidence as well."""
@@ -517,18 +519,16 @@ class Experiment:
         except TransportError as error:
             return error.exchange
 
-    def _read_fresh(self, view: View) -> None:
+    def _read_fresh(self, view: View, subjects: Sequence[str]) -> None:
+        """Let these be read at once, and wait for it, though not for long."""
         asked_s = self.recorder.clock()
-        watched = self.witnesses.get(self.worker)
-        if not (watched and watched.processor):
-            return
         self.recorder.look_now(view)
 
-        def read(history: History) -> Judgement:
-            new = any(s.view == view and s.asked_s >= asked_s for s in history.samples)
-            return Judgement("read", "holds" if new else "unknown", "", "")
+        def read(history: History) -> bool:
+            fresh = {s.subject for s in history.samples if s.view == view and s.asked_s >= asked_s}
+            return fresh.issuperset(subjects)
 
-        eventually(self.recorder, read, 1.0)
+        self._until(read, FRESH_S)
 
     # --- afterwards ----------------------------------------------------------------------------------------
 
@@ -616,7 +616,7 @@ class Experiment:
         accepted: list[float] = []
         asked_s = [0.0]
 
-        def accepts(history: History) -> Judgement:
+        def accepts(history: History) -> bool:
             if history.until_s - asked_s[0] >= CAPACITY_PAUSE_S:
                 asked_s[0] = history.until_s
                 try:
@@ -627,10 +627,10 @@ class Experiment:
                         accepted.append(self.recorder.clock() - since_s)
                 except TransportError:
                     pass  # Still refused: that it lasts is what is being measured.
-            return Judgement("accepted", "holds" if accepted else "unknown", "", "")
+            return bool(accepted)
 
         watch_s = self.target.limits.seconds("place_free_s", verdict.LIMITS_S["place_free_s"])
-        eventually(self.recorder, accepts, watch_s, self._tick)
+        self._until(accepts, watch_s)
         if accepted:
             return f"{told}; a start was accepted only {accepted[0]:.1f} s later"
         return f"{told}; still refused after {watch_s:.0f} s"
@@ -658,14 +658,7 @@ class Experiment:
 
     def judge_after_a_last_look(self, name: str) -> Judgement:
         """One judgement by its name, after one more reading of the backtest's record."""
-        asked_s = self.recorder.clock()
-        self.recorder.look_now("backend")
-
-        def read(history: History) -> Judgement:
-            fresh = any(s.asked_s >= asked_s for s in history.samples if s.subject == self.backtest)
-            return Judgement("read", "holds" if fresh else "unknown", "", "")
-
-        eventually(self.recorder, read, self._slack_s)
+        self._read_fresh("backend", [self.backtest])
         return self.judge(name)
 
     def await_next_runs(self, limit_s: float) -> Judgement:
@@ -688,9 +681,7 @@ class Experiment:
         if judgement.violated and judgement.name == "frozen":
             # It has failed; the rest of the window tells whether it moves on or has moved once.
             left_s -= self.recorder.clock() - history.until_s
-            eventually(
-                self.recorder, lambda _: Judgement("rest", "unknown", "", ""), max(left_s, 3 * BACKTEST_INTERVAL_S)
-            )
+            self._until(lambda h: False, max(left_s, 3 * BACKTEST_INTERVAL_S))
         self._active()
         history = self.recorder.history()
         return [

@@ -223,6 +223,7 @@ class Run:
             "kind": self.target.kind,
             "base_url": self.target.base_url,
             "version": self.preflight.version,
+            "clock_origin_s": self._began_s,
             "began_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "limits": {},
         }

@@ -1,0 +1,57 @@
+# Set-up is part of every target: the virtual environment is made when it is missing or out of date.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+FEATURE ?= features/backtest_cancellation.feature
+JOBS ?= 2
+
+.PHONY: help run report test lint targets bench gallery mutants sentences ci clean
+
+help: ## these lines
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+run: $(VENV)/.runs ## run the feature (FEATURE=...) and write the report
+	@status=0; $(BIN)/behave $(FEATURE) || status=$$?; $(BIN)/python -m ktrdr_qa.report || true; exit $$status
+
+report: $(VENV)/.runs ## write reports/report.html from the last run's results
+	@$(BIN)/python -m ktrdr_qa.report
+
+targets: $(VENV)/.runs ## list the targets and tell which answers
+	@$(BIN)/python -m ktrdr_qa.target
+
+test: $(VENV)/.develops ## all tests but the gallery
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(VENV)/.develops ## ruff, mypy, the glossary is current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m ktrdr_qa.glossary --check
+
+gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
+	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),36) --checks
+
+mutants: $(VENV)/.develops ## mutation testing of the judgements and the waiting verbs
+	$(BIN)/python -m tests.judging.mutation
+
+bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash, curl, jq)
+	$(BIN)/python -m bench
+
+sentences: $(VENV)/.runs ## write docs/sentences.md from the step definitions
+	$(BIN)/python -m ktrdr_qa.glossary
+
+ci: lint test gallery
+
+clean:
+	rm -rf $(VENV) report/node_modules
+
+$(VENV)/.runs: requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found; name it with make PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

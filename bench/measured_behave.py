@@ -1,0 +1,56 @@
+"""Behave with a stop-watch: what of its time the suite spent waiting for the platform, and how much memory it took.
+
+Writes one line of JSON to the file named by the environment variable ``BENCH_FIGURES``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def main() -> int:
+    sys.path.insert(0, str(Path.cwd()))
+    from behave.__main__ import main as behave
+
+    from ktrdr_qa import client, embedded, experiment, waiting
+
+    waited: list[float] = []
+    busy = [False]
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread() or busy[0]:
+                return function(*args, **kwargs)
+            busy[0] = True
+            began_s = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                busy[0] = False
+                waited.append(time.perf_counter() - began_s)
+
+        return wrapped
+
+    for name in ("eventually", "throughout"):
+        setattr(experiment, name, timed(getattr(waiting, name)))
+    client.Client.exchange = timed(client.Client.exchange)  # type: ignore[method-assign]
+    embedded.launch = timed(embedded.launch)
+    status = behave(sys.argv[1:])
+    figures = {
+        "waited_s": sum(waited),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    Path(os.environ["BENCH_FIGURES"]).write_text(json.dumps(figures), encoding="utf-8")
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
