@@ -10,6 +10,7 @@ from typing import Any
 # The command `behave` does not look for modules in the directory that it is called from.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from ktrdr_qa.console import colours_wanted
 from ktrdr_qa.run import Run
 from ktrdr_qa.runner import take_over
 
@@ -19,6 +20,7 @@ SAME_BACKTEST = "same_backtest"
 
 def before_all(context: Any) -> None:
     context.run = Run(context.config.userdata, os.environ)
+    context.run.colours = colours_wanted(context.config)
     context.add_cleanup(context.run.close)
     context.run.open(RUNNER.results_dirs)
     RUNNER.at_end = context.run.tell_the_verdict
@@ -30,7 +32,7 @@ def before_scenario(context: Any, scenario: Any) -> None:
 
 def before_step(context: Any, step: Any) -> None:
     context.step = step
-    context.run.transcript.step = step.name
+    context.run.begin_step(step)
 
 
 def after_step(context: Any, step: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ktrdr_qa import evidence, judgements, readings, summary, verdict
 from ktrdr_qa.allure_results import write_environment
 from ktrdr_qa.client import Client, Transcript
+from ktrdr_qa.console import LiveLine, toned
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
 from ktrdr_qa.history import History
@@ -30,6 +31,7 @@ from ktrdr_qa.recorder import Recorder
 from ktrdr_qa.target import choose
 
 REPORTS = Path("reports")
+TONES = {"passed": "good", "failed": "bad", "inconclusive": "doubtful"}
 DISTURBING = "disturbs_others"
 """The tag of scenarios that disturb others on a shared platform: on live targets they need an explicit yes."""
 
@@ -45,6 +47,7 @@ class Run:
         self.experiment: Experiment | None = None
         self.candidates: list[Candidate] = []
         self.observations: list[str] = []
+        self.colours = False
         self._began_s = time.monotonic()
         self._cure = _on_or_off(userdata, "cure")
         self._may_disturb = _on_or_off(userdata, "disturb")
@@ -115,7 +118,8 @@ class Run:
         told = summary.of(self, failed=failed)
         summary.write(told, self.reports)
         say("")
-        say(summary.verdict_line(told))
+        sign, colon, words = summary.verdict_line(told).partition(":")
+        say(toned(sign, TONES[told["outcome"]], self.colours) + colon + words)
         for reason in told["reasons"]:
             say(f"  {reason}")
         results = ", ".join(_shown(directory) for directory in self._results_dirs) or "none"
@@ -126,7 +130,7 @@ class Run:
     def _new_preflight(self) -> Preflight:
         dead = self._dead_processes if self.embedded else None
         home = self.embedded.home if self.embedded else None
-        return Preflight(self.target, self._client, cure=self._cure, home=home, dead_processes=dead, say=say)
+        return Preflight(self.target, self._client, cure=self._cure, home=home, dead_processes=dead, say=self._say)
 
     def _dead_processes(self) -> list[str]:
         assert self.embedded
@@ -327,6 +331,14 @@ class Run:
         if sentence not in self.observations:
             self.observations.append(sentence)
 
+    def _say(self, text: str) -> None:
+        self._line.clear()
+        say(text)
+
+    def begin_step(self, step: Any) -> None:
+        self.transcript.step = step.name
+        self._line.begin(step.name)
+
     def attach_step_evidence(self) -> None:
         """The exchanges since the last step; called after each."""
         self._line.clear()
@@ -412,29 +424,6 @@ class ScenarioEnd:
         elif scenario.status.name != "passed":
             outcome, reason = "skipped", scenario.skip_reason or "not run"
         return cls(scenario.feature.name, scenario.name, outcome, reason.strip())
-
-
-class LiveLine:
-    """One line on a terminal that moves while the suite waits; silent in a pipe."""
-
-    def __init__(self) -> None:
-        self._stream = sys.__stderr__ if sys.__stderr__ and sys.__stderr__.isatty() else None
-        self._shown = False
-
-    def show(self, history: History) -> None:
-        if not self._stream:
-            return
-        last = next((s for s in reversed(history.samples) if s.view == "backend" and not s.problem), None)
-        at = f"{last.status} at {last.percentage:.1f} %" if last and last.percentage is not None else "no reading yet"
-        self._stream.write(f"\r\x1b[K  … {at}, {history.until_s:.1f} s")
-        self._stream.flush()
-        self._shown = True
-
-    def clear(self) -> None:
-        if self._stream and self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
-            self._shown = False
 
 
 def say(text: str) -> None:
