@@ -87,6 +87,9 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel.
         for name in ("running", "moving", "was running"):
             del told[name]
+    if not history.of("list", backtest):
+        # An older KTRDR may have no such list: then there is nothing that could disagree.
+        del told["list agrees"]
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = j.second_cancel_is_turned_down(history, backtest)
     return told

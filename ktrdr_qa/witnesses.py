@@ -20,6 +20,7 @@ from ktrdr_qa.target import Target
 PROBE_S = 1.0
 """How long a worker may take to answer a first question before it counts as out of reach from here."""
 DOCKER_S = 10.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,13 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
             speaker.get("/health", purpose="probe", timeout_s=PROBE_S)
         except TransportError as error:
             reasons.append(error.exchange.problem or str(error))
-            local = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
+            local = urlsplit(address).hostname in LOOPBACK
             refused = refused or (local and error.exchange.problem_kind == "refused" and address == announced)
             continue
         finally:
             speaker.close()
-        processor, source = _processor(name, address, client.clone(address, trusted=address in target.workers.values()))
+        asked = client.clone(address, trusted=address in target.workers.values())
+        processor, source = _processor(name, address, asked, target)
         return Witness(name, address, False, "", processor, source)
     reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
     processor, source = _container_processor(name, announced, target)
@@ -72,8 +74,10 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
 def _addresses(name: str, announced: str, target: Target) -> list[str]:
     if name in target.workers:
         return [target.workers[name]]
-    addresses = [announced.rstrip("/")] if urlsplit(announced).hostname else []
     here, there = urlsplit(target.base_url or ""), urlsplit(announced)
+    # "localhost" in the mouth of a platform on another host is not this host.
+    reachable = there.hostname and (target.local or there.hostname not in LOOPBACK)
+    addresses = [announced.rstrip("/")] if reachable else []
     if there.port and here.hostname and here.hostname != there.hostname:
         addresses.append(f"{here.scheme}://{here.hostname}:{there.port}")
     return addresses
@@ -87,12 +91,17 @@ def _processor(name: str, address: str, client: Client) -> tuple[Callable[[], It
     except (TransportError, ValueError) as error:
         why = str(error)
     host, port = urlsplit(address).hostname, urlsplit(address).port
-    if host in ("localhost", "127.0.0.1", "::1") and port and (process := _process_at(port)):
+    if (
+        host in LOOPBACK
+        and port
+        and (process := _process_at(port))
+        and process != _process_at(urlsplit(target.base_url or "").port)
+    ):
         return lambda: _of_process(process, name), "its process on this host"
     return None, f"{why}; let the worker's /metrics be reached from here"
 
 
-def _process_at(port: int) -> Any:
+def _process_at(port: int | None) -> Any:
     import psutil
 
     try:

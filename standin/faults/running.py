@@ -108,6 +108,6 @@ class Vanishes(Seam):
 @fault("running-flickers")
 class Flickers(Seam):
     def seen(self, operation: Operation) -> Operation | None:
-        if operation.status == "running" and int(time.monotonic() / FLICKER_EVERY_S) % 2:
+        if operation.status == "running" and int(time.monotonic() / FLICKER_EVERY_S) % 3:
             return operation.copy(status="pending")
         return operation
