@@ -83,7 +83,9 @@ def _addresses(name: str, announced: str, target: Target) -> list[str]:
     return addresses
 
 
-def _processor(name: str, address: str, client: Client) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
+def _processor(
+    name: str, address: str, client: Client, target: Target
+) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
     """The worker's processor time: its own metrics, else the process that listens there, if it is on this host."""
     try:
         list(readings.processor(client, name))
