@@ -10,7 +10,6 @@ from typing import Any
 # The command `behave` does not look for modules in the directory that it is called from.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ktrdr_qa.console import colours_wanted
 from ktrdr_qa.run import Run
 from ktrdr_qa.runner import take_over
 
@@ -20,7 +19,7 @@ SAME_BACKTEST = "same_backtest"
 
 def before_all(context: Any) -> None:
     context.run = Run(context.config.userdata, os.environ)
-    context.run.colours = colours_wanted(context.config)
+    context.run.mind_the_terminal(context.config)
     context.add_cleanup(context.run.close)
     context.run.open(RUNNER.results_dirs)
     RUNNER.at_end = context.run.tell_the_verdict

@@ -282,6 +282,9 @@ class LiveLine:
         self._since_s = 0.0
         self._shown = False
 
+    def silence(self) -> None:
+        self._stream = None
+
     def begin(self, step: str) -> None:
         """A step begins; it is shown as soon as it takes a moment."""
         if not self._stream:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ktrdr_qa import evidence, judgements, readings, summary, verdict
 from ktrdr_qa.allure_results import write_environment
 from ktrdr_qa.client import Client, Transcript
-from ktrdr_qa.console import LiveLine, toned
+from ktrdr_qa.console import LiveLine, colours_wanted, toned
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
 from ktrdr_qa.history import History
@@ -63,6 +63,12 @@ class Run:
     def clock(self) -> float:
         """Seconds since the run began, on this host's monotonic clock."""
         return time.monotonic() - self._began_s
+
+    def mind_the_terminal(self, config: Any) -> None:
+        """Colour what is said if that is wanted; no moving line where Behave's own moves already."""
+        self.colours = colours_wanted(config)
+        if any(str(name).startswith("progress") for name in config.format):
+            self._line.silence()
 
     # --- opening and closing -------------------------------------------------------------------------------
 

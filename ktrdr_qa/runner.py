@@ -15,6 +15,7 @@ would have to be importable before Behave reads `features/`, which it is in an i
 """
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -75,6 +76,8 @@ class HonestRunner(Runner):  # type: ignore[misc]
         """What `run` and `load_hooks` do at their beginning, for a runner that is under way when it is taken over."""
         self._become_strict()
         self._taken_over = True
+        if os.environ.get("NO_COLOR") and self.config.color == "auto":
+            self.config.color = "off"  # Behave's own formatters do not know the variable.
         if not self.config.dry_run:
             self._remove_earlier_results()
             self._stack.enter_context(self._signals_as_interrupts())
