@@ -9,16 +9,19 @@ from behave import then
 
 @then("as a sanity check, the backtest was really running, above 0 %, before it was cancelled")
 def it_was_really_running(context: Any) -> None:
+    """The last reading before the cancellation shows the backtest running and above 0 %."""
     context.run.verify(context.run.experiment.judge("was running"))
 
 
 @then("as a sanity check, the cancelled backtest is not completed, even now that the new one has run")
 def it_is_not_completed(context: Any) -> None:
+    """A last look at the cancelled backtest does not show it completed, and it has no result."""
     context.run.verify(context.run.experiment.judge_after_a_last_look("not completed"))
 
 
 @then("as a sanity check, the system is stable: the new backtest started without trouble")
 def system_is_stable(context: Any) -> None:
+    """The new backtest was accepted and runs, the cancelled one has stayed cancelled, and KTRDR still says that it is healthy."""
     context.run.verify(context.run.experiment.judge("next accepted"))
     context.run.verify(context.run.experiment.judge("next runs"))
     context.run.verify(context.run.experiment.judge("stays cancelled"))
