@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import readme
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.history import History, from_json
 from ktrdr_qa.target import load
@@ -86,13 +86,10 @@ def most_requests_in_a_second(history: History, backtest: str) -> int:
     return max((sum(1 for other in asked if at <= other < at + 1.0) for at in asked), default=0)
 
 
-def table(rows: Iterable[tuple[str, str, str]]) -> str:
-    return "\n".join(["| figure | measured | aim |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each (default 5)")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     asked = parser.parse_args()
     platform = launch(load("embedded"))
     recipe_s: list[float] = []
@@ -139,7 +136,9 @@ def main() -> int:
         ("time that is not waiting for the platform", f"{median(own_s):.2f} s", "at most 1.0 s"),
         ("peak memory of the suite's process", f"{max(peak_mb):.0f} MB", "at most 120 MB"),
     ]
-    print(table(rows))
+    print(readme.table(rows))
+    if asked.readme:
+        readme.put("make bench", f"`make bench`, {asked.runs} runs of each, medians:\n\n{readme.table(rows)}\n")
     return 0
 
 

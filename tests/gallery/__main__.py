@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import readme
 from tests.gallery.behave_run import ROOT, Ran, embedded_target, run_suite
 
 FAULTS = ROOT / "standin" / "faults.toml"
@@ -195,6 +197,7 @@ def main() -> int:
     )
     asked = parser.parse_args()
 
+    began_s = time.monotonic()
     chosen = [f for f in faults() if not asked.only or any(f["name"].startswith(o) for o in asked.only)]
     cases = [] if asked.no_faults else run_faults(chosen, asked.jobs)
     wrong = [case for case in cases if case.wrong]
@@ -215,6 +218,18 @@ def main() -> int:
     if asked.json:
         figures = {"faults": len(cases), "caught": caught, "healthy_runs": runs, "false_alarms": len(alarms)}
         asked.json.write_text(json.dumps({**figures, "cases": [asdict(c) for c in cases]}, indent=1), encoding="utf-8")
+    if asked.readme:
+        rows = [
+            (
+                "broken platforms caught, with the outcome, step and message of the table",
+                f"{caught} of {len(cases)}",
+                "all, at least 55",
+            ),
+            ("false alarms in runs of healthy but awkward platforms", f"{len(alarms)} of {runs}", "0 of 200 or more"),
+            ("checks that can be taken out unnoticed", f"{len(missed)}", "0"),
+        ]
+        words = f"`make gallery HEALTHY={runs}`, in {(time.monotonic() - began_s) / 60:.1f} minutes:"
+        readme.put("make gallery", f"{words}\n\n{readme.table(rows)}\n")
     bad = len(wrong) + len(alike) + len(alarms) + len(missed)
     print(f"{len(cases) + runs - bad} passed, {bad} failed")
     return 1 if bad else 0
