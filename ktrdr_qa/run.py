@@ -384,7 +384,7 @@ class Run:
         rows = evidence.markdown_table(verdict.table(found))
         rests = f"The verdict rests on {verdict.believed(found)}."
         observed = evidence.markdown_list("Observations", self.observations)
-        evidence.describe(f"{told}\n\n{rests}")
+        evidence.describe(f"{told}\n\n{rows}\n\n{rests}")
         evidence.attach_markdown("Criteria and sanity checks", f"{told}\n\n{rows}\n\n{rests}{observed}")
         self._attach_picture(history)
         for name in ("Pre-cancel status and progress", "Cancel response", "Post-cancel status"):
