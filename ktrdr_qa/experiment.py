@@ -7,9 +7,11 @@ gone through again, so that every sentence before the cancel is true of the back
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from ktrdr_qa import judgements, readings, verdict
 from ktrdr_qa.client import Client, Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
@@ -30,10 +32,15 @@ FRESH_S = 1.0
 LATE_WATCH_S = 5.0
 """How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 CAPACITY_PAUSE_S = 0.5
+PLACES_PAUSE_S = 0.3
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
 _OPERATION_ID = re.compile(r"op_backtesting_\w+")
+_TIMEFRAME = re.compile(r"(\d+)([mhd])")
+_MINUTES_A_DAY = 24 * 60
+_MINUTES = {"m": 1, "h": 60, "d": _MINUTES_A_DAY}
 _TOO_FEW_BARS = re.compile(r"insufficient data|too few bars|need at least \d+", re.IGNORECASE)
+_NEED_AT_LEAST = re.compile(r"need at least (\d+)", re.IGNORECASE)
 _MODEL_FORM = re.compile(r"metadata|model (file|dir|path)|not a directory|is a directory", re.IGNORECASE)
 
 
@@ -62,6 +69,19 @@ class Candidate:
             "start_date": self.start,
             "end_date": self.end,
         }
+
+    @property
+    def bars_about(self) -> float:
+        """About how many bars the period has: markets are open on weekdays. Infinite for an unknown timeframe."""
+        named = _TIMEFRAME.fullmatch(self.timeframe)
+        try:
+            began, ended = date.fromisoformat(self.start), date.fromisoformat(self.end)
+        except ValueError:
+            return math.inf
+        if not named or not int(named[1]):
+            return math.inf
+        weekdays = ((ended - began).days + 1) * 5 / 7
+        return weekdays * _MINUTES_A_DAY / (int(named[1]) * _MINUTES[named[2]])
 
     def in_the_other_form(self) -> Candidate:
         """The model named by its directory instead of its file, or the other way round (contract, surprise 1)."""
@@ -305,6 +325,7 @@ class Experiment:
 
     def occupy_the_other_workers(self) -> None:
         """Start a backtest for every other registered worker that is free; they end with this recording."""
+        self._await_a_place_held_in_vain(every=True)
         free = [w for w in readings.workers(self._client) if w.get("status") == "available"]
         others = [w for w in free if w.get("current_operation_id") != self.backtest]
         candidate = self.used_now
@@ -384,7 +405,40 @@ class Experiment:
             )
         else:
             self.passed_over.append((used, reason))
+        self._await_a_place_held_in_vain()
         self._start_next_candidate()
+
+    def _await_a_place_held_in_vain(self, *, every: bool = False) -> None:
+        """Where no place is free but some are held by backtests of this run that have ended, wait for one of these.
+
+        The registry frees a place up to 9 s late (contract, surprises 5 and 10). A start that is refused because of
+        a candidate that was passed over would say nothing about the cancel. ``every``: wait for all of them.
+        """
+        began_s = self.recorder.clock()
+        looked_s = [began_s - PLACES_PAUSE_S]
+
+        def can_start(history: History) -> Judgement:
+            if history.until_s - looked_s[0] < PLACES_PAUSE_S:
+                return Judgement("place", "unknown", "", "")
+            looked_s[0] = history.until_s
+            try:
+                registered = readings.workers(self._client)
+            except TransportError:
+                return Judgement("place", "violated", "", "the registry cannot be read")
+            free = any(str(w.get("status", "available")).lower() in ("available", "idle") for w in registered)
+            ended = set(self._journal.ended_ones)
+            in_vain = any(w.get("current_operation_id") in ended for w in registered)
+            return Judgement("place", "unknown" if in_vain and (every or not free) else "holds", "", "")
+
+        eventually(
+            self.recorder, can_start, self.target.limits.seconds("place_free_s", verdict.LIMITS_S["place_free_s"])
+        )
+        waited_s = self.recorder.clock() - began_s
+        if waited_s > 2 * PLACES_PAUSE_S:
+            self.observations.append(
+                f"Waited {waited_s:.1f} s, before asking for another backtest or for the cancel, until the registry "
+                "freed the place of one that had ended before."
+            )
 
     # --- the worker that runs it ---------------------------------------------------------------------------
 
@@ -428,6 +482,7 @@ class Experiment:
 
     def _send_cancel(self, *, at_once: bool = False) -> Judgement:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
+        self._await_a_place_held_in_vain()
         witness = self.witnesses.get(self.worker)
         if not at_once and witness and witness.processor:
             self._read_fresh("processor", [self.worker])
@@ -554,14 +609,26 @@ class Experiment:
         A candidate with too few bars for this KTRDR's indicators (contract, surprise 6) is passed over.
         """
         for at, candidate in enumerate(candidates):
+            last = at == len(candidates) - 1
+            fewest = self._fewest_bars(candidate)
+            if not last and candidate.bars_about < fewest:
+                self.observations.append(
+                    f"The new backtest {candidate} was passed over: it has about {candidate.bars_about:.0f} bars, "
+                    f"and the target file says that this KTRDR needs {fewest}."
+                )
+                continue
             self.next_used = self._in_the_form_that_works(candidate)
             if not self._start_next(self.next_used):
                 return
-            last = at == len(candidates) - 1
             if last or not self._has_too_few_bars():
                 return
             self.recorder.unwatch("backend", self.next_backtest)
             self._journal.ended(self.next_backtest)
+            self._await_a_place_held_in_vain()
+
+    def _fewest_bars(self, candidate: Candidate) -> int:
+        of_timeframe = self.target.backtests.get(candidate.timeframe)
+        return of_timeframe.fewest_bars if of_timeframe else 0
 
     def _in_the_form_that_works(self, candidate: Candidate) -> Candidate:
         """The model path in the form in which the cancelled backtest's was accepted."""
@@ -644,7 +711,13 @@ class Experiment:
         judgement = eventually(self.recorder, told, 2.0)
         few = judgement.violated and bool(_TOO_FEW_BARS.search(judgement.seen))
         if few and self.next_used:
-            self.observations.append(f"The new backtest {self.next_used} was passed over: {judgement.seen}")
+            passed_over = f"The new backtest {self.next_used} was passed over: {judgement.seen}"
+            if least := _NEED_AT_LEAST.search(judgement.seen):
+                passed_over += (
+                    f". Set fewest_bars = {least[1]} under [backtests.{self.next_used.timeframe}] in the target file "
+                    "to do so without trying."
+                )
+            self.observations.append(passed_over)
         return few
 
     def judge(self, name: str) -> Judgement:

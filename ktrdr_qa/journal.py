@@ -31,6 +31,8 @@ class Journal:
         self._base_url = base_url
         self._born_s = psutil.Process().create_time()
         self._open: list[str] = []
+        self.ended_ones: list[str] = []
+        """The backtests of this run that are known to have ended."""
 
     def started(self, backtest: str) -> None:
         self._open.append(backtest)
@@ -39,6 +41,7 @@ class Journal:
     def ended(self, backtest: str) -> None:
         if backtest in self._open:
             self._open.remove(backtest)
+            self.ended_ones.append(backtest)
             self._write()
 
     @property

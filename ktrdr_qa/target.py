@@ -62,10 +62,14 @@ class Compose(_Section):
 
 
 class Backtest(_Section):
-    """The strategy and the trained model for one timeframe."""
+    """The strategy and the trained model for one timeframe.
+
+    ``fewest_bars``: a new backtest with fewer is not tried after the cancel (a measured KTRDR needs 51).
+    """
 
     strategy: str
     model: str
+    fewest_bars: Annotated[int, Field(ge=0)] = 0
 
 
 class Tls(_Section):

@@ -272,7 +272,9 @@ def listening(pids: Sequence[int]) -> list[int]:
     ports = []
     for pid in pids:
         with contextlib.suppress(psutil.Error):
-            ports += [c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+            ports += [
+                c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN
+            ]
     return ports
 
 

@@ -83,9 +83,7 @@ def proxy(upstream: str, rule: Rule, port: int = 0) -> Iterator[str]:
 
         def _do(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            asked = Asked(
-                self.command, self.path, self.rfile.read(length), dict(self.headers), upstream, stopping
-            )
+            asked = Asked(self.command, self.path, self.rfile.read(length), dict(self.headers), upstream, stopping)
             try:
                 self._answer(rule(asked) or asked.forward())
             except Reset:
