@@ -273,11 +273,16 @@ class Client:
     def _send(self, method: str, url: str, body: Any, limit_s: float) -> _Answer:
         """One request with a limit on the whole of it: a server that drips bytes must not hold the suite."""
         deadline_s = time.monotonic() + limit_s
+        # A kept connection may be closed by the server at any moment. A reading that is lost so is a gap, but a
+        # start or a cancel must not be: these go over a fresh one, as the recipe's curl does.
+        kept = {} if method == "GET" else {"Connection": "close"}
+        if kept:
+            self._session.close()
         with self._session.request(
             method,
             url,
             json=body,
-            headers=self._headers,
+            headers={**self._headers, **kept},
             timeout=(limit_s, limit_s),
             allow_redirects=False,
             stream=True,
@@ -309,7 +314,7 @@ class _Answer:
     @property
     def looks_like_json(self) -> bool:
         kind = next((v for k, v in self.headers.items() if k.lower() == "content-type"), "")
-        return "json" in kind or (not kind and self.text.lstrip()[:1] in ("{", "["))
+        return "json" in kind or self.text.lstrip()[:1] in ("{", "[")
 
     def location(self, url: str) -> str:
         target = next((v for k, v in self.headers.items() if k.lower() == "location"), "")
