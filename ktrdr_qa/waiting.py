@@ -69,4 +69,4 @@ def _wait(
             return judgement
         if tick:
             tick(history)
-        source.wait_for_news(min(LOOK_AGAIN_S, deadline_s - source.clock()))
+        source.wait_for_news(max(0.0, min(LOOK_AGAIN_S, deadline_s - source.clock())))

@@ -104,7 +104,7 @@ def _flat(parts: Iterable[Part]) -> Iterable[Sample | Event]:
             yield from _flat(part)
 
 
-ENDED = {"started_at": "2026-11-22T18:52:36Z", "completed_at": "2026-11-22T18:52:44Z"}
+ENDED: dict[str, Any] = {"started_at": "2026-11-22T18:52:36Z", "completed_at": "2026-11-22T18:52:44Z"}
 """What the record of an ended backtest says of its times."""
 
 

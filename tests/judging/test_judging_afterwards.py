@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from ktrdr_qa.history import History, Sample
 from ktrdr_qa.judgements import (
     frozen_window_s,
     is_frozen,
@@ -26,7 +29,9 @@ CUT = cancelled(10.0, 0.1)
 GONE_BEFORE = film(CUT, saw(9.0, "completed", 100.0), saw(10.5, "completed", 100.0))
 
 
-def still(status: str = "cancelled", percentage: float | None = 0.0, to_s: float = 14.0, step_s: float = 0.2) -> list:
+def still(
+    status: str = "cancelled", percentage: float | None = 0.0, to_s: float = 14.0, step_s: float = 0.2
+) -> list[Sample]:
     count = round((to_s - 10.2) / step_s)
     return [saw(10.2 + step_s * n, status, percentage) for n in range(count + 1)]
 
@@ -393,7 +398,7 @@ def test_is_not_completed(case: Case) -> None:
     case.check(is_not_completed(case.history, B), "not completed", "the cancelled backtest is not completed")
 
 
-def ends(completed_at: object, **facts: object) -> object:
+def ends(completed_at: object, **facts: Any) -> History:
     return film(CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
 
 
@@ -464,7 +469,7 @@ def test_records_its_end(case: Case) -> None:
     case.check(records_its_end(case.history, B), "end recorded", "its record says when it ended")
 
 
-def listed(at_s: float, status: str, took_s: float = 0.0) -> object:
+def listed(at_s: float, status: str, took_s: float = 0.0) -> Sample:
     return saw(at_s, status, view="list", took_s=took_s)
 
 

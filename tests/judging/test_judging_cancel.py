@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from ktrdr_qa.history import Event, History
 from ktrdr_qa.judgements import (
     is_acknowledged,
     is_cancelled,
@@ -11,17 +14,17 @@ from ktrdr_qa.judgements import (
     second_cancel_is_turned_down,
     what_became_of_it,
 )
-from tests.judging.film import OTHER, B, Case, cancelled, cases, did, film, lost, saw, started
+from tests.judging.film import OTHER, B, Case, Part, cancelled, cases, did, film, lost, saw, started
 
 SENT = did("cancel_sent", 10.0)
 REPEATED = "The answer to the first cancel was lost (reset); it was repeated once."
 
 
-def answered(http: int = 200, **facts: object) -> object:
+def answered(http: int = 200, **facts: Any) -> Event:
     return did("cancel_answered", 10.25, http=http, took_s=0.25, **facts)
 
 
-def after_a_loss(**facts: object) -> object:
+def after_a_loss(**facts: Any) -> History:
     return film(SENT, did("cancel_lost", 10.1, problem="reset"), did("cancel_answered", 10.5, took_s=0.2, **facts))
 
 
@@ -590,8 +593,6 @@ def test_second_cancel(case: Case) -> None:
         ((CANCEL, RAN, saw(11.0, "stopping")), "unknown", 'it did not end: "stopping" 1.0 s after the cancel'),
     ],
 )
-def test_what_became_of_it_is_told_for_the_words_of_a_failure(
-    parts: tuple[object, ...], verdict: str, seen: str
-) -> None:
-    judgement = what_became_of_it(film(started(), *parts), B)  # type: ignore[arg-type]
+def test_what_became_of_it_is_told_for_the_words_of_a_failure(parts: tuple[Part, ...], verdict: str, seen: str) -> None:
+    judgement = what_became_of_it(film(started(), *parts), B)
     assert (judgement.name, judgement.verdict, judgement.seen) == ("afterwards", verdict, seen)

@@ -1,0 +1,328 @@
+"""All judgements together: their names, the table, the outcome, what it rests on, and the paragraph in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ktrdr_qa import verdict
+from ktrdr_qa.judgements import Judgement, Verdict
+from ktrdr_qa.verdict import Row, believed, in_words, judge_all, outcome, table
+from tests.judging.film import (
+    NEXT,
+    B,
+    Part,
+    W,
+    cancelled,
+    did,
+    film,
+    health,
+    healthy,
+    plus,
+    registry,
+    saw,
+    started,
+    used,
+)
+
+NAMES = {
+    "running",
+    "moving",
+    "was running",
+    "acknowledged",
+    "only this one",
+    "cancelled",
+    "stays cancelled",
+    "end recorded",
+    "list agrees",
+    "frozen",
+    "not completed",
+    "next accepted",
+    "next runs",
+    "worker stopped",
+    "processor quiet",
+    "place free",
+}
+WITNESSES = {"worker stopped", "processor quiet", "place free"}
+
+
+def found(**verdicts: Verdict) -> dict[str, Judgement]:
+    """Every judgement as one that holds, but for those that are named."""
+    given = {name.replace("_", " "): verdict for name, verdict in verdicts.items()}
+    return {
+        name: Judgement(name, given.get(name, "holds"), f"{name} expected", f"{name} {given.get(name, 'holds')}")
+        for name in sorted(NAMES | given.keys())
+    }
+
+
+def one(name: str, verdict: Verdict) -> dict[str, Verdict]:
+    return {name: verdict}
+
+
+# --- all of them -------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_run_holds_in_every_judgement() -> None:
+    judged = judge_all(healthy())
+    assert {name: judgement.seen for name, judgement in judged.items() if not judgement.holds} == {}
+    assert judged.keys() == NAMES
+    assert all(name == judgement.name for name, judgement in judged.items())
+    assert outcome(judged) == "passed"
+
+
+def test_a_healthy_run_that_keeps_its_last_percentage_holds_as_well() -> None:
+    assert outcome(judge_all(healthy(retained=True))) == "passed"
+
+
+def test_every_judgement_is_shown_in_the_table_and_every_row_asks_for_one_that_is_made() -> None:
+    shown = [name for of in (verdict.CRITERIA, verdict.SANITY_CHECKS, verdict.WITNESSES) for name in of.values()]
+    assert {name for names in shown for name in names} == NAMES
+    assert {name for names in verdict.WITNESSES.values() for name in names} == WITNESSES
+
+
+def test_an_empty_history_is_unknown_in_every_judgement_and_inconclusive() -> None:
+    judged = judge_all(film())
+    assert judged.keys() == NAMES - {"list agrees"}
+    assert all(judgement.unknown for judgement in judged.values())
+    assert outcome(judged) == "inconclusive"
+
+
+def test_a_list_that_was_never_read_is_not_asked_for() -> None:
+    history = film(started(), cancelled(), saw(10.2, "cancelled"), backtest=B)
+    assert "list agrees" not in judge_all(history)
+    assert "list agrees" in judge_all(plus(history, saw(12.0, "cancelled", view="list")))
+
+
+def test_cancelled_at_once_it_is_not_asked_whether_it_ran_before() -> None:
+    history = healthy()
+    history.about["cancelled_at_once"] = True  # type: ignore[index]
+    judged = judge_all(history)
+    assert judged.keys() == NAMES - {"running", "moving", "was running"}
+    assert outcome(judged) == "passed"
+
+
+def test_a_second_cancel_is_judged_where_there_was_one() -> None:
+    judged = judge_all(plus(healthy(), did("second_cancel_answered", 13.0, B, http=500, words="HTTP 500")))
+    assert judged.keys() == NAMES | {"second cancel"}
+    assert judged["second cancel"].violated
+    assert outcome(judged) == "failed"
+
+
+LATE: Mapping[str, tuple[str, Part]] = {
+    "running_s": ("running", [did("start_answered", 0.0), saw(12.0, "pending")]),
+    "first_progress_s": ("moving", [did("start_answered", 0.0), saw(1.0, "running", 0.0), saw(32.0, "running", 0.0)]),
+    "acknowledged_s": ("acknowledged", cancelled(10.0, 7.0)),
+    "cancelled_s": ("cancelled", [cancelled(10.0), saw(14.1, "running", 5.0)]),
+    "new_backtest_s": ("next runs", [did("next_accepted", 0.0, NEXT), saw(32.0, "pending", of=NEXT)]),
+    "worker_idle_s": ("worker stopped", [cancelled(10.0), saw(14.1, "running", view="worker")]),
+    "place_free_s": ("place free", [cancelled(10.0), registry(27.1, B)]),
+    "processor_quiet_s": (
+        "processor quiet",
+        [started(), cancelled(10.0), [used(10.5 + 0.5 * n, 0.5 * n) for n in range(8)]],
+    ),
+}
+
+
+@pytest.mark.parametrize("limit", LATE)
+def test_each_limit_is_the_history_s_own_or_else_the_sentence_s(limit: str) -> None:
+    name, parts = LATE[limit]
+    about: dict[str, Any] = {"backtest": B, "next_backtest": NEXT, "worker": W}
+    assert judge_all(film(parts, **about))[name].violated
+    stretched = {limit: verdict.LIMITS_S[limit] + 2.5}
+    assert not judge_all(film(parts, **about, limits=stretched))[name].violated
+    others = {other: 99.0 for other in verdict.LIMITS_S if other != limit}
+    assert judge_all(film(parts, **about, limits=others))[name].violated
+
+
+def test_the_limit_of_the_cancel_is_also_that_of_the_other_backtest_that_it_hit() -> None:
+    parts: list[Part] = [
+        cancelled(10.0),
+        saw(9.0, "running", of="op_9", view="list"),
+        saw(11.0, "cancelled", of="op_9", view="list"),
+        saw(14.1, "running", 5.0),
+    ]
+    assert judge_all(film(parts, backtest=B))["only this one"].violated
+    judged = judge_all(film(parts, backtest=B, limits={"cancelled_s": 5.0}))
+    assert judged["only this one"].unknown
+
+
+def test_frozen_takes_its_own_limit_and_three_updates() -> None:
+    quick = [saw(4.0, "running", 1.0), saw(5.5, "running", 2.0)]
+    history = film(cancelled(), quick, [saw(10.2 + 0.2 * n, "cancelled", 0.0) for n in range(24)], backtest=B)
+    assert judge_all(history)["frozen"].expected == "its progress is frozen for at least 4.5 s after the cancel"
+    longer = film(history.samples, history.events, backtest=B, limits={"frozen_s": 6.0})
+    assert judge_all(longer)["frozen"].expected == "its progress is frozen for at least 6.0 s after the cancel"
+    assert judge_all(film(cancelled(), backtest=B))["frozen"].expected.startswith(
+        "its progress is frozen for at least 2.0 s"
+    )
+
+
+def test_the_limits_are_the_sentences() -> None:
+    assert verdict.LIMITS_S == {
+        "running_s": 10.0,
+        "first_progress_s": 30.0,
+        "acknowledged_s": 5.0,
+        "cancelled_s": 2.0,
+        "frozen_s": 2.0,
+        "new_backtest_s": 30.0,
+        "worker_idle_s": 2.0,
+        "processor_quiet_s": 2.0,
+        "place_free_s": 15.0,
+    }
+
+
+# --- the outcome -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_one_violation_of_any_kind_fails(name: str) -> None:
+    assert outcome(found(**one(name, "violated"))) == "failed"
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - WITNESSES))
+def test_one_unknown_keeps_from_passing(name: str) -> None:
+    assert outcome(found(**one(name, "unknown"))) == "inconclusive"
+
+
+@pytest.mark.parametrize("name", sorted(WITNESSES))
+def test_an_unknown_witness_does_not_keep_from_passing(name: str) -> None:
+    assert outcome(found(**one(name, "unknown"))) == "passed"
+
+
+def test_a_violation_outweighs_what_is_unknown() -> None:
+    assert outcome(found(running="unknown", frozen="violated")) == "failed"
+
+
+def test_an_unknown_second_cancel_keeps_from_passing() -> None:
+    assert outcome(found(second_cancel="unknown")) == "inconclusive"
+
+
+def test_where_fewer_are_asked_for_the_others_may_be_unknown_but_not_violated() -> None:
+    assert outcome(found(next_runs="unknown"), ["cancelled", "place free"]) == "passed"
+    assert outcome(found(cancelled="unknown"), ["cancelled", "place free"]) == "inconclusive"
+    assert outcome(found(next_runs="violated"), ["cancelled"]) == "failed"
+    assert outcome(found(place_free="unknown"), ["cancelled", "place free"]) == "passed"
+
+
+def test_where_nothing_is_asked_for_nothing_passes() -> None:
+    assert outcome(found(), []) == "inconclusive"
+    assert outcome(found(), ["place free"]) == "inconclusive", "a witness alone is no pass"
+    assert outcome({}) == "inconclusive"
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_five_criteria_three_sanity_checks_and_three_witnesses() -> None:
+    rows = table(found())
+    assert [(row.kind, row.check) for row in rows] == [
+        ("criterion", "Backtest was running before cancel"),
+        ("criterion", "Cancel request succeeds"),
+        ("criterion", "Status changes to cancelled/failed"),
+        ("criterion", "Progress stops increasing"),
+        ("criterion", "New operations work immediately"),
+        ("sanity check", "Was running: percentage > 0 before cancel"),
+        ("sanity check", 'Not completed: status is not "completed"'),
+        ("sanity check", "System stable: new operation starts OK"),
+        ("witness", "The worker itself has stopped"),
+        ("witness", "The worker's processor is quiet"),
+        ("witness", "The worker's place is free again"),
+    ]
+    assert {row.verdict for row in rows} == {"holds"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "row"),
+    [
+        ({}, Row("criterion", "Cancel request succeeds", "holds", "acknowledged holds; only this one holds")),
+        (
+            {"acknowledged": "unknown"},
+            Row("criterion", "Cancel request succeeds", "unknown", "acknowledged unknown"),
+        ),
+        (
+            {"acknowledged": "unknown", "only_this_one": "violated"},
+            Row("criterion", "Cancel request succeeds", "violated", "only this one violated"),
+        ),
+    ],
+)
+def test_a_row_is_as_bad_as_the_worst_of_its_judgements_and_tells_what_those_saw(
+    verdicts: dict[str, Verdict], row: Row
+) -> None:
+    assert table(found(**verdicts))[1] == row
+
+
+def test_a_row_leaves_out_what_was_not_judged_and_is_left_out_without_any() -> None:
+    judged = found(was_running="violated")
+    for name in ("running", "moving", "frozen"):
+        del judged[name]
+    rows = {row.check: row for row in table(judged)}
+    assert rows["Backtest was running before cancel"].seen == "was running violated"
+    assert "Progress stops increasing" not in rows
+    assert len(rows) == 10
+
+
+# --- in words ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("processor", "worker", "told"),
+    [
+        ("holds", "holds", "the worker's processor time, the worker's own view and the backend's"),
+        ("violated", "unknown", "the worker's processor time, the worker's own view and the backend's"),
+        ("unknown", "holds", "the worker's own view and the backend's; its processor time was not told apart"),
+        ("unknown", "violated", "the worker's own view and the backend's; its processor time was not told apart"),
+        ("unknown", "unknown", "the backend's view only: the worker could not be asked"),
+    ],
+)
+def test_the_verdict_says_which_witnesses_it_rests_on(processor: Verdict, worker: Verdict, told: str) -> None:
+    assert believed(found(processor_quiet=processor, worker_stopped=worker)) == told
+
+
+def test_a_healthy_run_in_words() -> None:
+    history = healthy()
+    assert in_words(history, judge_all(history)) == (
+        "A backtest of EURUSD 1h, 2015-01-01 to 2025-12-31 was started. At 10.5 % the cancel was sent. "
+        "KTRDR acknowledged it after 0.10 s and reported the backtest cancelled after 0.15 s. "
+        "The worker was idle 0.15 s after the cancel. "
+        "Progress did not move for 4.8 s, in which 4 updates were due. "
+        "The next backtest was accepted at once and ran 1.60 s after its start."
+    )
+
+
+def test_nothing_in_words() -> None:
+    assert in_words(film(), judge_all(film())) == "A backtest of unknown data was started."
+
+
+def test_what_was_acknowledged_but_not_done_in_words() -> None:
+    history = film(cancelled(), backtest=B, candidate="EURUSD 1d")
+    told = in_words(history, judge_all(history))
+    assert told == "A backtest of EURUSD 1d was started. KTRDR acknowledged it after 0.10 s."
+
+
+def test_what_was_done_but_not_acknowledged_in_words() -> None:
+    history = film(did("cancel_sent", 10.0), saw(10.5, "cancelled"), backtest=B, candidate="EURUSD 1d")
+    told = in_words(history, judge_all(history))
+    assert told.startswith("A backtest of EURUSD 1d was started. KTRDR reported the backtest cancelled after 0.50 s.")
+
+
+def test_failed_instead_of_cancelled_in_words() -> None:
+    history = film(
+        cancelled(), saw(9.9, "running", 5.0), saw(10.5, "failed", completed_at="2026-11-22T18:52:44Z"), backtest=B
+    )
+    told = in_words(history, judge_all(history))
+    assert "KTRDR acknowledged it after 0.10 s and reported the backtest failed after 0.50 s." in told
+
+
+def test_all_that_is_wrong_is_told_in_words() -> None:
+    history = plus(healthy(), saw(20.0, "completed", 100.0, completed_at="soon"), health(20.0, B))
+    assert in_words(history, judge_all(history)).endswith(
+        'Wrong: it stays cancelled, but it turned from "cancelled" to "completed" at 100.0 %, 9.8 s later. '
+        "Wrong: its record says when it ended, but completed_at is no time: 'soon'. "
+        "Wrong: its progress is frozen for at least 3.6 s after the cancel, "
+        "but it jumped from 0.0 % to 100.0 %, 9.8 s after it had ended. "
+        'Wrong: the cancelled backtest is not completed, but it is "completed" at 100.0 %. '
+        "Wrong: the worker worker_1 has stopped the backtest within 2.0 s of the cancel, "
+        "but its health still names the backtest 9.9 s after the cancel."
+    )

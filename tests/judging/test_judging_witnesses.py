@@ -1,0 +1,595 @@
+"""The witnesses: the worker's own view and health, its processor, and its place in the registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from ktrdr_qa.history import Sample
+from ktrdr_qa.judgements import place_is_free, processor_is_quiet, worker_let_go
+from tests.judging.film import (
+    NEXT,
+    OTHER,
+    B,
+    Case,
+    Part,
+    W,
+    cancelled,
+    cases,
+    did,
+    film,
+    health,
+    lost,
+    registry,
+    saw,
+    used,
+)
+
+CUT = cancelled(10.0, 0.5)
+"""Sent at 10.0, answered at 10.5: a limit of 2 s ends at 12.5."""
+
+
+def view(at_s: float, status: str, percentage: float | None = None, took_s: float = 0.0) -> Sample:
+    return saw(at_s, status, percentage, view="worker", took_s=took_s)
+
+
+def refused(*at_s: float) -> list[Sample]:
+    return [lost(at, "nothing listens", of=W, view="health", refused=True) for at in at_s]
+
+
+IDLE = health(10.75, None)
+DEAD = "its process is gone: it refuses connections since the cancel"
+
+
+@cases(
+    Case(
+        "its view says cancelled and its health is idle",
+        film(CUT, view(10.75, "cancelled", 0.0), health(11.0, None)),
+        "holds",
+        "its own view says cancelled, and its health is idle, 1.00 s after the cancel",
+        figures={"worker_idle_s": 1.0},
+    ),
+    Case(
+        "the later of the two counts",
+        film(CUT, view(10.75, "cancelled", took_s=0.75), IDLE),
+        "holds",
+        "its own view says cancelled, and its health is idle, 1.50 s after the cancel",
+        figures={"worker_idle_s": 1.5},
+    ),
+    Case(
+        "it has forgotten the backtest",
+        film(CUT, view(10.75, "missing"), IDLE),
+        "holds",
+        "its own view says forgotten, and its health is idle, 0.75 s after the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
+        "it is busy with the next one already",
+        film(CUT, view(10.75, "cancelled"), health(10.75, NEXT)),
+        "holds",
+        "its own view says cancelled, and its health is busy, 0.75 s after the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
+        "both settle within the limit",
+        film(CUT, view(10.75, "running", 5.0), health(10.75, B), view(11.5, "cancelled"), health(11.5, None)),
+        "holds",
+        "its own view says cancelled, and its health is idle, 1.50 s after the cancel",
+        figures={"worker_idle_s": 1.5},
+    ),
+    Case(
+        "asked exactly at the limit is not late",
+        film(CUT, view(12.5, "running", 5.0), health(12.5, B), view(13.0, "cancelled"), health(13.0, None)),
+        "holds",
+        "its own view says cancelled, and its health is idle, 3.00 s after the cancel",
+        figures={"worker_idle_s": 3.0},
+    ),
+    Case(
+        "its view runs on although the backend says cancelled",
+        film(CUT, saw(10.75, "cancelled"), IDLE, view(10.75, "running", 5.0), view(12.75, "running", 7.0)),
+        "violated",
+        'its own view still says "running" at 7.0 % 2.2 s after the cancel',
+        12.75,
+    ),
+    Case(
+        "its view ran on beyond the limit, and ends later",
+        film(CUT, IDLE, view(12.75, "running", 7.0), view(13.0, "cancelled")),
+        "violated",
+        'its own view still says "running" at 7.0 % 2.2 s after the cancel',
+        12.75,
+    ),
+    Case(
+        "its health still names the backtest",
+        film(CUT, view(10.75, "cancelled"), health(12.75, B), health(13.0, None)),
+        "violated",
+        "its health still names the backtest 2.2 s after the cancel",
+        12.75,
+    ),
+    Case(
+        "no reading of its view",
+        film(CUT, IDLE),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "no reading of its health",
+        film(CUT, view(10.75, "cancelled")),
+        "unknown",
+        "no reading yet of the worker's health at rest",
+    ),
+    Case(
+        "readings of before the answer to the cancel tell nothing",
+        film(CUT, view(10.5, "cancelled"), health(10.5, None)),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "at rest and then not again",
+        film(CUT, view(10.75, "cancelled"), view(11.0, "running", 5.0), IDLE),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "at rest, not, and again: the last time counts",
+        film(
+            CUT, view(10.75, "cancelled"), view(11.0, "running"), view(11.5, "cancelled"), view(12.0, "cancelled"), IDLE
+        ),
+        "holds",
+        "its own view says cancelled, and its health is idle, 1.50 s after the cancel",
+        figures={"worker_idle_s": 1.5},
+    ),
+    Case(
+        "its view was read only long after the limit",
+        film(CUT, IDLE, view(15.0, "cancelled")),
+        "unknown",
+        "no reading between 0.0 s and 4.5 s after the answer to the cancel",
+    ),
+    Case(
+        "its health was read only long after the limit",
+        film(CUT, view(10.75, "cancelled"), health(11.0, B), health(15.0, None)),
+        "unknown",
+        "no reading between 0.5 s and 4.5 s after the answer to the cancel",
+    ),
+    Case("no cancel was sent", film(view(20.0, "running")), "unknown", "no cancel was sent"),
+    Case(
+        "without an answer the limit runs from the request",
+        film(did("cancel_sent", 10.0), view(12.25, "running", 5.0)),
+        "violated",
+        'its own view still says "running" at 5.0 % 2.2 s after the cancel',
+        12.25,
+    ),
+    Case(
+        "it answered before the cancel and refuses connections since",
+        film(CUT, health(9.5, B), refused(11.0, 12.0)),
+        "violated",
+        DEAD,
+        11.0,
+    ),
+    Case(
+        "it answered once after the cancel, then died",
+        film(CUT, health(11.0, B), refused(12.0, 13.0)),
+        "violated",
+        DEAD,
+        12.0,
+    ),
+    Case(
+        "it was started again later, which does not mend it",
+        film(CUT, health(9.5, B), refused(11.0, 12.0), view(13.0, "missing"), health(13.0, None)),
+        "violated",
+        DEAD,
+        11.0,
+    ),
+    Case(
+        "one refused connection proves nothing",
+        film(CUT, health(9.5, B), refused(11.0), view(11.5, "cancelled"), health(11.5, None)),
+        "holds",
+        "its own view says cancelled, and its health is idle, 1.50 s after the cancel",
+        figures={"worker_idle_s": 1.5},
+    ),
+    Case(
+        "two refused connections that an answer parts prove nothing",
+        film(CUT, health(9.5, B), refused(11.0), health(11.25, None), refused(11.5), view(11.5, "cancelled")),
+        "holds",
+        "its own view says cancelled, and its health is idle, 1.50 s after the cancel",
+        figures={"worker_idle_s": 1.5},
+    ),
+    Case(
+        "slow answers are no refusals",
+        film(CUT, health(9.5, B), [lost(11.0, of=W, view="health"), lost(12.0, of=W, view="health")]),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "a worker that never answered may have been out of reach all along",
+        film(CUT, refused(9.0, 11.0, 12.0, 13.0)),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "refusals from before the cancel's answer are no consequence of it",
+        film(CUT, health(9.0, B), refused(9.5, 10.5), health(10.75, None), view(10.75, "cancelled")),
+        "holds",
+        "its own view says cancelled, and its health is idle, 0.75 s after the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
+        "another worker's death is another matter",
+        film(
+            CUT,
+            health(9.5, None, "worker_2"),
+            [lost(at, of="worker_2", view="health", refused=True) for at in (11, 12)],
+        ),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+)
+def test_worker_let_go(case: Case) -> None:
+    case.check(
+        worker_let_go(case.history, W, B, 2.0),
+        "worker stopped",
+        "the worker worker_1 has stopped the backtest within 2.0 s of the cancel",
+    )
+
+
+@cases(
+    Case(
+        "free at the first reading",
+        film(CUT, registry(11.0, None)),
+        "holds",
+        "it was available 0.50 s after the cancel was answered",
+        figures={"place_free_s": 0.5},
+    ),
+    Case(
+        "the lag of the registry is told as an observation",
+        film(CUT, registry(11.0, B), registry(12.0, B), registry(13.0, None)),
+        "holds",
+        "it was available 2.50 s after the cancel was answered",
+        observations=("The registry freed the worker 2.5 s after the cancel was answered.",),
+        figures={"place_free_s": 2.5},
+    ),
+    Case(
+        "a lag of a second is none",
+        film(CUT, registry(11.0, B), registry(11.5, None)),
+        "holds",
+        "it was available 1.00 s after the cancel was answered",
+        figures={"place_free_s": 1.0},
+    ),
+    Case(
+        "taken by the next one",
+        film(CUT, registry(11.0, NEXT)),
+        "holds",
+        "it was busy 0.50 s after the cancel was answered",
+        figures={"place_free_s": 0.5},
+    ),
+    Case("not freed yet", film(CUT, registry(25.5, B)), "unknown", "the registry has not freed it yet"),
+    Case(
+        "not freed a hair after the limit",
+        film(CUT, registry(25.51, B)),
+        "violated",
+        "it is still busy with the cancelled backtest 15.0 s later",
+        25.51,
+    ),
+    Case(
+        "freed too late stays too late",
+        film(CUT, registry(26.0, B), registry(26.5, None)),
+        "violated",
+        "it is still busy with the cancelled backtest 15.5 s later",
+        26.0,
+    ),
+    Case(
+        "not registered any more",
+        film(CUT, registry(11.0, None, "missing"), registry(26.0, None, "missing")),
+        "violated",
+        "the worker is no longer registered",
+        26.0,
+    ),
+    Case(
+        "not registered for a while is not free",
+        film(CUT, registry(11.0, None, "missing"), until_s=12.0),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
+    Case(
+        "readings of before the answer to the cancel tell nothing",
+        film(CUT, registry(10.5, None)),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
+    Case(
+        "read only long after the limit",
+        film(CUT, registry(11.0, B), registry(30.0, None)),
+        "unknown",
+        "no reading between 0.5 s and 19.5 s after the answer to the cancel",
+    ),
+    Case(
+        "first seen free after the limit, a second after the last look",
+        film(CUT, registry(25.0, B), registry(26.0, None), registry(27.0, None)),
+        "holds",
+        "it was available 15.50 s after the cancel was answered",
+        observations=("The registry freed the worker 15.5 s after the cancel was answered.",),
+        figures={"place_free_s": 15.5},
+    ),
+    Case("no cancel was sent", film(registry(20.0, None)), "unknown", "no cancel was sent"),
+)
+def test_place_is_free(case: Case) -> None:
+    case.check(
+        place_is_free(case.history, W, B, 15.0),
+        "place free",
+        "KTRDR counts the worker worker_1 as free again within 15.0 s of the cancel",
+    )
+
+
+# --- the processor -----------------------------------------------------------------------------------------------
+
+BEGAN = (did("start_sent", 2.0), did("start_answered", 2.25))
+RESTING = (used(0.0, 1.0), used(1.0, 1.03125))
+"""Idle: 0.03 cores."""
+WORKING = (used(3.0, 1.5), used(9.0, 6.0))
+"""Running: 0.75 cores. So up to 0.28 cores (idle and 0.35 of the difference) count as quiet afterwards."""
+BEFORE = (BEGAN, RESTING, WORKING, CUT)
+COMPARED = "(idle before 0.03, the backtest 0.75)"
+FIGURES = {"idle_cores": 0.03125, "busy_cores": 0.75}
+
+
+def rate(cores: float, from_s: float, to_s: float, step_s: float = 0.5, base_s: float = 7.0) -> list[Sample]:
+    """Readings of a processor in steady use."""
+    count = round((to_s - from_s) / step_s)
+    return [used(from_s + step_s * n, base_s + cores * step_s * n) for n in range(count + 1)]
+
+
+def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sample]:
+    """Readings of the health of a worker that has nothing else to do, every second."""
+    return [health(from_s + n, operation) for n in range(round(to_s - from_s) + 1)]
+
+
+@cases(
+    Case(
+        "quiet from the answer to the cancel on",
+        film(BEFORE, rate(0.0, 10.5, 11.5)),
+        "holds",
+        f"it used 0.00 cores over 1.0 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.0},
+    ),
+    Case(
+        "quiet within the limit, after it was busy for a while",
+        film(BEFORE, rate(0.8, 10.5, 12.0), rate(0.03125, 12.5, 13.5, base_s=8.2)),
+        "holds",
+        f"it used 0.22 cores over 2.0 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.215625},
+    ),
+    Case(
+        "a ghost computes on at the old pace",
+        film(BEFORE, rate(0.75, 10.5, 14.0)),
+        "violated",
+        f"it used 0.75 cores over 1.0 s {COMPARED}: something computes on, whatever the answers say",
+        12.5,
+        figures={**FIGURES, "after_cores": 0.75},
+    ),
+    Case(
+        "a ghost burns a whole core",
+        film(BEFORE, rate(1.0, 10.5, 13.5)),
+        "violated",
+        f"it used 1.00 cores over 1.0 s {COMPARED}: something computes on, whatever the answers say",
+        12.5,
+        figures={**FIGURES, "after_cores": 1.0},
+    ),
+    Case(
+        "a ghost that stops later has computed on all the same",
+        film(BEFORE, rate(1.0, 10.5, 14.5), rate(0.0, 15.0, 20.0, base_s=11.0)),
+        "violated",
+        f"it used 1.00 cores over 1.0 s {COMPARED}: something computes on, whatever the answers say",
+        12.5,
+        figures={**FIGURES, "after_cores": 1.0},
+    ),
+    Case(
+        "watched beyond the limit for less than a second is too short to call it busy",
+        film(BEFORE, rate(1.0, 10.5, 13.25, 0.25)),
+        "unknown",
+        f"it used 1.00 cores over 2.8 s {COMPARED}, not yet quiet for long enough to tell",
+        figures={**FIGURES, "after_cores": 1.0},
+    ),
+    Case(
+        "watched for less than 0.6 s is too short to call it quiet",
+        film(BEFORE, rate(0.0, 10.5, 11.0)),
+        "unknown",
+        f"it used 0.00 cores over 0.5 s {COMPARED}, not yet quiet for long enough to tell",
+        figures={**FIGURES, "after_cores": 0.0},
+    ),
+    Case(
+        "one reading afterwards tells nothing",
+        film(BEFORE, rate(0.0, 10.5, 10.5)),
+        "unknown",
+        "its processor time was not read after the cancel while the worker had nothing else to do",
+        figures=FIGURES,
+    ),
+    Case(
+        "no reading afterwards tells nothing",
+        film(BEFORE, rate(0.0, 10.25, 10.25)),
+        "unknown",
+        "its processor time was not read after the cancel while the worker had nothing else to do",
+        figures=FIGURES,
+    ),
+    Case(
+        "a backtest that used next to nothing proves nothing by being quiet",
+        film(BEGAN, RESTING, used(3.0, 1.5), used(9.0, 2.5), CUT, rate(0.0, 10.5, 14.0)),
+        "unknown",
+        "it used 0.00 cores over 3.5 s (idle before 0.03, the backtest 0.17): "
+        "the backtest used too little to tell a stopped one from a running one",
+        figures={"idle_cores": 0.03125, "busy_cores": 1 / 6, "after_cores": 0.0},
+    ),
+    Case(
+        "what it used was never read",
+        film(BEGAN, RESTING, CUT, rate(0.0, 10.5, 14.0)),
+        "unknown",
+        "it used 0.00 cores over 3.5 s (idle before 0.03): "
+        "the backtest used too little to tell a stopped one from a running one",
+        figures={"idle_cores": 0.03125, "busy_cores": 0.0, "after_cores": 0.0},
+    ),
+    Case(
+        "cancelled at once, it had no time to be compared with",
+        film(BEGAN, RESTING, CUT, rate(0.0, 10.5, 14.0), cancelled_at_once=True),
+        "holds",
+        "it used 0.00 cores over 3.5 s (idle before 0.03)",
+        figures={"idle_cores": 0.03125, "busy_cores": 0.0, "after_cores": 0.0},
+    ),
+    Case(
+        "cancelled at once, it burns all the same",
+        film(BEGAN, RESTING, CUT, rate(1.0, 10.5, 14.0), cancelled_at_once=True),
+        "violated",
+        "it used 1.00 cores over 1.0 s (idle before 0.03): something computes on, whatever the answers say",
+        12.5,
+        figures={"idle_cores": 0.03125, "busy_cores": 0.0, "after_cores": 1.0},
+    ),
+    Case(
+        "idle was never read: it counts as nothing",
+        film(BEGAN, WORKING, CUT, rate(0.25, 10.5, 14.0)),
+        "holds",
+        "it used 0.25 cores over 3.5 s (idle before 0.00, the backtest 0.75)",
+        figures={"idle_cores": 0.0, "busy_cores": 0.75, "after_cores": 0.25},
+    ),
+    Case("the processor was not read", film(BEGAN, CUT), "unknown", "its processor time was not read"),
+    Case(
+        "without a cancel there is nothing to compare",
+        film(BEGAN, RESTING, WORKING, rate(1.0, 10.5, 14.0)),
+        "unknown",
+        "its processor time was not read",
+    ),
+    Case(
+        "without a start there is nothing to compare",
+        film(RESTING, WORKING, CUT, rate(1.0, 10.5, 14.0)),
+        "unknown",
+        "its processor time was not read",
+    ),
+    Case(
+        "the processor of another worker is another matter",
+        film(BEGAN, CUT, [used(10.5 + n, n, "worker_2") for n in range(5)]),
+        "unknown",
+        "its processor time was not read",
+    ),
+    Case(
+        "a reading that is no number is none",
+        film(BEFORE, rate(0.0, 10.5, 11.5), used(11.0, float("nan")), used(11.25, float("inf"))),
+        "holds",
+        f"it used 0.00 cores over 1.0 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.0},
+    ),
+    Case(
+        "a counter that begins anew is another process: its fall is no rest",
+        film(BEFORE, used(10.5, 7.0), used(11.0, 7.5), used(11.5, 0.5), used(12.0, 1.0)),
+        "unknown",
+        "its processor time was not read after the cancel while the worker had nothing else to do",
+        figures=FIGURES,
+    ),
+    Case(
+        "a new process that is quiet is quiet",
+        film(BEFORE, used(10.5, 7.0), used(11.0, 7.5), rate(0.0, 11.5, 13.0, base_s=0.5)),
+        "holds",
+        f"it used 0.00 cores over 1.5 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.0},
+    ),
+    Case(
+        "two readings of the same moment tell no rate",
+        film(BEFORE, used(10.5, 7.0), used(10.5, 7.0)),
+        "unknown",
+        "its processor time was not read after the cancel while the worker had nothing else to do",
+        figures=FIGURES,
+    ),
+)
+def test_processor_is_quiet(case: Case) -> None:
+    case.check(
+        processor_is_quiet(case.history, W, B, 2.0),
+        "processor quiet",
+        "the processor of worker_1 is quiet within 2.0 s of the cancel",
+    )
+
+
+def verdict_of(*parts: Part) -> str:
+    return processor_is_quiet(film(BEFORE, *parts), W, B, 2.0).verdict
+
+
+@pytest.mark.parametrize(("cores", "verdict"), [(0.25, "holds"), (0.28125, "holds"), (0.3125, "violated")])
+def test_quiet_is_idle_and_at_most_a_third_of_what_the_backtest_used(cores: float, verdict: str) -> None:
+    """0.03125 + 0.35 * 0.71875 = 0.28281."""
+    assert verdict_of(rate(cores, 10.5, 14.0)) == verdict
+
+
+@pytest.mark.parametrize(("cores", "verdict"), [(0.14, "holds"), (0.17, "violated")])
+def test_quiet_is_a_few_hundredths_above_idle_however_little_the_backtest_used(cores: float, verdict: str) -> None:
+    little = (used(3.0, 1.5), used(9.0, 3.0))
+    history = film(BEGAN, RESTING, little, CUT, rate(cores, 10.5, 14.0))
+    assert processor_is_quiet(history, W, B, 2.0).verdict == verdict
+
+
+@pytest.mark.parametrize(("used_s", "verdict"), [(1.08, "unknown"), (1.09, "holds")])
+def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -> None:
+    """0.15 cores above idle, over 6 s, are 1.0875 s."""
+    history = film(BEGAN, RESTING, used(3.0, 1.5), used(9.0, 1.5 + used_s), CUT, rate(0.0, 10.5, 14.0))
+    assert processor_is_quiet(history, W, B, 2.0).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("doing", "verdict"),
+    [
+        ((), "violated"),
+        ([health(9.0, B), at_rest(10.5, 15.5)], "violated"),
+        ([health(9.0, B), at_rest(10.5, 12.5)], "unknown"),
+        ([health(9.0, B), at_rest(10.5, 15.5, B)], "violated"),
+        ([health(9.0, B), at_rest(10.5, 15.5, NEXT)], "unknown"),
+        ([health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)], "unknown"),
+        ([registry(9.0, B), *(registry(10.5 + n, NEXT) for n in range(6))], "unknown"),
+        ([registry(9.0, B), *(registry(10.5 + n, B) for n in range(6))], "violated"),
+        ([saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(9)], "unknown"),
+        ([saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, worker="worker_2") for n in range(9)], "violated"),
+        ([saw(10.5 + 0.5 * n, "completed", 100.0, of=NEXT, worker=W) for n in range(9)], "violated"),
+        ([saw(10.5 + 0.5 * n, "cancelled", 0.0, worker=W) for n in range(9)], "violated"),
+        ([saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, view="worker", worker=W) for n in range(9)], "violated"),
+        ([health(10.5 + n, OTHER, "worker_2") for n in range(5)], "violated"),
+    ],
+    ids=[
+        "nothing is known of other work",
+        "its health says that it has none",
+        "its health was not read any more: it may have begun other work",
+        "its health names the cancelled one",
+        "its health names another one",
+        "its health names another one soon after",
+        "the registry names another one",
+        "the registry still names the cancelled one",
+        "another one's record says that it runs there",
+        "another one's record says that it runs elsewhere",
+        "another one's record says that it ran there, and has ended",
+        "the cancelled one's own record names the worker",
+        "another view of another one tells nothing",
+        "another worker has other work",
+    ],
+)
+def test_a_busy_processor_is_held_against_the_cancel_only_where_it_had_no_other_work(
+    doing: list[Sample], verdict: str
+) -> None:
+    assert verdict_of(rate(1.0, 10.5, 14.5), doing) == verdict
+
+
+def test_quiet_time_before_other_work_began_still_counts() -> None:
+    busy_later = rate(1.0, 13.0, 16.0)
+    assert verdict_of(rate(0.0, 10.5, 12.5), busy_later, at_rest(10.5, 12.5), at_rest(13.0, 16.0, NEXT)) == "holds"
+
+
+def test_other_work_parts_the_readings_before_it_from_those_after_it() -> None:
+    """Read at 12.75 and not before 16.75; between them, unseen by these readings, the worker ran something else."""
+    read = (used(10.75, 7.0), used(12.75, 8.0), used(16.75, 12.0), used(17.0, 12.0))
+    healths = (health(9.0, B), health(13.0, None), health(14.5, NEXT), health(16.0, None), health(18.0, None))
+    assert verdict_of(read, healths) == "unknown"
+    assert verdict_of(read, healths[:2], healths[3:]) == "violated"
+
+
+@pytest.mark.parametrize(("last_seen_s", "verdict"), [(11.5, "unknown"), (11.25, "violated")])
+def test_other_work_may_have_gone_on_for_a_second_after_it_was_seen(last_seen_s: float, verdict: str) -> None:
+    healths = (health(9.0, B), health(last_seen_s, NEXT), at_rest(11.75, 15.75))
+    assert verdict_of(rate(1.0, 12.5, 13.5), healths) == verdict
+
+
+def test_other_work_goes_on_while_its_end_was_not_seen() -> None:
+    healths = (health(9.0, B), health(10.75, NEXT), health(15.0, None))
+    assert verdict_of(rate(1.0, 12.5, 14.5), healths) == "unknown"
+
+
+def test_what_is_not_known_of_other_work_does_not_keep_a_quiet_processor_from_being_quiet() -> None:
+    assert verdict_of(rate(0.0, 10.5, 11.5), health(9.0, B)) == "holds"
