@@ -1,4 +1,4 @@
-"""The picture of a run: progress, the worker's processor, and what happened when.
+"""The pictures of a report: one run from start to end, and the trend over the last runs.
 
 Drawn by Matplotlib in a process of its own, which is started with the run: its import, half a second and
 70 MB, then costs neither time nor memory of the suite's own process while it records.
@@ -7,62 +7,114 @@ Drawn by Matplotlib in a process of its own, which is started with the run: its 
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from ktrdr_qa import judgements, verdict
 from ktrdr_qa.history import History, Sample, from_json
+from ktrdr_qa.judgements import Judgement
 
 DRAW_S = 30.0
-_LINE, _NEXT, _RED, _GREY = "#0b5394", "#38761d", "#c00000", "#666666"
+WIDTH_IN = 10.0
+LANE_IN = 0.19
+"""The height of one line of labels above the plot."""
+_LINE, _NEXT, _RED, _GREY = "#0b5394", "#38761d", "#b00000", "#555555"
+_MISTAKES = {
+    "running": "did not run in time",
+    "moving": "progress went wrong",
+    "was running": "was not running",
+    "acknowledged": "not acknowledged",
+    "only this one": "hit another backtest",
+    "cancelled": "not cancelled in time",
+    "stays cancelled": "did not stay cancelled",
+    "end recorded": "end not recorded",
+    "list agrees": "list disagrees",
+    "frozen": "progress moved",
+    "not completed": "called completed",
+    "next accepted": "new backtest refused",
+    "next runs": "new backtest did not run",
+    "worker stopped": "worker did not stop",
+    "processor quiet": "processor still busy",
+    "place free": "place not freed",
+    "second cancel": "second cancel did harm",
+}
+"""What is wrong where a judgement is violated, short enough for a label."""
 
 
 class Painter:
-    """A process that waits to draw. ``draw`` may be called any number of times."""
+    """A process that waits to draw. ``draw`` and ``draw_trend`` may be called any number of times.
+
+    Both return SVG and raise ``OSError`` with the reason where it could not be drawn.
+    """
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ktrdr_qa.picture"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
     def draw(self, history: History) -> bytes:
-        """The history as SVG. Raises ``OSError`` with the reason where it could not be drawn."""
-        process = self._process
-        assert process.stdin and process.stdout and process.stderr
-        text = history.to_json().encode()
+        """The picture of one run."""
+        return self._ask("run", history.to_json())
+
+    def draw_trend(self, runs: Sequence[Mapping[str, Any]]) -> bytes:
+        """The picture of the last runs, oldest first (the lines of ``trends.Figures``)."""
+        return self._ask("trend", json.dumps(list(runs)))
+
+    def _ask(self, what: str, text: str) -> bytes:
+        process, data = self._process, text.encode()
+        assert process.stdin and process.stdout
+        patience = threading.Timer(DRAW_S, process.kill)
+        patience.start()
         try:
-            process.stdin.write(b"%d\n" % len(text) + text)
+            process.stdin.write(f"{what} {len(data)}\n".encode() + data)
             process.stdin.flush()
-            size = process.stdout.readline()
+            kind, _, size = process.stdout.readline().partition(b" ")
             if not size:
-                raise OSError(process.stderr.read().decode(errors="replace").strip().splitlines()[-1:] or "it ended")
-            return process.stdout.read(int(size))
-        except ValueError as error:
-            raise OSError(str(error)) from error
+                raise OSError(f"the drawing process ended with status {process.wait()}")
+            answer = process.stdout.read(int(size))
+        finally:
+            patience.cancel()
+        if kind != b"svg":
+            raise OSError(answer.decode(errors="replace"))
+        return answer
 
     def close(self) -> None:
-        assert self._process.stdin and self._process.stdout and self._process.stderr
-        self._process.stdin.close()
+        assert self._process.stdin and self._process.stdout
+        with suppress(OSError):  # It may have ended already.
+            self._process.stdin.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
-        self._process.stderr.close()
+
+
+# --- one run -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Label:
+    """A moment that is named above the plot: its time, in seconds since the start, and its words."""
+
+    at_s: float
+    words: str
+    wrong: bool = False
 
 
 def paint(history: History) -> bytes:
-    """One history as an SVG of a report's width, readable in colour and in grey."""
-    from matplotlib.figure import Figure
-
+    """One history as an SVG of a report's width, readable in colour and in grey; labels never overlap."""
     backtest = str(history.about.get("backtest", ""))
     following = str(history.about.get("next_backtest", ""))
     worker = str(history.about.get("worker", ""))
@@ -74,48 +126,213 @@ def paint(history: History) -> bytes:
         strips.append("next")
     if len(history.of("processor", worker)) > 2:
         strips.append("processor")
-    figure = Figure(figsize=(10.0, 4.0 + 1.2 * len(strips)))
-    # Fixed margins: a layout that Matplotlib works out itself takes several drawings.
-    figure.subplots_adjust(left=0.09, right=0.98, top=0.80 if strips else 0.76, bottom=0.10, hspace=0.16)
-    rows = figure.subplots(1 + len(strips), 1, sharex=True, squeeze=False, height_ratios=[3, *([1] * len(strips))])
-    axes = rows[0][0]
+    wrong = [judgement for judgement in found.values() if judgement.violated]
+    labels = _labels(history, backtest, following, wrong, zero_s)
+    first_s = min([0.0, *(s.answered_s - zero_s for s in history.of("processor", worker))])
+    last_s = max([1.0, history.until_s - zero_s, *(label.at_s for label in labels)])
+    first_s = max(first_s, -0.05 * last_s)
+    last_s += (last_s - first_s) * 0.02
+    lanes, last_s = lanes_for(labels, first_s, last_s)
+    from matplotlib.figure import Figure
+
+    above_in, below_in = 0.62 + LANE_IN * (max(lanes, default=-1) + 1), 0.78
+    main_in, strip_in, gap_in = 2.6, 0.75, 0.16
+    height_in = above_in + main_in + len(strips) * (strip_in + gap_in) + below_in
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+
+    def place(top_in: float, high_in: float) -> Any:
+        return figure.add_axes((0.07, 1 - (top_in + high_in) / height_in, 0.91, high_in / height_in))
+
+    axes = place(above_in, main_in)
+    under = {
+        strip: place(above_in + main_in + gap_in + at * (strip_in + gap_in), strip_in)
+        for at, strip in enumerate(strips)
+    }
+    for one in (axes, *under.values()):
+        one.set_xlim(first_s, last_s)
+        one.grid(alpha=0.3)
+        one.tick_params(labelbottom=one is [axes, *under.values()][-1])
     _frozen_window(axes, history, backtest, found, zero_s)
     _progress(axes, history.of("backend", backtest), zero_s, _LINE, "as KTRDR tells it", "-", "o")
     _progress(axes, history.of("worker", backtest), zero_s, _GREY, "as its worker tells it", ":", "s")
-    _moments(axes, history, backtest, following, zero_s)
-    broken = [found_one for found_one in found.values() if found_one.violated and found_one.at_s is not None]
-    for at, judgement in enumerate(broken):
-        where_s = (judgement.at_s or 0.0) - zero_s
-        axes.axvline(where_s, color=_RED, linewidth=2.5)
-        axes.annotate(
-            f"BROKEN: {judgement.name}",
-            (where_s, 0.62 - 0.12 * at),
-            xycoords=("data", "axes fraction"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            color=_RED,
-            fontsize=9,
-            fontweight="bold",
+    _limits_of_progress(axes, [s for s in history.samples if s.view in ("backend", "worker") and s.subject == backtest])
+    if not history.of("backend", backtest):
+        axes.text(0.5, 0.5, "no reading of the backtest was had", transform=axes.transAxes, ha="center", color=_GREY)
+    axes.set_ylabel("progress of the backtest, %")
+    if "next" in under:
+        _progress(under["next"], history.of("backend", following), zero_s, _NEXT, "", "--", "^")
+        under["next"].set_ylim(-8, 125)
+        _title(under["next"], "progress of the new backtest, %")
+    if "processor" in under:
+        _processor(under["processor"], history, worker, zero_s)
+        _title(under["processor"], f"processor time of {worker}, cores")
+    _draw_labels(axes, labels, lanes, main_in)
+    for at, label in enumerate(labels):
+        for one in (axes, *under.values()):
+            style: dict[str, Any] = (
+                {"color": _RED, "linewidth": 2.2} if label.wrong else {"color": _GREY, "linewidth": 0.9}
+            )
+            one.axvline(label.at_s, **style, linestyle="-" if label.wrong else (0, (4, 3)), zorder=3 if at else 2)
+    _mark_what_is_wrong(axes, under, history, wrong, backtest, following, zero_s, last_s)
+    [axes, *under.values()][-1].set_xlabel("seconds since the start of the backtest")
+    _headline(figure, history, backtest, wrong, height_in)
+    handles, names = axes.get_legend_handles_labels()
+    if handles:
+        once = dict(zip(names, handles, strict=True))
+        figure.legend(
+            once.values(), once.keys(), loc="lower center", fontsize=8.5, ncols=4, frameon=False, borderaxespad=0.2
         )
-    top = max((s.percentage or 0 for s in history.samples if s.view != "list" and s.subject == backtest), default=0)
-    axes.set_ylim(-0.06 * max(top, 1), max(top, 1) * 1.12)
-    axes.set_ylabel("progress, %")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.42), fontsize=8, ncols=4, frameon=False)
-    axes.grid(alpha=0.3)
-    for at, strip in enumerate(strips, start=1):
-        if strip == "next":
-            _progress(rows[at][0], history.of("backend", following), zero_s, _NEXT, "", "--", "^")
-            rows[at][0].set_ylabel("new\nbacktest, %", fontsize=8)
-            rows[at][0].set_ylim(-8, 115)
-        else:
-            _processor(rows[at][0], history, worker, backtest, zero_s)
-        rows[at][0].grid(alpha=0.3)
-    rows[-1][0].set_xlabel("seconds since the start of the backtest")
-    kind = "EMBEDDED STAND-IN, no real KTRDR: " if history.about.get("kind") == "embedded" else ""
-    figure.suptitle(f"{kind}{history.about.get('candidate', backtest)}", fontsize=11, y=0.985)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return _svg(figure)
+
+
+def _headline(figure: Any, history: History, backtest: str, wrong: Sequence[Judgement], height_in: float) -> None:
+    """The data on the first line; on the second what is wrong, or that nothing is."""
+    kind = "  (EMBEDDED STAND-IN, no real KTRDR)" if history.about.get("kind") == "embedded" else ""
+    what = str(history.about.get("candidate", backtest)) or "no backtest"
+    figure.text(0.07, 1 - 0.2 / height_in, what + kind, fontsize=11, va="center")
+    if wrong:
+        names = [_MISTAKES.get(j.name, j.name) for j in wrong]
+        told = "BROKEN: " + ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    else:
+        told = "No rule was seen broken."
+    weight, color = ("bold", _RED) if wrong else ("normal", "#000000")
+    figure.text(0.07, 1 - 0.42 / height_in, told, fontsize=10, va="center", color=color, fontweight=weight)
+
+
+def _labels(history: History, backtest: str, following: str, wrong: Sequence[Judgement], zero_s: float) -> list[Label]:
+    """The moments of a run, what is wrong among them, in the order of their times."""
+    moments = [
+        Label(event.at_s - zero_s, words)
+        for kind, subject, words in (
+            ("start_answered", backtest, "started"),
+            ("cancel_sent", backtest, "cancel sent"),
+            ("cancel_answered", backtest, "answered"),
+            ("cancel_lost", backtest, "no answer"),
+            ("next_accepted", following, "new backtest started"),
+            ("next_refused", "", "new backtest refused"),
+        )
+        if (event := history.event(kind, subject))
+    ]
+    if end := next((s for s in history.of("backend", backtest) if s.terminal), None):
+        moments.append(Label(end.answered_s - zero_s, f'first "{end.status}"'))
+    together: dict[float, list[str]] = {}
+    for judgement in wrong:
+        if judgement.at_s is not None:
+            together.setdefault(round(judgement.at_s - zero_s, 2), []).append(
+                _MISTAKES.get(judgement.name, judgement.name)
+            )
+    mistakes = [Label(at_s, ", ".join(words), wrong=True) for at_s, words in together.items()]
+    moments = [m for m in moments if not any(m.words in w.words and abs(m.at_s - w.at_s) < 0.05 for w in mistakes)]
+    moments += mistakes
+    return sorted(moments, key=lambda label: label.at_s)
+
+
+def lanes_for(labels: Sequence[Label], first_s: float, last_s: float) -> tuple[list[int], float]:
+    """The lane of each label, 0 the lowest, so that none covers another or its line; and the end of the time axis.
+
+    A label stands to the right of its line. Seen from the right, each goes above whatever it would cover. Where
+    the last ones would stick out, the axis is made longer.
+    """
+    for _ in range(20):
+        width_s = {i: _width(label) * (last_s - first_s) for i, label in enumerate(labels)}
+        over_s = max((label.at_s + width_s[i] - last_s for i, label in enumerate(labels)), default=0.0)
+        if over_s <= 1e-6:
+            break
+        last_s += over_s * 1.1
+    lanes = [0] * len(labels)
+    for i in reversed(range(len(labels))):
+        reach_s = labels[i].at_s + _width(labels[i]) * (last_s - first_s)
+        covered = [lanes[k] for k in range(i + 1, len(labels)) if labels[k].at_s <= reach_s]
+        lanes[i] = max(covered, default=-1) + 1
+    return lanes, last_s
+
+
+def _words(label: Label) -> str:
+    return f"{label.at_s:.2f} s {label.words}"
+
+
+def _width(label: Label) -> float:
+    """The share of the plot's width that a label takes, with some room: the reader's font may be another."""
+    return 0.012 + len(_words(label)) * (0.0092 if label.wrong else 0.0078)
+
+
+def _draw_labels(axes: Any, labels: Sequence[Label], lanes: Sequence[int], main_in: float) -> None:
+    for label, lane in zip(labels, lanes, strict=True):
+        color, weight = (_RED, "bold") if label.wrong else ("#000000", "normal")
+        at = 1 + (lane + 0.55) * LANE_IN / main_in
+        axes.plot(
+            [label.at_s] * 2,
+            [1.0, at + 0.4 * LANE_IN / main_in],
+            transform=axes.get_xaxis_transform(),
+            color=_RED if label.wrong else _GREY,
+            linewidth=2.2 if label.wrong else 0.9,
+            clip_on=False,
+        )
+        axes.annotate(
+            _words(label),
+            (label.at_s, at),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            fontsize=8.5,
+            va="center",
+            color=color,
+            fontweight=weight,
+            annotation_clip=False,
+        )
+
+
+def _mark_what_is_wrong(
+    axes: Any,
+    under: Mapping[str, Any],
+    history: History,
+    wrong: Sequence[Judgement],
+    backtest: str,
+    following: str,
+    zero_s: float,
+    last_s: float,
+) -> None:
+    """A ring around the offending reading, and what must not be there hatched in the strip where it is seen."""
+    for judgement in wrong:
+        at_s = judgement.at_s
+        if at_s is None:
+            continue
+        strip, subject = axes, backtest
+        if judgement.name == "processor quiet" and "processor" in under:
+            under["processor"].axvspan(at_s - zero_s, last_s, facecolor="none", edgecolor=_RED, hatch="xx", alpha=0.5)
+            continue
+        if judgement.name in ("next runs", "next accepted"):
+            strip, subject = under.get("next", axes), following
+        if sample := offending(history, subject, at_s):
+            strip.plot(
+                [sample.answered_s - zero_s],
+                [sample.percentage or 0.0],
+                "o",
+                markersize=15,
+                markerfacecolor="none",
+                markeredgecolor=_RED,
+                markeredgewidth=2,
+                zorder=5,
+            )
+
+
+def offending(history: History, subject: str, at_s: float) -> Sample | None:
+    """The reading of a backtest that shows what a judgement with this time complains of."""
+    near = (
+        s for s in history.of("backend", subject) if abs(s.answered_s - at_s) < 1e-6 or abs(s.asked_s - at_s) < 1e-6
+    )
+    return next(near, None)
+
+
+def _title(axes: Any, words: str) -> None:
+    axes.text(0.006, 0.93, words, transform=axes.transAxes, fontsize=8.5, va="top", zorder=6)
+
+
+def _limits_of_progress(axes: Any, readings: Iterable[Sample]) -> None:
+    known = [s.percentage for s in readings if s.percentage is not None]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    span = max(high - low, 1.0)
+    axes.set_ylim(low - 0.06 * span, low + span * 1.12)
 
 
 def _progress(
@@ -126,96 +343,117 @@ def _progress(
         return
     x, y = [s.answered_s - zero_s for s in known], [s.percentage for s in known]
     axes.step(x, y, line, where="post", color=color, label=label, linewidth=1.8)
-    axes.plot(x, y, dot, color=color, markersize=2.5)
+    # Of hundreds of readings the dots would only make the line thicker, and the file bigger.
+    if len(x) <= 120:
+        axes.plot(x, y, dot, color=color, markersize=2.5)
     end = next((s for s in known if s.terminal), None)
-    if end:
+    if end and end.view == "backend":
         axes.plot(
             [end.answered_s - zero_s],
             [end.percentage],
             "X",
             color=color,
-            markersize=10,
-            label=f'first "{end.status}"' if label else "",
+            markersize=9,
+            markeredgecolor="white",
+            label="first reading that it has ended" if label else "",
+            zorder=4,
         )
 
 
-def _moments(axes: Any, history: History, backtest: str, following: str, zero_s: float) -> None:
+def _frozen_window(axes: Any, history: History, backtest: str, found: Mapping[str, Judgement], zero_s: float) -> None:
     end = next((s for s in history.of("backend", backtest) if s.terminal), None)
-    moments = [
-        (event.at_s, words)
-        for kind, subject, words in (
-            ("start_answered", backtest, "started"),
-            ("cancel_sent", backtest, "cancel sent"),
-            ("cancel_answered", backtest, "acknowledged"),
-            ("next_accepted", following, "new backtest"),
-            ("next_refused", "", "new backtest refused"),
-        )
-        if (event := history.event(kind, subject))
-    ]
-    if end:
-        moments.append((end.answered_s, str(end.status)))
-    moments.sort()
-    span_s = max(history.until_s - zero_s, 1.0)
-    level, before_s = 0, -span_s
-    for at_s, words in moments:
-        # Labels stand above the plot; those of moments close together one below the other.
-        level = (level + 1) % 4 if at_s - before_s < span_s * 0.17 else 0
-        before_s = at_s
-        axes.axvline(at_s - zero_s, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.annotate(
-            f"{words} {at_s - zero_s:.2f} s",
-            (at_s - zero_s, 1.22 - 0.065 * level),
-            xycoords=("data", "axes fraction"),
-            xytext=(2, 0),
-            textcoords="offset points",
-            fontsize=7.5,
-            va="center",
-        )
-        axes.plot(
-            [at_s - zero_s] * 2,
-            [1.0, 1.25 - 0.065 * level],
-            transform=axes.get_xaxis_transform(),
-            color=_GREY,
-            linewidth=0.7,
-            clip_on=False,
-        )
-
-
-def _frozen_window(
-    axes: Any, history: History, backtest: str, found: dict[str, judgements.Judgement], zero_s: float
-) -> None:
-    end = next((s for s in history.of("backend", backtest) if s.terminal), None)
-    if end is None:
+    if end is None or not history.event("cancel_sent", backtest):
         return
     window_s = found["frozen"].figures.get("frozen_s") or judgements.frozen_window_s(
         history, backtest, verdict.LIMITS_S["frozen_s"]
     )
-    until_s = end.answered_s - zero_s + window_s
     axes.axvspan(
         end.answered_s - zero_s,
-        until_s,
-        color="#9fc5e8",
-        alpha=0.3,
+        end.answered_s - zero_s + window_s,
+        facecolor="#cfe2f3",
+        edgecolor="#9fc5e8",
         hatch="//",
-        edgecolor="#ffffff",
-        label="must not move: frozen window",
+        linewidth=0,
+        alpha=0.6,
+        label="progress must not move",
     )
 
 
-def _processor(axes: Any, history: History, worker: str, backtest: str, zero_s: float) -> None:
+def _processor(axes: Any, history: History, worker: str, zero_s: float) -> None:
     readings = [s for s in history.of("processor", worker) if s.cpu_s is not None]
-    for a, b in pairwise(readings):
-        span_s = b.answered_s - a.answered_s
-        if span_s > 0.05:
-            cores = max(0.0, ((b.cpu_s or 0) - (a.cpu_s or 0)) / span_s)
-            axes.fill_between(
-                [a.answered_s - zero_s, b.answered_s - zero_s], cores, color=_LINE, alpha=0.55, linewidth=0
+    spans = [(a.answered_s, b.answered_s, (b.cpu_s or 0) - (a.cpu_s or 0)) for a, b in pairwise(readings)]
+    spans = [(a_s, b_s, max(0.0, cpu_s / (b_s - a_s))) for a_s, b_s, cpu_s in spans if b_s - a_s > 0.05]
+    if spans:
+        axes.bar(
+            [a_s - zero_s for a_s, _, _ in spans],
+            [cores for _, _, cores in spans],
+            width=[b_s - a_s for a_s, b_s, _ in spans],
+            align="edge",
+            color="#7a9cc0",
+        )
+    axes.set_ylim(0, max([0.1, *(cores for _, _, cores in spans)]) * 1.5)
+
+
+# --- the trend -----------------------------------------------------------------------------------------------------
+
+
+def paint_trend(runs: Sequence[Mapping[str, Any]]) -> bytes:
+    """Cancel latency and time to idle of the last runs on one target, oldest first, with the limits drawn in."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_IN, 3.4))
+    axes = figure.add_axes((0.07, 0.20, 0.91, 0.66))
+    places = range(1, len(runs) + 1)
+    seconds: list[float] = []
+    for name, label, color, line, dot in (
+        ("cancelled_s", "reported as cancelled after", _LINE, "-", "o"),
+        ("worker_idle_s", "worker idle after", _NEXT, "--", "^"),
+    ):
+        known = [(at, float(run[name])) for at, run in zip(places, runs, strict=True) if run.get(name) is not None]
+        if known:
+            axes.plot(
+                *zip(*known, strict=True), line, marker=dot, color=color, label=label, linewidth=1.6, markersize=5
             )
-    sent = history.event("cancel_sent", backtest)
-    if sent:
-        axes.axvline(sent.at_s - zero_s, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set_ylabel(f"processor of\n{worker}, cores", fontsize=8)
-    axes.set_ylim(0, None)
+            seconds += [value for _, value in known]
+    limits = [(at, float(r["cancel_limit_s"])) for at, r in zip(places, runs, strict=True) if r.get("cancel_limit_s")]
+    if limits:
+        axes.step(*zip(*limits, strict=True), where="mid", color=_RED, linewidth=2, label="limit for cancelled")
+        seconds += [value for _, value in limits]
+    shapes = {"failed": ("x", _RED, "failed run"), "inconclusive": ("d", _GREY, "inconclusive run")}
+    for outcome, (dot, color, label) in shapes.items():
+        at = [place for place, run in zip(places, runs, strict=True) if run.get("outcome") == outcome]
+        if at:
+            axes.plot(
+                at, [0.03] * len(at), dot, transform=axes.get_xaxis_transform(), color=color, label=label, clip_on=False
+            )
+    axes.set_xlim(0.5, len(runs) + 0.5)
+    axes.set_ylim(0, max([0.1, *seconds]) * 1.15)
+    axes.set_xticks(_ticks(len(runs)))
+    axes.set_xticklabels(
+        [str(runs[at - 1].get("at", ""))[5:16].replace("T", "\n") for at in _ticks(len(runs))], fontsize=8
+    )
+    axes.set_ylabel("seconds after the cancel")
+    axes.grid(alpha=0.3)
+    kind = "  (EMBEDDED STAND-IN, no real KTRDR)" if runs and runs[-1].get("kind") == "embedded" else ""
+    title = f"The last {len(runs)} runs on {runs[-1].get('target', '') if runs else ''}{kind}, this one at the right"
+    figure.text(0.07, 0.93, title, fontsize=11, va="center")
+    figure.legend(loc="lower center", fontsize=8.5, ncols=5, frameon=False, borderaxespad=0.2)
+    return _svg(figure)
+
+
+def _ticks(count: int) -> list[int]:
+    every = max(1, (count + 9) // 10)
+    return sorted({*range(count, 0, -every)})
+
+
+def _svg(figure: Any) -> bytes:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    # Text stays text: a third of the size, and it can be searched and copied.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ktrdr-qa", "hatch.linewidth": 0.6}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def _serve() -> None:
@@ -223,9 +461,14 @@ def _serve() -> None:
     from matplotlib import figure  # noqa: F401 - imported before there is anything to draw
     from matplotlib.backends import backend_svg  # noqa: F401
 
-    while size := sys.stdin.buffer.readline():
-        svg = paint(from_json(sys.stdin.buffer.read(int(size)).decode()))
-        sys.stdout.buffer.write(b"%d\n" % len(svg) + svg)
+    while head := sys.stdin.buffer.readline():
+        what, _, size = head.decode().partition(" ")
+        text = sys.stdin.buffer.read(int(size)).decode()
+        try:
+            kind, answer = "svg", paint(from_json(text)) if what == "run" else paint_trend(json.loads(text))
+        except Exception as error:  # noqa: BLE001 - it is told, and the next picture may be drawn all the same
+            kind, answer = "error", f"{type(error).__name__}: {error}".encode()
+        sys.stdout.buffer.write(f"{kind} {len(answer)}\n".encode() + answer)
         sys.stdout.buffer.flush()
 
 
