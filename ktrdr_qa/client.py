@@ -13,7 +13,7 @@ import json
 import shlex
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,8 @@ from jsonpath_ng.parser import parse as parse_jsonpath
 
 ANSWER_LIMIT_BYTES = 20_000_000
 MASK = "***"
+SHORTEST_SECRET = 4
+"""Shorter ones are masked in headers only: they would stand anywhere by chance."""
 _TELLING_SECRETS = (
     "authorization",
     "cookie",
@@ -168,6 +170,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         verify: bool | str = True,
         certificate: str | tuple[str, str] | None = None,
+        secrets: Collection[str] = (),
     ):
         self.base_url = base_url.rstrip("/")
         self.transcript = transcript
@@ -176,7 +179,15 @@ class Client:
         self._headers = dict(headers or {})
         self._verify = verify
         self._certificate = certificate
+        own = {word for k, v in self._headers.items() if tells_a_secret(k) for word in v.split()[-1:]}
+        long_ones = {s for s in {*secrets, *own} if len(s) >= SHORTEST_SECRET}
+        self._secrets = tuple(sorted(long_ones, key=len, reverse=True))
         self._session = requests.Session()
+        if verify is False:
+            # The target file says so: the reader needs no warning with each request.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        # Without it a .netrc would replace the configured Authorization, unseen.
+        self._session.auth = lambda request: request
         # A proxy meant for the outside would hide whether the platform on this host answers.
         self._session.trust_env = urlsplit(base_url).hostname not in ("localhost", "127.0.0.1", "::1")
 
@@ -190,6 +201,7 @@ class Client:
             headers=self._headers if trusted else {},
             verify=self._verify,
             certificate=self._certificate,
+            secrets=self._secrets,
         )
 
     def close(self) -> None:
@@ -230,6 +242,9 @@ class Client:
                 answer = self._send(method, answer.location(url), body, limit_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem, kind = _plainly(error, url, limit_s)
+        if answer is not None:
+            answer = answer.without(self._masked)
+        problem = self._masked(problem)
         parsed: Any = None
         if answer is not None and not problem and answer.text and answer.looks_like_json:
             try:
@@ -242,7 +257,7 @@ class Client:
             at_s=began_s,
             took_s=self._clock() - began_s,
             body=body,
-            headers={k: MASK if tells_a_secret(k) else v for k, v in self._headers.items()},
+            headers={k: MASK if tells_a_secret(k) else self._masked(v) for k, v in self._headers.items()},
             status=answer.status if answer else None,
             answer=parsed,
             answer_text=answer.text if answer else "",
@@ -254,6 +269,12 @@ class Client:
         )
         self.transcript.add(exchange)
         return self._checked(exchange, answer, json_expected)
+
+    def _masked(self, text: str) -> str:
+        """The text without the secrets: a platform may repeat in its answer what it was sent."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
 
     def _checked(self, exchange: Exchange, answer: _Answer | None, json_expected: bool) -> Exchange:
         what = f"{exchange.method} {exchange.url}"
@@ -310,6 +331,10 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     text: str
+
+    def without(self, masked: Callable[[str], str]) -> _Answer:
+        """This answer with every text of it masked."""
+        return _Answer(self.status, {k: masked(v) for k, v in self.headers.items()}, masked(self.text))
 
     @property
     def looks_like_json(self) -> bool:

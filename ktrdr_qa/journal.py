@@ -23,13 +23,17 @@ class Leftover:
 
 
 class Journal:
-    def __init__(self, directory: Path, base_url: str):
+    """``ends_with_run``: the platform is the embedded one, which does not outlive the run that launched it."""
+
+    def __init__(self, directory: Path, base_url: str, *, ends_with_run: bool = False):
         import psutil
 
         self._directory = directory
-        self._file = directory / f"{os.getpid()}.json"
         self._base_url = base_url
+        self._ends_with_run = ends_with_run
         self._born_s = psutil.Process().create_time()
+        # A process number comes again, in containers at every start: it alone would overwrite a dead run's file.
+        self._file = directory / f"{os.getpid()}-{int(self._born_s * 100)}.json"
         self._open: list[str] = []
         self.ended_ones: list[str] = []
         """The backtests of this run that are known to have ended."""
@@ -55,18 +59,38 @@ class Journal:
             return
         self._directory.mkdir(parents=True, exist_ok=True)
         document = {"pid": os.getpid(), "born": self._born_s, "base_url": self._base_url, "open": self._open}
+        if self._ends_with_run:
+            document["ends_with_run"] = True
         beside = self._file.with_suffix(".new")
         beside.write_text(json.dumps(document), encoding="utf-8")
         beside.replace(self._file)
 
     def leftovers(self) -> list[Leftover]:
-        """What dead runs left on this platform. A file that cannot be read is left alone, and named."""
+        """What dead runs left on this platform.
+
+        What they left on an embedded KTRDR has ended with it, and is forgotten. A file that cannot be read stays.
+        """
         found = []
-        for file in sorted(self._directory.glob("*.json")) if self._directory.is_dir() else []:
-            document = _read(file)
-            if document and document["base_url"] == self._base_url and not _alive(document):
+        for file, document in self._of_dead_runs():
+            if document.get("ends_with_run"):
+                file.unlink(missing_ok=True)
+            elif document["base_url"] == self._base_url:
                 found += [Leftover(self._base_url, str(backtest), file) for backtest in document["open"]]
         return found
+
+    def left_elsewhere(self) -> list[Leftover]:
+        """What dead runs left on other platforms: not this run's to touch, but worth a word."""
+        return [
+            Leftover(str(document["base_url"]), str(backtest), file)
+            for file, document in self._of_dead_runs()
+            if document["base_url"] != self._base_url and not document.get("ends_with_run")
+            for backtest in document["open"]
+        ]
+
+    def _of_dead_runs(self) -> list[tuple[Path, dict[str, Any]]]:
+        files = sorted(self._directory.glob("*.json")) if self._directory.is_dir() else []
+        read = [(file, _read(file)) for file in files]
+        return [(file, document) for file, document in read if document and not _alive(document)]
 
     @staticmethod
     def settle(leftovers: list[Leftover]) -> None:
@@ -79,7 +103,8 @@ def _read(file: Path) -> dict[str, Any] | None:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) and {"pid", "born", "base_url", "open"} <= set(document) else None
+    whole = isinstance(document, dict) and {"pid", "born", "base_url", "open"} <= set(document)
+    return document if whole and isinstance(document["open"], list) else None
 
 
 def _alive(document: dict[str, Any]) -> bool:
@@ -87,5 +112,5 @@ def _alive(document: dict[str, Any]) -> bool:
 
     try:
         return abs(psutil.Process(int(document["pid"])).create_time() - float(document["born"])) < 1.0
-    except (psutil.NoSuchProcess, ValueError):
+    except (psutil.NoSuchProcess, ValueError, TypeError):
         return False

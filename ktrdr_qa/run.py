@@ -52,6 +52,7 @@ class Run:
         self._cure = _on_or_off(userdata, "cure")
         self._may_disturb = _on_or_off(userdata, "disturb")
         self._headers = self.target.resolved_headers(environment)
+        self._secrets = self.target.secrets(environment)
         self._line = LiveLine()
         self._painter: Painter | None = None
         self._mark = 0
@@ -95,11 +96,12 @@ class Run:
             timeout_s=self.target.limits.answer_s * self.target.limits.time_factor,
             headers=self._headers,
             verify=tls.ca_file or tls.verify,
-            certificate=(tls.client_certificate, tls.client_key)
-            if tls.client_certificate and tls.client_key
-            else tls.client_certificate,
+            certificate=tls.certificate,
+            secrets=self._secrets,
         )
-        self.journal = Journal(self.reports / "journal", self.target.base_url or "")
+        self.journal = Journal(
+            self.reports / "journal", self.target.base_url or "", ends_with_run=self.target.embedded_one
+        )
         self.preflight = self._new_preflight()
         self._results_dirs = results_dirs
         self._say_banner()
@@ -159,6 +161,11 @@ class Run:
             say(f"left behind by a killed run: {problem or f'{leftover.backtest} has ended now'}")
         if not problems:
             self.journal.settle(leftovers)
+        for elsewhere in self.journal.left_elsewhere():
+            say(
+                f"left behind by a killed run on {elsewhere.base_url}, not on this run's target: {elsewhere.backtest} "
+                f"(noted in {_shown(elsewhere.file)})"
+            )
 
     def finish(self) -> None:
         """After the last feature: end the recording, and raise where a backtest may have been left running."""

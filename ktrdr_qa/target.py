@@ -19,6 +19,11 @@ TARGETS = ROOT / "targets"
 DEFAULT_PORT = 8000
 """KTRDR's own default; the seed writes ``${KTRDR_API_PORT:-8000}``."""
 
+_FROM_ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+OPTIONS = ("target", "fault", "cure", "disturb")
+"""The names that ``behave -D`` may set."""
+
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -73,10 +78,36 @@ class Backtest(_Section):
 
 
 class Tls(_Section):
+    """How an https address proves itself. Files are looked for beside the target file, then in the working directory."""
+
     verify: bool = True
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+
+    @property
+    def certificate(self) -> str | tuple[str, str] | None:
+        """The client's own certificate, in the form that requests takes."""
+        if self.client_certificate and self.client_key:
+            return self.client_certificate, self.client_key
+        return self.client_certificate
+
+    def beside(self, directory: Path) -> Tls:
+        """These settings with each file as a path that can be opened. Raises ``ValueError`` where one is missing."""
+        if self.client_key and not self.client_certificate:
+            raise ValueError("tls.client_key: without tls.client_certificate it is of no use")
+        if self.ca_file and not self.verify:
+            raise ValueError("tls.ca_file: with tls.verify = false it is not looked at; take one of the two away")
+        found = {}
+        for name in ("ca_file", "client_certificate", "client_key"):
+            if given := getattr(self, name):
+                path = Path(given).expanduser()
+                places = [path] if path.is_absolute() else [directory / path, path]
+                file = next((place for place in places if place.is_file()), None)
+                if file is None:
+                    raise ValueError(f"tls.{name}: there is no file {places[0]}")
+                found[name] = str(file)
+        return self.model_copy(update=found)
 
 
 class Embedded(_Section):
@@ -165,15 +196,31 @@ class Target(_Section):
                 )
             return environment[match[1]]
 
-        return {k: re.sub(r"\$\{(\w+)\}", value, v) for k, v in self.headers.items()}
+        resolved = {k: _FROM_ENVIRONMENT.sub(value, v) for k, v in self.headers.items()}
+        for name, given in resolved.items():
+            if not _HEADER_NAME.fullmatch(name) or not given.isprintable() or not given.isascii():
+                raise BadConfiguration(
+                    f"target {self.name}: headers: {name!r} or its value has characters that a header cannot have"
+                )
+        return resolved
+
+    def secrets(self, environment: Mapping[str, str]) -> frozenset[str]:
+        """What must never show: all that headers take from the environment."""
+        named = {n for v in self.headers.values() for n in _FROM_ENVIRONMENT.findall(v)}
+        return frozenset(environment[n] for n in named if environment.get(n))
 
 
 def _address(value: str) -> str:
+    value = value.strip()
     parts = urlsplit(value)
     try:
         port_ok = parts.port is None or parts.port > 0
     except ValueError:
         port_ok = False
+    if "@" in parts.netloc:
+        raise ValueError("an address must not carry a user name or a password; give them as a header under [headers]")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{value!r} has more than an address; expected for example http://localhost:8000")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
         raise ValueError(f"{value!r} is no address; expected for example http://localhost:8000")
     return value.rstrip("/").removesuffix("/api/v1")
@@ -186,10 +233,15 @@ def choose(userdata: Mapping[str, str], environment: Mapping[str, str], director
     target's checkout. Raises ``BadConfiguration``, one line a mistake.
     """
     sandbox_settings = TARGETS / "sandbox.toml"
+    for given in userdata:
+        # A misspelt option would be ignored without a word, and another KTRDR would be tested than was meant.
+        if given not in OPTIONS and (close := difflib.get_close_matches(given, OPTIONS, 1, 0.75)):
+            raise BadConfiguration(f"-D {given}={userdata[given]}: unknown option; did you mean {close[0]!r}?")
     if named := userdata.get("target"):
         target = load(named)
         if target.embedded_one:
             return _with_fault(target, userdata)
+        _no_fault(target, userdata)
         if target.base_url is None:
             found = _from_environment(environment, directory, target)
             url, how = found or (f"http://localhost:{DEFAULT_PORT}", "KTRDR's default port")
@@ -198,12 +250,21 @@ def choose(userdata: Mapping[str, str], environment: Mapping[str, str], director
     sandbox = load(str(sandbox_settings)) if sandbox_settings.exists() else Target()
     if found := _from_environment(environment, directory, sandbox):
         url, how = found
+        _no_fault(sandbox, userdata)
         # The sandbox's files and worker addresses are facts about this host.
         moved = sandbox.at(url, how)
         return moved if moved.local else moved.at(url, how, checkout=Checkout(), compose=Compose(), workers={})
     target = load("embedded")
     target._chosen_by = "no KTRDR was named"
     return _with_fault(target, userdata)
+
+
+def _no_fault(target: Target, userdata: Mapping[str, str]) -> None:
+    if fault := userdata.get("fault"):
+        raise BadConfiguration(
+            f"-D fault={fault} is refused: faults are the embedded KTRDR's, and the target is {target.name}; "
+            "say -D target=embedded"
+        )
 
 
 def _with_fault(target: Target, userdata: Mapping[str, str]) -> Target:
@@ -228,8 +289,8 @@ def _from_environment(environment: Mapping[str, str], directory: Path, sandbox: 
         if place and (file := place / ".env.sandbox").is_file():
             places.append((str(file), sandbox_settings(file).get("KTRDR_API_PORT")))
     for where, port in places:
-        if port is not None:
-            if not port.strip().isdigit() or not 0 < int(port) < 65536:
+        if port is not None and (port := port.strip()):
+            if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
                 raise BadConfiguration(
                     f"KTRDR_API_PORT in {where} is {port!r}; expected a port number between 1 and 65535"
                 )
@@ -275,6 +336,10 @@ def load(name: str) -> Target:
         target = Target.model_validate(document)
     except ValidationError as error:
         raise BadConfiguration("\n".join(_mistakes(file, error))) from error
+    try:
+        target = target.model_copy(update={"tls": target.tls.beside(file.parent)})
+    except ValueError as error:
+        raise BadConfiguration(f"{file}: {error}") from error
     target._name = file.stem
     target._chosen_by = f"-D target={name}"
     return target
@@ -292,7 +357,9 @@ def _mistakes(file: Path, error: ValidationError) -> list[str]:
             lines.append(f"{file}: unknown key {place!r}; {hint}")
         else:
             message = mistake["msg"].removeprefix("Value error, ")
-            lines.append(f"{file}: {place}: {message} (it is {mistake['input']!r})")
+            # What might be a secret is not repeated.
+            secret = mistake["loc"][0] == "headers" or "@" in str(mistake["input"])
+            lines.append(f"{file}: {place}: {message}" + ("" if secret else f" (it is {mistake['input']!r})"))
     return lines
 
 
@@ -307,3 +374,11 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             model = kind
     return sorted(model.model_fields)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from ktrdr_qa.targets_command import main
+
+    sys.exit(main())

@@ -1,0 +1,301 @@
+"""Which KTRDR is chosen, what a target file may say, what never shows: fast ones first, then the whole of Behave."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ktrdr_qa import target as target_module
+from ktrdr_qa.outcomes import BadConfiguration
+from ktrdr_qa.target import Target, choose, load
+from ktrdr_qa.targets_command import main as list_targets
+from tests.deployments.harness import BRISK, Place, started
+from tests.deployments.proxy import Answer, Asked, proxy
+
+LAG_0 = ("--registry-lag-s", "0")
+
+
+def written(directory: Path, text: str) -> Target:
+    (directory / "own.toml").write_text(text)
+    return load(str(directory / "own.toml"))
+
+
+# --- mistakes in a target file, each one line ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("base_ur = 'http://localhost:1'", "unknown key 'base_ur'; did you mean 'base_url'?"),
+        ("[limit]\ntime_factor = 2", "unknown key 'limit'; did you mean 'limits'?"),
+        ("[limits]\ncanceled_s = 2", "unknown key 'limits.canceled_s'; did you mean 'cancelled_s'?"),
+        ("[limits]\ncancelled_s = -1", "limits.cancelled_s: Input should be greater than 0 (it is -1)"),
+        ("[limits]\ntime_factor = 'slow'", "limits.time_factor: Input should be a valid number"),
+        (
+            "[backtests.1d]\nstrategy = 'x'\nmodel = 'y'\nfewest = 51",
+            "unknown key 'backtests.1d.fewest'; did you mean 'fewest_bars'?",
+        ),
+        ("[backtests.1d]\nstrategy = 'x'", "backtests.1d.model: Field required"),
+        ("base_url = 'localhost:8000'", "'localhost:8000' is no address; expected for example http://localhost:8000"),
+        ("base_url = 'http://localhost:99999'", "is no address"),
+        ("base_url = 'http://localhost:eight'", "is no address"),
+        ("base_url = 'http://localhost:8000?x=1'", "has more than an address"),
+        ("base_url = 'http://me:hidden@localhost:8000'", "give them as a header under [headers]"),
+        ("kind = 'alive'", "kind: Input should be 'live' or 'embedded'"),
+        ("workers = ['a']", "workers: Input should be a valid dictionary"),
+        ("[workers]\nbacktest-worker-1 = 'worker:5003'", "'worker:5003' is no address"),
+        ("[tls]\nca_file = 'nowhere.pem'", "tls.ca_file: there is no file"),
+        ("[tls]\nclient_key = 'me.key'", "without tls.client_certificate it is of no use"),
+        ("[headers]\nAuthorization = 7", "headers.Authorization: Input should be a valid string"),
+        ("[limits\n", "not readable as TOML"),
+    ],
+)
+def test_each_mistake_is_one_clear_line(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        written(tmp_path, text)
+    (line,) = str(caught.value).splitlines()
+    assert words in line and "own.toml" in line
+    assert "hidden" not in line
+
+
+def test_several_mistakes_are_as_many_lines(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        written(tmp_path, "kind = 'alive'\nbase_ur = 'x'\n[limits]\nrunning_s = 0")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_every_setting_of_the_files_that_come_along_is_known() -> None:
+    for file in [*target_module.TARGETS.glob("*.toml"), *target_module.TARGETS.glob("*.example")]:
+        spoken = [line.removeprefix("# ") for line in file.read_text().splitlines()]
+        told = "\n".join(line for line in spoken if _is_toml(line))
+        told = told.replace('ca_file = "staging-ca.pem"', "").replace('client_certificate = "me.pem"', "")
+        told = told.replace('client_key = "me.key"', "")
+        document = target_module.tomllib.loads(told)
+        Target.model_validate(document)
+
+
+def _is_toml(line: str) -> bool:
+    try:
+        return bool(line.startswith("[") or (" = " in line and target_module.tomllib.loads(line)))
+    except ValueError:
+        return False
+
+
+# --- the order of choice ---------------------------------------------------------------------------------------
+
+
+def test_the_order_of_choice(tmp_path: Path) -> None:
+    everything = {"KTRDR_API_URL": "http://localhost:7001", "KTRDR_API_PORT": "7002"}
+    (tmp_path / ".env.sandbox").write_text("# a sandbox\nexport KTRDR_API_PORT='7003'  # its port\n")
+    (tmp_path / "mine.toml").write_text("base_url = 'http://localhost:7000'")
+    port_only = {"KTRDR_API_PORT": "7002"}
+    assert choose({"target": str(tmp_path / "mine.toml")}, everything, tmp_path).base_url == "http://localhost:7000"
+    assert choose({}, everything, tmp_path).base_url == "http://localhost:7001"
+    assert choose({}, port_only, tmp_path).base_url == "http://localhost:7002"
+    assert choose({}, {}, tmp_path).base_url == "http://localhost:7003"
+    assert ".env.sandbox" in choose({}, {}, tmp_path).chosen_by
+    assert choose({"target": "sandbox"}, everything, tmp_path).base_url == "http://localhost:7001"
+    (tmp_path / ".env.sandbox").unlink()
+    assert choose({}, {}, tmp_path).embedded_one
+    assert choose({}, {"KTRDR_API_PORT": ""}, tmp_path).embedded_one
+    assert choose({"target": "sandbox"}, {}, tmp_path).base_url == "http://localhost:8000"
+    assert choose({"target": "embedded"}, everything, tmp_path).embedded_one
+
+
+def test_a_remote_address_does_not_inherit_what_is_true_of_this_host(tmp_path: Path) -> None:
+    remote = choose({}, {"KTRDR_API_URL": "https://ktrdr.example/api/v1/"}, tmp_path)
+    assert remote.base_url == "https://ktrdr.example" and not remote.local
+    assert remote.checkout_directory is None and remote.workers == {}
+
+
+@pytest.mark.parametrize("port", ["eight", "80000", "0", "-1", "8000.5", "²", "8000; rm"])
+def test_a_port_that_is_none(tmp_path: Path, port: str) -> None:
+    with pytest.raises(BadConfiguration, match="expected a port number between 1 and 65535") as caught:
+        choose({}, {"KTRDR_API_PORT": port}, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_misspelt_options_and_faults_on_a_live_target_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration, match="did you mean 'target'"):
+        choose({"tagret": "sandbox"}, {}, tmp_path)
+    with pytest.raises(BadConfiguration, match="faults are the embedded KTRDR's, and the target is sandbox"):
+        choose({"target": "sandbox", "fault": "cancel-ignored"}, {}, tmp_path)
+    with pytest.raises(BadConfiguration, match="faults are the embedded KTRDR's"):
+        choose({"fault": "cancel-ignored"}, {"KTRDR_API_PORT": "8000"}, tmp_path)
+    chosen = choose({"fault": "cancel-ignored,after-list-disagrees"}, {}, tmp_path)
+    assert chosen.embedded.arguments[-4:] == ["--fault", "cancel-ignored", "--fault", "after-list-disagrees"]
+
+
+def test_a_limit_is_the_targets_or_the_sentences_and_is_stretched(tmp_path: Path) -> None:
+    limits = written(tmp_path, "[limits]\ntime_factor = 2\ncancelled_s = 3").limits
+    assert limits.seconds("cancelled_s", 2.0) == 6.0
+    assert limits.seconds("running_s", 10.0) == 20.0
+
+
+# --- the list of targets ---------------------------------------------------------------------------------------
+
+
+def test_the_list_of_targets_is_one_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rule(asked: Asked) -> Answer:
+        assert asked.headers.get("X-Key") == "very-secret"
+        return Answer(200, '{"status": "ok", "version": "1.2.3"}')
+
+    with proxy("http://127.0.0.1:9", rule) as url:
+        (tmp_path / "answers.toml").write_text(f"base_url = '{url}'\n[headers]\nX-Key = '${{NAMED_KEY}}'")
+        (tmp_path / "broken.toml").write_text("kin = 'live'\nbase_ur = 'x'")
+        (tmp_path / "silent.toml").write_text("base_url = 'http://127.0.0.1:9'")
+        (tmp_path / "embedded.toml").write_text("kind = 'embedded'")
+        monkeypatch.setattr(target_module, "TARGETS", tmp_path)
+        monkeypatch.chdir(tmp_path)
+        said: list[str] = []
+        assert list_targets(said.append, {"NAMED_KEY": "very-secret"}) == 1
+    lines = {line.split()[0]: line for line in said}
+    assert len(said) == 5
+    assert 'answers, status "ok", version 1.2.3' in lines["answers"] and "very-secret" not in lines["answers"]
+    assert "did you mean 'kind'?" in lines["broken"] and "did you mean 'base_url'?" in lines["broken"]
+    assert "does not answer: nothing listens at 127.0.0.1:9" in lines["silent"]
+    assert "launched when it is used" in lines["embedded"]
+
+
+# --- through the whole of Behave -------------------------------------------------------------------------------
+
+
+def test_the_same_platform_gets_the_same_verdict_however_it_is_named(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        by_url = place.behave("features/backtest_cancellation.feature", KTRDR_API_URL=platform.url).passed()
+        by_port = place.behave("features/backtest_cancellation.feature", KTRDR_API_PORT=str(platform.port)).passed()
+        by_name = place.live(platform.url).passed()
+        place.write(".env.sandbox", f"KTRDR_API_PORT={platform.port}\n")
+        by_file = place.behave("features/backtest_cancellation.feature").passed()
+        assert platform.active() == []
+    told = [run.summary for run in (by_url, by_port, by_name, by_file)]
+    assert len({str([(c["check"], c["verdict"]) for c in t["checks"]]) for t in told}) == 1
+    assert len({str([s["outcome"] for s in t["scenarios"]]) for t in told}) == 1
+    assert [t["target"]["chosen_by"].split("=")[0].split(" ")[0] for t in told] == [
+        "KTRDR_API_URL",
+        "KTRDR_API_PORT",
+        "-D",
+        "KTRDR_API_PORT",
+    ]
+    assert all(t["target"]["kind"] == "live" for t in told)
+
+
+def test_a_configured_target_that_does_not_answer_is_inconclusive_and_never_the_embedded_one(place: Place) -> None:
+    ran = place.behave("features/backtest_cancellation.feature", KTRDR_API_PORT="9").inconclusive()
+    assert "nothing listens at localhost:9 (connection refused)" in ran.reasons
+    assert "EMBEDDED" not in ran.output and ran.summary["target"]["kind"] == "live"
+
+
+SECRET = "s3cr3t-t0ken-0123456789"
+
+
+def test_a_token_from_the_environment_never_shows(place: Place) -> None:
+    with started(*LAG_0) as platform:
+
+        def rule(asked: Asked) -> Answer | None:
+            if asked.headers.get("Authorization") != f"Bearer {SECRET}":
+                return Answer(401, '{"detail": "who are you?"}')
+            if asked.path.startswith("/api/v1/workers") and asked.method == "GET":
+                echoed = asked.forward()
+                return Answer(200, echoed.body, headers={"X-You-Sent": SECRET})
+            if asked.path.startswith("/api/v1/strategies"):
+                return Answer(500, f'{{"detail": "unexpected, you sent {SECRET}"}}')
+            return None
+
+        with proxy(platform.url, rule) as url:
+            more = BRISK + '[headers]\nAuthorization = "Bearer ${OWN_TOKEN}"\nX-Trace = "${OWN_TOKEN}"\n'
+            ran = place.live(url, more=more, OWN_TOKEN=SECRET).passed()
+            assert platform.active() == []
+            refused = place.live(url, more=more, OWN_TOKEN="another-t0ken-987").inconclusive()
+    assert "HTTP 401: not authorised: who are you?; set the header under [headers]" in refused.reasons
+    _nowhere(place.path, SECRET, ran.output)
+    _nowhere(place.path, "another-t0ken-987", refused.output)
+    curls = [
+        f.read_text()
+        for f in place.path.glob("reports/allure-results/*")
+        if "curl -s" in f.read_text("utf-8", "replace")
+    ]
+    assert any("Authorization: ***" in text and "X-Trace: ***" in text for text in curls)
+
+
+def _nowhere(directory: Path, secret: str, output: str) -> None:
+    assert secret not in output
+    written_files = [f for f in (directory / "reports").rglob("*") if f.is_file()]
+    assert len(written_files) > 5
+    assert [f for f in written_files if secret.encode() in f.read_bytes()] == []
+
+
+def test_a_token_that_is_not_set_is_one_clear_line(place: Place) -> None:
+    console = place.live("http://127.0.0.1:9", more='[headers]\nAuthorization = "Bearer ${OWN_TOKEN}"').refused()
+    assert "headers name the environment variable OWN_TOKEN, which is not set; export OWN_TOKEN=... first" in console
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def tls_front(directory: Path, upstream: str) -> Iterator[str]:
+    """A self-signed https front on loopback, before a platform."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    named = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *named], check=True, capture_output=True)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            answer = Asked(self.command, self.path, body, dict(self.headers), upstream, threading.Event()).forward()
+            assert isinstance(answer.body, bytes)
+            self.send_response(answer.status)
+            self.send_header("content-type", answer.kind)
+            self.send_header("content-length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+        def handle_error(self, *_: object) -> None:
+            """A client that does not trust us is what is being tested."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=lambda: server.serve_forever(0.05), daemon=True)
+    thread.start()
+    try:
+        yield f"https://localhost:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_tls_is_refused_in_one_sentence_and_works_with_the_ca_file_or_without_verifying(place: Place) -> None:
+    with started(*LAG_0) as platform, tls_front(place.path, platform.url) as url:
+        refused = place.live(url).inconclusive()
+        assert "the certificate of localhost:" in refused.reasons and "is not trusted" in refused.reasons
+        assert "see [tls]" in refused.reasons
+        place.live(url, more=BRISK + '[tls]\nca_file = "certificate.pem"\n').passed()
+        ran = place.live(url, more=BRISK + "[tls]\nverify = false\n").passed()
+        assert "Warning" not in ran.output
+        assert platform.active() == []
