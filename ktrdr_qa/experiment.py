@@ -33,6 +33,7 @@ LATE_WATCH_S = 5.0
 """How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 CAPACITY_PAUSE_S = 0.5
 PLACES_PAUSE_S = 0.3
+GONE = "gone"
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
 _OPERATION_ID = re.compile(r"op_backtesting_\w+")
@@ -349,6 +350,8 @@ class Experiment:
         def ended_or(history: History) -> Judgement:
             if ended := judgements.ended_before_cancel(history, self.backtest):
                 return Judgement("ended", "violated", "", f'it was "{ended.status}"', ended.answered_s)
+            if gone := judgements.who_is_gone(history, self.backtest, self.worker):
+                return Judgement(GONE, "violated", "", gone)
             return judge(history)
 
         return eventually(self.recorder, ended_or, limit_s + self._slack_s, self._tick)
@@ -365,6 +368,8 @@ class Experiment:
                 if reason := self._ended_too_soon():
                     self._pass_over(reason)
                     break
+                if judgement.name == GONE:
+                    raise Inconclusive(f"{judgement.seen}; nothing was learnt about cancellation")
                 if not judgement.holds:
                     return judgement
             else:

@@ -21,6 +21,8 @@ Verdict = Literal["holds", "violated", "unknown"]
 
 COVERED_GAP_S = 1.0
 """Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
+GONE_S = 2.5
+"""A process whose address refuses every connection for this long is not coming back while the suite waits."""
 AT_ONCE_S = 0.5
 """What happens within this time of the new backtest's start is told as its consequence."""
 QUIET_SPAN_S, NOISY_SPAN_S = 0.6, 1.0
@@ -270,8 +272,11 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     expected = f"the backtest is reported as cancelled within {limit_s:.1f} s of the cancel"
     sent = history.event("cancel_sent", backtest)
     since_s = _cancel_due_from(history, backtest)
-    if sent is None or since_s is None or _nothing_to_cancel(history, backtest):
-        return Judgement("cancelled", "unknown", expected, _nothing_to_cancel(history, backtest))
+    nothing = _nothing_to_cancel(history, backtest)
+    if sent is None or nothing:
+        return Judgement("cancelled", "unknown", expected, nothing)
+    if since_s is None:
+        return Judgement("cancelled", "unknown", expected, "the cancel has no answer yet")
     readings = [s for s in history.of("backend", backtest) if s.answered_s > sent.at_s]
     gone = next((s for s in readings if s.status == MISSING), None)
     end = next((s for s in readings if s.terminal), None)
@@ -603,7 +608,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     expected = f"the worker {worker} has stopped the backtest within {limit_s:.1f} s of the cancel"
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
-        return Judgement("worker stopped", "unknown", expected, "no cancel was sent")
+        return Judgement("worker stopped", "unknown", expected, "no cancel was answered")
     dead = _gone_for_good(history, worker, since_s)
     if dead:
         return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
@@ -688,7 +693,7 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     expected = f"KTRDR counts the worker {worker} as free again within {limit_s:.1f} s of the cancel"
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
-        return Judgement("place free", "unknown", expected, "no cancel was sent")
+        return Judgement("place free", "unknown", expected, "no cancel was answered")
     readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
     for s in readings:
         if _is_free(s, backtest) or s.asked_s <= since_s + limit_s:
@@ -719,7 +724,7 @@ def _is_free(s: Sample, backtest: str) -> bool:
 
 def _cancel_due_from(history: History, backtest: str) -> float | None:
     """When the limits after a cancel begin: at its answer (the seed sleeps after it), else when it was last lost."""
-    for kind in ("cancel_answered", "cancel_lost", "cancel_sent"):
+    for kind in ("cancel_answered", "cancel_lost"):
         if event := history.last_event(kind, backtest):
             return event.at_s
     return None
@@ -881,6 +886,17 @@ def _undisturbed(
             stretches[-1].append(s)
         before = s
     return [stretch for stretch in stretches if stretch]
+
+
+def who_is_gone(history: History, backtest: str, worker: str) -> str:
+    """That KTRDR, or the worker of the backtest, refuses every connection of late, or nothing. For giving up early."""
+    for view, subject, who in (("backend", backtest, "KTRDR itself"), ("health", worker, f"the worker {worker}")):
+        readings = [s for s in history.samples if s.view == view and s.subject == subject]
+        answered_s = max((s.answered_s for s in readings if not s.facts.get("refused")), default=0.0)
+        refused = [s for s in readings if s.facts.get("refused") and s.asked_s >= answered_s]
+        if len(refused) >= 3 and refused[-1].answered_s - refused[0].asked_s >= GONE_S:
+            return f"{who} is gone: it refuses connections for {refused[-1].answered_s - refused[0].asked_s:.1f} s now"
+    return ""
 
 
 def _gone_for_good(history: History, worker: str, since_s: float) -> tuple[float, str] | None:
