@@ -243,8 +243,8 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem, kind = _plainly(error, url, limit_s)
         if answer is not None:
-            answer = answer.without(self._masked)
-        problem = self._masked(problem)
+            answer = answer.without(self.masked)
+        problem = self.masked(problem)
         parsed: Any = None
         if answer is not None and not problem and answer.text and answer.looks_like_json:
             try:
@@ -257,7 +257,7 @@ class Client:
             at_s=began_s,
             took_s=self._clock() - began_s,
             body=body,
-            headers={k: MASK if tells_a_secret(k) else self._masked(v) for k, v in self._headers.items()},
+            headers={k: MASK if tells_a_secret(k) else self.masked(v) for k, v in self._headers.items()},
             status=answer.status if answer else None,
             answer=parsed,
             answer_text=answer.text if answer else "",
@@ -270,7 +270,7 @@ class Client:
         self.transcript.add(exchange)
         return self._checked(exchange, answer, json_expected)
 
-    def _masked(self, text: str) -> str:
+    def masked(self, text: str) -> str:
         """The text without the secrets: a platform may repeat in its answer what it was sent."""
         for secret in self._secrets:
             text = text.replace(secret, MASK)
