@@ -1,0 +1,180 @@
+"""A healthy KTRDR behind a network that is not: a lost reading is a gap, and a lost answer is asked about."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+
+import pytest
+
+from tests.deployments.harness import BRISK, Place, Platform, started
+from tests.deployments.proxy import Answer, Asked, Closed, Reset, proxy
+
+LAG_0 = ("--registry-lag-s", "0")
+
+
+def is_reading(asked: Asked) -> bool:
+    return asked.method == "GET" and asked.path.startswith("/api/v1/operations/op_")
+
+
+def broken(asked: Asked, how: int) -> Answer:
+    """One way of many to lose a reading."""
+    kinds = [
+        Answer(502, "<html>Bad Gateway</html>", "text/html"),
+        Answer(200, "<html>maintenance</html>", "text/html"),
+        Answer(200, '{"success": true, "data": {"status": "runn'),
+        Answer(200, '{"success": true, "data": {}}', cut=11),
+        Answer(429, '{"detail": "too fast"}', headers={"Retry-After": "1"}),
+        Answer(500, '{"detail": "hiccup"}'),
+    ]
+    if how % 8 == 6:
+        raise Reset
+    if how % 8 == 7:
+        raise Closed
+    return kinds[how % 8]
+
+
+def test_lost_readings_of_every_kind_are_gaps_and_no_verdict(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        readings, losses = itertools.count(), itertools.count()
+
+        def rule(asked: Asked) -> Answer | None:
+            if is_reading(asked) and next(readings) % 6 == 4:
+                return broken(asked, next(losses))
+            return None
+
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url)
+        problems = {s["problem"] for s in ran.history()["samples"] if s.get("problem")}
+        assert next(losses) >= 4
+        assert len(problems) >= 3, problems
+        ran.passed()
+        assert platform.active() == []
+
+
+def test_latency_and_a_few_lost_readings_do_not_disturb(place: Place) -> None:
+    dice = random.Random(7)
+    with started(*LAG_0) as platform:
+
+        def rule(asked: Asked) -> Answer | None:
+            asked.pause(0.1)
+            if is_reading(asked) and dice.random() < 0.05:
+                raise Reset
+            return None
+
+        with proxy(platform.url, rule) as url:
+            place.live(url).passed()
+
+
+def test_too_large_a_gap_after_the_cancel_makes_it_unknown(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        cancelled: list[str] = []
+
+        def rule(asked: Asked) -> Answer | None:
+            if asked.method == "DELETE":
+                cancelled.append(asked.path)
+            if cancelled and asked.method == "GET" and asked.path == cancelled[0]:
+                return Answer(502, "<html>Bad Gateway</html>", "text/html")
+            return None
+
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).inconclusive()
+        assert "a proxy answers, KTRDR behind it does not" in ran.reasons
+        assert platform.active() == []
+
+
+def lose_the_cancels_answer(platform: Platform, *, after_effect: bool, times: int, how: str = "reset"):  # type: ignore[no-untyped-def]
+    asked_for = itertools.count()
+
+    def rule(asked: Asked) -> Answer | None:
+        if asked.method != "DELETE" or next(asked_for) >= times:
+            return None
+        if after_effect:
+            asked.forward()
+        if how == "502":
+            return Answer(502, "<html>Bad Gateway</html>", "text/html")
+        if how == "half":
+            return Answer(200, '{"success": true, "data": {"success": true}}', cut=12)
+        raise Reset if how == "reset" else Closed
+
+    return rule
+
+
+@pytest.mark.parametrize("how", ["reset", "closed"])
+def test_a_cancel_lost_before_it_took_effect_is_repeated_once(place: Place, how: str) -> None:
+    with started(*LAG_0) as platform:
+        rule = lose_the_cancels_answer(platform, after_effect=False, times=1, how=how)
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).passed()
+    assert "The answer to the first cancel was lost" in ran.observations
+    assert "it was repeated once" in ran.observations
+
+
+def test_a_cancel_whose_answer_was_lost_after_it_took_effect_was_not_acknowledged_for_anyone_to_see(
+    place: Place,
+) -> None:
+    with started(*LAG_0) as platform:
+        rule = lose_the_cancels_answer(platform, after_effect=True, times=1)
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).inconclusive()
+        assert "its answer was lost" in ran.reasons and "the repeat says that it is cancelled already" in ran.reasons
+        assert platform.active() == []
+
+
+def test_two_lost_cancels_are_a_failure_with_the_reason(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        rule = lose_the_cancels_answer(platform, after_effect=False, times=2)
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).failed()
+        assert "two requests in a row got no answer: the connection was closed without an answer" in ran.reasons
+        assert platform.active() == []
+
+
+def test_a_gateway_that_answers_the_cancel_is_told_as_such(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        rule = lose_the_cancels_answer(platform, after_effect=False, times=1, how="502")
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url)
+        assert ran.exit_status != 0 and "HTTP 502: a proxy answers, KTRDR behind it does not" in ran.reasons
+        assert platform.active() == []
+
+
+def test_a_start_whose_answer_was_lost_is_found_and_cancelled(place: Place) -> None:
+    with started(*LAG_0) as platform:
+
+        def rule(asked: Asked) -> Answer | None:
+            if asked.method == "POST" and asked.path.endswith("/backtests/start"):
+                asked.forward()
+                raise Reset
+            return None
+
+        others = platform.start()
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).inconclusive()
+        assert "had no usable answer" in ran.reasons
+        assert platform.active() == [others], "this run's own is cancelled, others' is left alone"
+
+
+def test_a_clock_that_is_wrong_elsewhere_does_not_matter(place: Place) -> None:
+    place.embedded([*LAG_0, "--clock-skew-s", "-7200"]).passed()
+
+
+def test_a_rate_limit_is_obeyed_between_readings(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        readings = itertools.count()
+
+        def rule(asked: Asked) -> Answer | None:
+            if is_reading(asked) and next(readings) == 5:
+                return Answer(429, '{"detail": "too fast"}', headers={"Retry-After": "1"})
+            return None
+
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url, more=BRISK).passed()
+    samples = [s for s in ran.history()["samples"] if s["view"] == "backend"]
+    limited = next(s for s in samples if "HTTP 429" in (s.get("problem") or ""))
+    following = min(
+        s["asked_s"] for s in samples if s["subject"] == limited["subject"] and s["asked_s"] > limited["asked_s"]
+    )
+    assert following - limited["asked_s"] >= 0.95
+    assert json.dumps(limited)
