@@ -121,7 +121,23 @@ def closed(asked: Asked) -> Answer:
         (reset, "the connection was closed without an answer"),
         (closed, "the connection was closed without an answer"),
     ],
-    ids=str,
+    ids=[
+        "html",
+        "json",
+        "empty",
+        "list",
+        "half",
+        "degraded",
+        "404",
+        "401",
+        "429",
+        "502",
+        "redirect",
+        "drips",
+        "never",
+        "reset",
+        "closed",
+    ],
 )
 def test_a_server_that_is_no_ktrdr(place: Place, rule, words: str) -> None:  # type: ignore[no-untyped-def]
     with proxy(NOWHERE, rule) as url:
