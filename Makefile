@@ -23,10 +23,11 @@ targets: $(VENV)/.runs ## list the targets and tell which answers
 test: $(VENV)/.develops ## all tests but the gallery
 	$(BIN)/python -m pytest -n $(JOBS)
 
-lint: $(VENV)/.develops ## ruff, mypy, the glossary is current
+lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/reformat-gherkin --check features
 	$(BIN)/python -m ktrdr_qa.glossary --check
 
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
