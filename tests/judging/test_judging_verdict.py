@@ -302,7 +302,8 @@ def test_what_was_acknowledged_but_not_done_in_words() -> None:
 
 
 def test_what_was_done_but_not_acknowledged_in_words() -> None:
-    history = film(did("cancel_sent", 10.0), saw(10.5, "cancelled"), backtest=B, candidate="EURUSD 1d")
+    answered = cancelled(took_s=0.1, http=400)
+    history = film(answered, saw(10.5, "cancelled"), backtest=B, candidate="EURUSD 1d")
     told = in_words(history, judge_all(history))
     assert told.startswith("A backtest of EURUSD 1d was started. KTRDR reported the backtest cancelled after 0.50 s.")
 
