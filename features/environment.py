@@ -10,19 +10,25 @@ from typing import Any
 # The command `behave` does not look for modules in the directory that it is called from.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ktrdr_qa.run import Run
+from ktrdr_qa import summary
+from ktrdr_qa.run import REPORTS, Run, tell_why_it_did_not_begin
 from ktrdr_qa.runner import take_over
 
 RUNNER = take_over()
+if not RUNNER.config.dry_run:
+    summary.begin(REPORTS)
 SAME_BACKTEST = "same_backtest"
 
 
 def before_all(context: Any) -> None:
+    RUNNER.at_end = lambda failed: tell_why_it_did_not_begin(RUNNER.trouble)
     context.run = Run(context.config.userdata, os.environ)
     context.run.mind_the_terminal(context.config)
     context.add_cleanup(context.run.close)
     context.run.open(RUNNER.results_dirs)
-    RUNNER.at_end = context.run.tell_the_verdict
+    scenarios = (scenario for feature in RUNNER.features for scenario in feature.walk_scenarios())
+    context.run.plan(scenarios, context.config)
+    RUNNER.at_end = lambda failed: context.run.tell_the_verdict(failed, RUNNER.trouble)
 
 
 def before_scenario(context: Any, scenario: Any) -> None:
@@ -47,4 +53,5 @@ def after_feature(context: Any, feature: Any) -> None:
 
 
 def after_all(context: Any) -> None:
-    context.run.finish()
+    if "run" in context:
+        context.run.finish()

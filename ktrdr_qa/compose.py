@@ -103,3 +103,13 @@ def logs(project: Project, lines: int = 60) -> str:
         return run(project, "logs", "--no-color", "--tail", str(lines))
     except ComposeProblem:
         return ""
+
+
+def logs_around(project: Project, at_epoch_s: float, within_s: float = 2.0, lines: int = 80) -> str:
+    """The project's log lines around a moment of this host's clock; empty where they cannot be had."""
+    since, until = (f"{at_epoch_s + way * within_s:.3f}" for way in (-1, 1))
+    try:
+        found = run(project, "logs", "--no-color", "--timestamps", "--since", since, "--until", until)
+    except ComposeProblem:
+        return ""
+    return "\n".join(found.splitlines()[:lines])

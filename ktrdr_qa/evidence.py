@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import allure
@@ -12,10 +13,12 @@ from allure_commons.types import AttachmentType
 from ktrdr_qa.client import Exchange
 from ktrdr_qa.experiment import Candidate
 from ktrdr_qa.history import History
+from ktrdr_qa.judgements import Judgement
 from ktrdr_qa.verdict import Row
 
 MARKS = {"holds": "✅ holds", "violated": "❌ violated", "unknown": "❔ not known"}
 LONGEST_BODY = 6000
+NEIGHBOURS = 3
 
 
 def attach_json(name: str, value: Any) -> None:
@@ -56,6 +59,57 @@ def attach_exchange(name: str, exchange: Exchange) -> None:
 
 def attach_history(history: History) -> None:
     allure.attach(history.to_json(), "History (judge it again: python -m ktrdr_qa.judge FILE)", AttachmentType.JSON)
+
+
+def offending_reading(history: History, judgement: Judgement, at_s: float) -> dict[str, Any]:
+    """The reading, or the event, for which a rule counts as broken, with its neighbours of the same kind.
+
+    ``place`` names it as the attached history does.
+    """
+    backtests = [str(history.about.get(name, "")) for name in ("backtest", "next_backtest", "worker")]
+    told: dict[str, Any] = {
+        "broken": judgement.name,
+        "expected": judgement.expected,
+        "seen": judgement.seen,
+        "at_s": round(at_s, 4),
+    }
+    # The moment is that of a reading's question or answer, or else of an event.
+    readings = [
+        i
+        for i, s in enumerate(history.samples)
+        if s.subject in backtests and at_s in (s.asked_s, s.answered_s) and not s.problem
+    ]
+    if readings:
+        at = next((i for i in readings if history.samples[i].view == "backend"), readings[0])
+        one = history.samples[at]
+        kin = [i for i, s in enumerate(history.samples) if (s.view, s.subject) == (one.view, one.subject)]
+        place = kin.index(at)
+        told["place"] = f"samples[{at}] of the attached history"
+        told["reading"] = asdict(one)
+        told["readings_before"] = [asdict(history.samples[i]) for i in kin[max(0, place - NEIGHBOURS) : place]]
+        told["readings_after"] = [asdict(history.samples[i]) for i in kin[place + 1 : place + 1 + NEIGHBOURS]]
+        return told
+    events = [i for i, e in enumerate(history.events) if e.at_s == at_s]
+    if events:
+        told["place"] = f"events[{events[0]}] of the attached history"
+        told["event"] = asdict(history.events[events[0]])
+    near = sorted(range(len(history.samples)), key=lambda i: abs(history.samples[i].answered_s - at_s))
+    told["readings_near"] = [asdict(history.samples[i]) for i in sorted(near[: 2 * NEIGHBOURS])]
+    return told
+
+
+def json_lines_around(lines: Iterable[str], at_s: float, within_s: float = 1.0, most: int = 60) -> list[Any]:
+    """The lines of a JSON log with ``monotonic`` times around a moment of the same clock, the nearest ones."""
+    found: list[tuple[float, int, Any]] = []
+    for line in lines:
+        try:
+            told = json.loads(line)
+            distance_s = abs(float(told["monotonic"]) - at_s)
+        except (ValueError, TypeError, KeyError):
+            continue
+        if distance_s <= within_s:
+            found.append((distance_s, len(found), told))
+    return [told for _, _, told in sorted(sorted(found, key=lambda f: f[0])[:most], key=lambda f: f[1])]
 
 
 def attach_transcript(exchanges: Sequence[Exchange]) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrdr_qa import evidence, judgements, readings, summary, verdict
-from ktrdr_qa.allure_results import write_environment
+from ktrdr_qa import compose, evidence, judgements, readings, summary, trends, verdict
+from ktrdr_qa.allure_results import SUITE_ERROR, write_environment
 from ktrdr_qa.client import Client, Transcript
 from ktrdr_qa.console import LiveLine, colours_wanted, toned
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
@@ -48,6 +48,8 @@ class Run:
         self.candidates: list[Candidate] = []
         self.observations: list[str] = []
         self.colours = False
+        self.planned: list[tuple[str, str]] = []
+        self.began_at = summary.now()
         self._began_s = time.monotonic()
         self._cure = _on_or_off(userdata, "cure")
         self._may_disturb = _on_or_off(userdata, "disturb")
@@ -60,6 +62,8 @@ class Run:
         self._problems: list[str] = []
         self.ended: list[ScenarioEnd] = []
         self._results_dirs: Sequence[Path] = ()
+        self._earlier: list[trends.Line] = []
+        self._trend_told = False
 
     def clock(self) -> float:
         """Seconds since the run began, on this host's monotonic clock."""
@@ -70,6 +74,10 @@ class Run:
         self.colours = colours_wanted(config)
         if any(str(name).startswith("progress") for name in config.format):
             self._line.silence()
+
+    def plan(self, scenarios: Iterable[Any], config: Any) -> None:
+        """What is to be run, so that what was never reached can be told."""
+        self.planned = [(s.feature.name, s.name) for s in scenarios if s.should_run(config)]
 
     # --- opening and closing -------------------------------------------------------------------------------
 
@@ -102,6 +110,7 @@ class Run:
         self.journal = Journal(
             self.reports / "journal", self.target.base_url or "", ends_with_run=self.target.embedded_one
         )
+        self._earlier = trends.earlier(self.reports, self.target)
         self.preflight = self._new_preflight()
         self._results_dirs = results_dirs
         self._say_banner()
@@ -121,10 +130,11 @@ class Run:
         for directory in self._results_dirs:
             write_environment(directory, facts)
 
-    def tell_the_verdict(self, failed: bool) -> None:
+    def tell_the_verdict(self, failed: bool, trouble: Sequence[str] = ()) -> None:
         """The last words of the run: one verdict line with the reasons, and where the report is."""
-        told = summary.of(self, failed=failed)
+        told = summary.of(self, failed=failed, trouble=trouble)
         summary.write(told, self.reports)
+        self._keep_figures(told)
         say("")
         sign, colon, words = summary.verdict_line(told).partition(":")
         say(toned(sign, TONES[told["outcome"]], self.colours) + colon + words)
@@ -134,6 +144,16 @@ class Run:
         say(
             f"report: make report, then open {self.reports}/report.html (results: {results}; summary: {self.reports}/summary.md)"
         )
+
+    def _keep_figures(self, told: Mapping[str, Any]) -> None:
+        """For the trends of later runs; a run in which nothing was cancelled has none."""
+        if told["figures"].get("cancelled_at_percent") is None and "acknowledged_s" not in told["figures"]:
+            return
+        limit_s = self.target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
+        try:
+            trends.add(self.reports, trends.line(self.target, self.began_at, told["outcome"], told["figures"], limit_s))
+        except OSError as error:
+            say(f"the figures of this run could not be kept for later ones: {error}")
 
     def _new_preflight(self) -> Preflight:
         dead = self._dead_processes if self.embedded else None
@@ -269,6 +289,16 @@ class Run:
                 limit_s = self.limit("place_free_s", verdict.LIMITS_S["place_free_s"])
                 self.verify(experiment.await_known("place free", limit_s))
 
+    def verify_if_told(self, step: Any, name: str) -> None:
+        """Assert a judgement by its name; the step is marked where this KTRDR does not tell what it takes."""
+        assert self.experiment
+        reason = verdict.not_told(self.experiment.history()).get(name)
+        if reason is None:
+            self.verify(self.experiment.await_known(name, judgements.RECORD_SETTLES_S))
+            return
+        step.not_checked_reason = f"not checked: {reason}"
+        self.observe(f"Not checked: {reason}.")
+
     def verify(self, judgement: Judgement) -> None:
         """Assert a judgement of the experiment, with what a developer needs to see it again."""
         experiment = self.experiment
@@ -281,6 +311,8 @@ class Run:
                 besides.append(judgements.what_became_of_it(experiment.history(), experiment.backtest).seen)
             if found["only this one"].violated or found["only this one"].observations:
                 besides += [*found["only this one"].observations] or [found["only this one"].seen]
+        if judgement.violated and (usual := trends.usual(self._earlier, judgement.name)):
+            besides.append(usual)
         path = f"{readings.OPERATIONS}/{experiment.next_backtest if judgement.name == 'next runs' else experiment.backtest}"
         again = f"curl -s {self.target.base_url}{path}"
         if judgement.name == "acknowledged" and (answer := experiment.evidence.get("Cancel response")):
@@ -365,7 +397,14 @@ class Run:
         experiment = self.experiment
         end = ScenarioEnd.of(scenario)
         self.ended.append(end)
+        failed = end.outcome in ("failed", "inconclusive")
         if experiment is None or not experiment.backtest:
+            if failed:
+                evidence.describe(
+                    f"**{summary.headline(end)}**\n\n{summary.gist(end.reason)}\n\n"
+                    "No backtest was started, so there is no picture and no history of one."
+                )
+                self._attach_last_log_lines()
             return
         history = experiment.history()
         found = verdict.judge_all(history)
@@ -375,25 +414,27 @@ class Run:
         ):
             self.observe(sentence)
         end.judged = found
+        end.backtest = experiment.backtest
         end.in_words = verdict.in_words(history, found)
         end.observations = list(self.observations)
-        failed = end.outcome in ("failed", "inconclusive")
         if failed or not experiment.told:
-            self._attach_scenario_evidence(experiment, history, found, failed=failed)
+            self._attach_scenario_evidence(experiment, history, end)
             experiment.told = True
         self._problems += experiment.cancel_what_still_runs()
 
-    def _attach_scenario_evidence(
-        self, experiment: Experiment, history: History, found: Mapping[str, Judgement], *, failed: bool
-    ) -> None:
+    def _attach_scenario_evidence(self, experiment: Experiment, history: History, end: ScenarioEnd) -> None:
         """Verdict, table, the seed's evidence, picture and history of the scenario's recording."""
-        told = verdict.in_words(history, found)
+        found = end.judged
+        failed = end.outcome in ("failed", "inconclusive")
         rows = evidence.markdown_table(verdict.table(found))
         rests = f"The verdict rests on {verdict.believed(found)}."
         observed = evidence.markdown_list("Observations", self.observations)
-        evidence.describe(f"{told}\n\n{rows}\n\n{rests}")
-        evidence.attach_markdown("Criteria and sanity checks", f"{told}\n\n{rows}\n\n{rests}{observed}")
-        self._attach_picture(history)
+        evidence.describe(f"**{summary.headline(end)}**\n\n{end.in_words}\n\n{rests}")
+        evidence.attach_markdown("Criteria and sanity checks", f"{end.in_words}\n\n{rows}\n\n{rests}{observed}")
+        self._attach_picture("Picture of the run", lambda painter: painter.draw(history))
+        if failed:
+            self._attach_offending_readings(history, found)
+        self._attach_trend(end)
         for name in ("Pre-cancel status and progress", "Cancel response", "Post-cancel status"):
             if exchange := experiment.evidence.get(name):
                 evidence.attach_exchange(name, exchange)
@@ -401,17 +442,51 @@ class Run:
             "Choice of the backtest", evidence.choice_of_backtest(experiment.used, experiment.passed_over)
         )
         evidence.attach_history(history)
-        if failed and self.embedded and self.embedded.log.is_file():
+        if failed:
+            self._attach_last_log_lines()
+
+    def _attach_offending_readings(self, history: History, found: Mapping[str, Judgement]) -> None:
+        """Of each broken rule the reading that shows it, its neighbours, and what the platform logged around it."""
+        for judgement in found.values():
+            if judgement.violated and judgement.at_s is not None:
+                told = evidence.offending_reading(history, judgement, judgement.at_s)
+                told["log_of_the_platform"] = self._log_around(judgement.at_s)
+                evidence.attach_json(f"Offending reading: {judgement.name}", told)
+
+    def _log_around(self, at_s: float) -> list[Any]:
+        """What the platform logged around a moment of this run; empty where its log is out of reach."""
+        if self.embedded and self.embedded.log.is_file():
+            lines = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            return evidence.json_lines_around(lines, self._began_s + at_s)
+        if project := compose.project_of(self.target):
+            text = compose.logs_around(project, time.time() - self.clock() + at_s)
+            return [self._client.masked(line) for line in text.splitlines()]
+        return []
+
+    def _attach_last_log_lines(self) -> None:
+        if self.embedded and self.embedded.log.is_file():
             tail = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()[-80:]
             evidence.attach_text("Log of the embedded KTRDR (last lines)", "\n".join(tail))
+        elif (project := compose.project_of(self.target)) and (tail_text := compose.logs(project)):
+            evidence.attach_text("Log of KTRDR (last lines)", self._client.masked(tail_text))
 
-    def _attach_picture(self, history: History) -> None:
+    def _attach_picture(self, name: str, draw: Callable[[Painter], bytes]) -> None:
         try:
             assert self._painter
-            evidence.attach_svg("Picture of the run", self._painter.draw(history))
+            evidence.attach_svg(name, draw(self._painter))
         except OSError as error:
-            say(f"the picture of the run could not be drawn: {error}")
-            evidence.attach_text("Picture of the run", f"could not be drawn: {error}")
+            say(f"{name} could not be drawn: {error}")
+            evidence.attach_text(name, f"could not be drawn: {error}")
+
+    def _attach_trend(self, end: ScenarioEnd) -> None:
+        """Once a run, where there are enough earlier ones: the last runs on this target, this one at the right."""
+        if self._trend_told or len(self._earlier) < trends.ENOUGH or end.outcome == "skipped":
+            return
+        self._trend_told = True
+        figures = {k: v for judgement in end.judged.values() for k, v in judgement.figures.items()}
+        limit_s = self.target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
+        runs = [*self._earlier, trends.line(self.target, self.began_at, end.outcome, figures, limit_s)][-trends.SHOWN :]
+        self._attach_picture(f"Trend over the last {len(runs)} runs", lambda painter: painter.draw_trend(runs))
 
 
 @dataclass
@@ -425,6 +500,8 @@ class ScenarioEnd:
     judged: Mapping[str, Judgement] = field(default_factory=dict)
     observations: list[str] = field(default_factory=list)
     in_words: str = ""
+    backtest: str = ""
+    exception: BaseException | None = None
 
     @classmethod
     def of(cls, scenario: Any) -> ScenarioEnd:
@@ -436,7 +513,18 @@ class ScenarioEnd:
             reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
         elif scenario.status.name != "passed":
             outcome, reason = "skipped", scenario.skip_reason or "not run"
-        return cls(scenario.feature.name, scenario.name, outcome, reason.strip())
+        exception = (failed or scenario).exception if outcome == "inconclusive" else None
+        return cls(scenario.feature.name, scenario.name, outcome, reason.strip(), exception=exception)
+
+
+def tell_why_it_did_not_begin(trouble: Sequence[str], reports: Path = REPORTS) -> None:
+    """The last words of a run whose target could not be opened."""
+    category = summary.category_of_words(trouble[0]) if trouble else SUITE_ERROR
+    told = summary.without_a_run("; ".join(trouble) or "the run did not begin", category)
+    summary.write(told, reports)
+    say(f"\n{summary.verdict_line(told)}")
+    for line in trouble:
+        say(f"  {line}")
 
 
 def say(text: str) -> None:

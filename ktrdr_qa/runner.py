@@ -56,6 +56,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         self._taken_over = False
         self._unfinished: list[Path] = []
         self.at_end: Callable[[bool], None] = lambda failed: None
+        self._failures: list[str] = []
 
     def run(self) -> bool:
         if self.config.dry_run:
@@ -177,10 +178,17 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def _fail(self, name: str, message: str) -> bool:
         """Say it on the console and in the results; returns True, Behave's word for a failed run."""
         print(f"\nRUN FAILED: {message}", file=sys.stderr)
+        self._failures.append(message)
         for directory in self.results_dirs:
             allure_results.write_run_problem(directory, name, message)
             allure_results.write_global_error(directory, message)
         return True
+
+    @property
+    def trouble(self) -> list[str]:
+        """What went wrong outside of every scenario, one text each."""
+        outside = (p for p in self.problems if p.entity is None)
+        return [*self._failures, *(f"{describe(p.exception, in_hook=True)} (in {p.where})" for p in outside)]
 
     def _remove_earlier_results(self) -> None:
         """Before anything is loaded: if that fails, an earlier run's results must not be left to be read."""
