@@ -40,9 +40,14 @@ Line = Mapping[str, Any]
 
 
 def place_of(target: Target) -> str:
-    """What tells one platform from another under the same target name."""
+    """What tells one platform from another under the same target name.
+
+    A fault that is switched on makes no other platform of the embedded one: it is what should stand out.
+    """
     if target.embedded_one:
-        return " ".join(("embedded", *target.embedded.arguments))
+        words = target.embedded.arguments
+        kept = [w for i, w in enumerate(words) if w != "--fault" and words[i - 1 : i] != ["--fault"]]
+        return " ".join(("embedded", *kept))
     return target.base_url or ""
 
 
