@@ -87,12 +87,24 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel.
         for name in ("running", "moving", "was running"):
             del told[name]
-    if not history.of("list", backtest):
-        # An older KTRDR may have no such list: then there is nothing that could disagree.
-        del told["list agrees"]
+    for name in not_told(history):
+        del told[name]
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = j.second_cancel_is_turned_down(history, backtest)
     return told
+
+
+def not_told(history: History) -> dict[str, str]:
+    """Judgements of what an older KTRDR may not tell at all, with the reason; nothing there could be wrong."""
+    backtest = str(history.about.get("backtest", ""))
+    records = history.of("backend", backtest)
+    reasons = {}
+    if not history.of("list", backtest):
+        reasons["list agrees"] = "this KTRDR has no list of backtests that could be read"
+    times = ("created_at", "started_at", "completed_at")
+    if any(s.terminal for s in records) and not any(s.facts.get(name) for s in records for name in times):
+        reasons["end recorded"] = "the records of this KTRDR carry no times"
+    return reasons
 
 
 def table(found: Mapping[str, Judgement]) -> list[Row]:

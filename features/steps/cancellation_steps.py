@@ -78,7 +78,7 @@ def backtest_is_cancelled(context: Any, limit_s: float) -> None:
 @then("its record says when it ended")
 def record_says_when_it_ended(context: Any) -> None:
     """The backtest's record carries the time at which it ended, and that time is after its start."""
-    context.run.verify(context.run.experiment.judge("end recorded"))
+    context.run.verify_if_told(context.step, "end recorded")
 
 
 @when("a new backtest is started at once, the first of these that has enough data")
@@ -112,4 +112,4 @@ def progress_stays_frozen(context: Any, least_s: float, updates: float) -> None:
 @then("the list of backtests agrees that it is cancelled")
 def list_agrees(context: Any) -> None:
     """The list of all backtests shows the same status as the backtest's own record."""
-    context.run.verify(context.run.experiment.judge("list agrees"))
+    context.run.verify_if_told(context.step, "list agrees")

@@ -429,7 +429,20 @@ def ends(completed_at: object, **facts: Any) -> History:
         "holds",
         "it ended at 2026-11-22T18:52:44Z",
     ),
-    Case("missing", ends(None), "violated", "completed_at is missing", 10.2),
+    Case("missing in the first records only, so far", ends(None), "unknown", "completed_at is missing so far"),
+    Case(
+        "missing at first, then there: status and time may be written one after the other",
+        film(CUT, RAN, saw(10.2, "cancelled"), saw(10.4, "cancelled", completed_at="2026-11-22T18:52:44Z")),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
+    ),
+    Case(
+        "still missing half a second later",
+        film(CUT, RAN, saw(10.2, "cancelled"), saw(10.7, "cancelled")),
+        "violated",
+        "completed_at is missing",
+        10.7,
+    ),
     Case("no time", ends("soon"), "violated", "completed_at is no time: 'soon'", 10.2),
     Case(
         "before it began",
@@ -446,17 +459,17 @@ def ends(completed_at: object, **facts: Any) -> History:
         10.2,
     ),
     Case(
-        "missing in any of its last records, though another has it",
+        "missing in a later record, though another has it",
         film(
             CUT,
             RAN,
             saw(10.2, "cancelled", completed_at="2026-11-22T18:52:44Z"),
-            saw(10.4, "cancelled", took_s=0.1),
-            saw(10.6, "cancelled", completed_at="2026-11-22T18:52:44Z"),
+            saw(10.9, "cancelled", took_s=0.1),
+            saw(11.6, "cancelled", completed_at="2026-11-22T18:52:44Z"),
         ),
         "violated",
         "completed_at is missing",
-        10.5,
+        11.0,
     ),
     Case(
         "what a record says after it came back to life is no matter",
