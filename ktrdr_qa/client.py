@@ -25,6 +25,7 @@ from jsonpath_ng.parser import parse as parse_jsonpath
 
 ANSWER_LIMIT_BYTES = 20_000_000
 MASK = "***"
+TRY_AGAIN_S = 0.3
 SHORTEST_SECRET = 4
 """Shorter ones are masked in headers only: they would stand anywhere by chance."""
 _TELLING_SECRETS = (
@@ -45,6 +46,12 @@ class TransportError(Exception):
     def __init__(self, message: str, exchange: Exchange):
         super().__init__(message)
         self.exchange = exchange
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may well be answered a moment later: the network or a gateway lost this one."""
+        gateway = self.exchange.status in (429, 502, 504)
+        return gateway or self.exchange.problem_kind in ("closed", "half", "invalid JSON", "other")
 
 
 class NoAnswer(TransportError):
@@ -207,14 +214,25 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, path: str, purpose: str = "", **options: Any) -> Exchange:
-        return self.exchange("GET", path, purpose=purpose, **options)
+    def get(self, path: str, purpose: str = "", *, tries: int = 1, **options: Any) -> Exchange:
+        """Read something; ``tries`` is for what is read once only, where a lost answer would otherwise be a verdict."""
+        return self._repeated(tries, lambda: self.exchange("GET", path, purpose=purpose, **options))
 
     def post(self, path: str, body: Any = None, purpose: str = "", **options: Any) -> Exchange:
         return self.exchange("POST", path, body=body, purpose=purpose, **options)
 
-    def delete(self, path: str, purpose: str = "", **options: Any) -> Exchange:
-        return self.exchange("DELETE", path, purpose=purpose, **options)
+    def delete(self, path: str, purpose: str = "", *, tries: int = 1, **options: Any) -> Exchange:
+        return self._repeated(tries, lambda: self.exchange("DELETE", path, purpose=purpose, **options))
+
+    def _repeated(self, tries: int, send: Callable[[], Exchange]) -> Exchange:
+        for _ in range(tries - 1):
+            try:
+                return send()
+            except TransportError as error:
+                if not error.passing:
+                    raise
+                threading.Event().wait(TRY_AGAIN_S)
+        return send()
 
     def exchange(
         self,

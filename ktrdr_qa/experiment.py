@@ -795,9 +795,9 @@ def end_backtest(client: Client, journal: Journal, backtest: str) -> str:
     """Cancel a backtest unless it has ended; the sentence returned is empty where it is over."""
     path = f"{readings.OPERATIONS}/{backtest}"
     try:
-        record = client.get(path, purpose="clean-up")
+        record = client.get(path, purpose="clean-up", tries=3)
         if record.find("$.data.status") not in TERMINAL:
-            client.delete(path, purpose="clean-up")
+            client.delete(path, purpose="clean-up", tries=3)
     except Refused as refused:
         if refused.status not in (400, 404):
             return f"{backtest} may still run: {refused}; cancel it with: curl -X DELETE {client.base_url}{path}"

@@ -231,7 +231,7 @@ class Preflight:
             else f"start KTRDR, or say where it is: KTRDR_API_URL or KTRDR_API_PORT, or -D target=NAME (chosen by: {self.target.chosen_by})"
         )
         try:
-            answer = self._client.get("/api/v1/health", purpose="API health")
+            answer = self._client.get("/api/v1/health", purpose="API health", tries=3)
             said = answer.need("$.status")
         except TransportError as error:
             advice = "" if isinstance(error, Refused) and error.status in (401, 403) else advice

@@ -80,7 +80,7 @@ def listed(client: Client, backtest_id: str) -> Iterator[Reading]:
 
 def registry(client: Client, worker_id: str) -> Iterator[Reading]:
     """What the backend's registry says of one worker."""
-    found = next((w for w in workers(client) if w["worker_id"] == worker_id), None)
+    found = next((w for w in workers(client, tries=1) if w["worker_id"] == worker_id), None)
     if found is None:
         yield Reading(worker_id, status=MISSING)
         return
@@ -101,11 +101,11 @@ def health(client: Client, worker_id: str) -> Iterator[Reading]:
     )
 
 
-def processor(client: Client, worker_id: str) -> Iterator[Reading]:
+def processor(client: Client, worker_id: str, tries: int = 1) -> Iterator[Reading]:
     """The processor time that the worker's process has used, in seconds, off its Prometheus metrics."""
     from prometheus_client.parser import text_string_to_metric_families  # 65 ms: only where it is used
 
-    answer = client.get("/metrics", purpose="reading", json_expected=False)
+    answer = client.get("/metrics", purpose="reading", json_expected=False, tries=tries)
     for family in text_string_to_metric_families(answer.answer_text):
         for sample in family.samples:
             if sample.name == "process_cpu_seconds_total":
@@ -114,14 +114,14 @@ def processor(client: Client, worker_id: str) -> Iterator[Reading]:
     raise ValueError("the worker's metrics do not name process_cpu_seconds_total")
 
 
-def workers(client: Client) -> list[dict[str, Any]]:
+def workers(client: Client, tries: int = 3) -> list[dict[str, Any]]:
     """The registered backtest workers, whichever of its two shapes and words the answer uses (surprise 8).
 
     Raises ``client.TransportError`` where the registry cannot be read.
     """
     return [
         {**w, "worker_id": str(w.get("worker_id") or w.get("id") or w.get("endpoint_url"))}
-        for w in _registered(client)
+        for w in _registered(client, tries)
         if (w.get("worker_type") or w.get("type")) in BACKTEST_WORDS
     ]
 
@@ -131,8 +131,8 @@ def types_of_workers(client: Client) -> list[str]:
     return sorted({str(w.get("worker_type") or w.get("type")) for w in _registered(client)})
 
 
-def _registered(client: Client) -> list[dict[str, Any]]:
-    answer = client.get(WORKERS, purpose="workers")
+def _registered(client: Client, tries: int = 3) -> list[dict[str, Any]]:
+    answer = client.get(WORKERS, purpose="workers", tries=tries)
     found = answer.answer if isinstance(answer.answer, list) else answer.need("$.workers")
     return [w for w in found if isinstance(w, dict)] if isinstance(found, list) else []
 

@@ -54,7 +54,7 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
         # Headers such as tokens are meant for the platform's own address only.
         speaker = client.clone(address, trusted=address == target.workers.get(name))
         try:
-            speaker.get("/health", purpose="probe", timeout_s=PROBE_S)
+            speaker.get("/health", purpose="probe", timeout_s=PROBE_S, tries=3)
         except TransportError as error:
             reasons.append(error.exchange.problem or str(error))
             local = urlsplit(address).hostname in LOOPBACK
@@ -88,7 +88,7 @@ def _processor(
 ) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
     """The worker's processor time: its own metrics, else the process that listens there, if it is on this host."""
     try:
-        list(readings.processor(client, name))
+        list(readings.processor(client, name, tries=3))
         return lambda: readings.processor(client, name), "its metrics"
     except (TransportError, ValueError) as error:
         why = str(error)
