@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from tests.deployments.harness import BRISK, CAPACITY, EARLY, MAIN, Place, Platform, started
+from tests.deployments.harness import BRISK, CAPACITY, EARLY, Place, Platform, started
 from tests.deployments.proxy import Answer, Asked, proxy
 
 TODAY_OPTIONS = "--model-form directory --min-bars 51 --refresh-s 1.0 --first-progress-after-s 4 --registry-lag-s 5"
@@ -236,6 +236,3 @@ def _kill_the_worker_of(platform: Platform, backtest: str) -> None:
 
     record = requests.get(f"{platform.url}/api/v1/operations/{backtest}", timeout=10).json()["data"]
     os.kill(platform.pid(record["metadata"]["parameters"]["worker_id"]), signal.SIGKILL)
-
-
-__all__ = ["MAIN", "hide_workers"]

@@ -1,0 +1,341 @@
+"""The preflight: what Docker Compose says through a stub of its command, cures shown and applied, files and API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ktrdr_qa import preflight as preflight_module
+from ktrdr_qa.client import Client, Transcript
+from ktrdr_qa.experiment import Candidate
+from ktrdr_qa.outcomes import PlatformNotReady
+from ktrdr_qa.preflight import Preflight
+from ktrdr_qa.target import Target
+from tests.deployments.harness import BRISK, MAIN, Place, started, stub_docker
+from tests.deployments.proxy import Answer, Asked, proxy
+
+LAG_0 = ("--registry-lag-s", "0")
+CANDIDATE = Candidate("EURUSD", "1d", "2023-01-01", "2024-12-31", "neuro", "models/neuro/1d/model.pt")
+RUNNING = [
+    {"Service": "backend", "Name": "ktrdr-backend-1", "State": "running", "Health": "healthy"},
+    {"Service": "backtest-worker-1", "Name": "ktrdr-backtest-worker-1-1", "State": "running", "Health": ""},
+    {"Service": "migrate", "Name": "ktrdr-migrate-1", "State": "exited", "ExitCode": 0},
+]
+
+
+class Sandbox:
+    """A checkout of KTRDR on this host, its Compose project behind a stub, its API behind a rule."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch, rule: dict[str, Answer], url: str):
+        self.path = path
+        self.checkout = path / "ktrdr"
+        self.shared = path / "shared"
+        self.checkout.mkdir()
+        (self.checkout / "docker-compose.yml").write_text("services: {}\n")
+        self.rule = rule
+        self.url = url
+        self.said: list[str] = []
+        self._patch = monkeypatch
+
+    def docker(self, script: str) -> None:
+        self._patch.setenv("PATH", stub_docker(self.path, script))
+
+    def containers(self, listed: list[dict[str, Any]], *, lines: bool = False) -> None:
+        text = "\n".join(json.dumps(c) for c in listed) if lines else json.dumps(listed)
+        (self.path / "ps.json").write_text(text)
+        self.docker(f'cat "{self.path}/ps.json"')
+
+    @property
+    def calls(self) -> list[str]:
+        return (self.path / "docker.log").read_text().splitlines()
+
+    def preflight(self, *, cure: bool = False, **changed: Any) -> Preflight:
+        settings = {
+            "base_url": self.url,
+            "checkout": {"directory": str(self.checkout), "shared_directory": str(self.shared)},
+            **changed,
+        }
+        target = Target.model_validate(settings).at(self.url, "the test")
+        return Preflight(target, Client(self.url, Transcript(), timeout_s=2), cure=cure, say=self.said.append)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    answers: dict[str, Answer] = {}
+
+    def rule(asked: Asked) -> Answer:
+        return answers.get(asked.path.split("?")[0], Answer(404, '{"detail": "Not Found"}'))
+
+    with proxy("http://127.0.0.1:9", rule) as url:
+        yield Sandbox(tmp_path, monkeypatch, answers, url)
+
+
+def refused(check: Callable[[], object]) -> str:
+    with pytest.raises(PlatformNotReady) as caught:
+        check()
+    return str(caught.value)
+
+
+# --- services --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["a JSON list", "JSON lines"])
+def test_containers_that_run_or_have_done_their_work_are_fine(sandbox: Sandbox, lines: bool) -> None:
+    sandbox.containers(RUNNING, lines=lines)
+    result = sandbox.preflight().services()
+    assert result.state == "ok" and "3 containers" in result.seen
+    assert sandbox.calls == [f"{sandbox.checkout}: compose -f docker-compose.yml ps --all --format json"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"State": "exited", "ExitCode": 137}, "backend has exited with status 137"),
+        ({"State": "restarting"}, "backend keeps restarting"),
+        ({"State": "running", "Health": "unhealthy"}, "backend is running but unhealthy"),
+        ({"State": "paused"}, "backend is paused"),
+        ({"State": "created"}, "backend is created"),
+        ({"State": "dead"}, "backend is dead"),
+    ],
+)
+def test_each_way_of_not_running_is_told_apart_with_its_cure(
+    sandbox: Sandbox, changed: dict[str, Any], words: str
+) -> None:
+    sandbox.containers([{**RUNNING[0], **changed}, RUNNING[1]])
+    told = refused(sandbox.preflight().services)
+    assert words in told
+    assert f"cure: cd {sandbox.checkout} && docker compose -f docker-compose.yml up -d --force-recreate" in told
+
+
+def test_a_project_without_containers(sandbox: Sandbox) -> None:
+    sandbox.containers([])
+    assert "the Compose project has no containers" in refused(sandbox.preflight().services)
+
+
+def test_a_daemon_that_is_stopped(sandbox: Sandbox) -> None:
+    sandbox.docker(
+        'echo "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?" >&2; exit 1'
+    )
+    told = refused(sandbox.preflight().services)
+    assert "the Docker daemon does not run" in told and "start Docker" in told
+
+
+def test_compose_that_says_something_else(sandbox: Sandbox) -> None:
+    sandbox.docker('echo "unknown shorthand flag: f in -f" >&2; exit 125')
+    assert "docker compose -f docker-compose.yml ps --all --format json: unknown shorthand flag" in refused(
+        sandbox.preflight().services
+    )
+    sandbox.docker("echo NAME   IMAGE   STATUS")
+    assert "docker compose ps answered no JSON" in refused(sandbox.preflight().services)
+
+
+def test_docker_that_is_absent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(sandbox.path / "empty"))
+    told = refused(sandbox.preflight().services)
+    assert "there is no docker command here; install Docker" in told
+
+
+def test_what_cannot_be_seen_from_here_is_not_checked(sandbox: Sandbox) -> None:
+    result = sandbox.preflight(checkout={}).services()
+    assert result.state == "not checked" and "no checkout or Compose file is named" in result.seen
+
+
+def test_a_named_file_and_project_are_used(sandbox: Sandbox) -> None:
+    sandbox.containers(RUNNING)
+    (sandbox.checkout / "mine.yml").write_text("services: {}\n")
+    sandbox.preflight(compose={"file": "mine.yml", "project": "mine"}).services()
+    assert sandbox.calls[0].endswith("compose -f mine.yml -p mine ps --all --format json")
+
+
+def test_a_sandbox_uses_its_own_compose_file(sandbox: Sandbox) -> None:
+    sandbox.containers(RUNNING)
+    (sandbox.checkout / ".env.sandbox").write_text("KTRDR_API_PORT=8001\n")
+    (sandbox.checkout / "docker-compose.sandbox.yml").write_text("services: {}\n")
+    sandbox.preflight().services()
+    assert "-f docker-compose.sandbox.yml" in sandbox.calls[0]
+
+
+# --- cures -----------------------------------------------------------------------------------------------------
+
+
+def test_a_cure_is_applied_and_shown_and_ends_when_it_helped(sandbox: Sandbox) -> None:
+    healthy, sick = json.dumps(RUNNING), json.dumps([{**RUNNING[0], "State": "exited", "ExitCode": 1}])
+    (sandbox.path / "ps.json").write_text(sick)
+    (sandbox.path / "healthy.json").write_text(healthy)
+    sandbox.docker(
+        f'case "$*" in *up*) cp "{sandbox.path}/healthy.json" "{sandbox.path}/ps.json";; *ps*) cat "{sandbox.path}/ps.json";; esac'
+    )
+    assert sandbox.preflight(cure=True).services().state == "ok"
+    assert sandbox.said[0].startswith("cure 1 of 2 for Services running (backend has exited with status 1): cd ")
+    assert "up -d --force-recreate" in sandbox.said[0]
+    assert "Services running is ok now" in sandbox.said[-1]
+    assert sum("up -d" in call for call in sandbox.calls) == 1
+
+
+def test_a_cure_that_does_not_help_is_tried_as_often_as_the_catalogue_says(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.containers([{**RUNNING[0], "State": "restarting"}])
+    shorter = preflight_module.Cure
+
+    def hurried(commands: Any, wait_s: float, tries: int, directory: Any = None) -> preflight_module.Cure:
+        assert wait_s == 15.0, "the catalogue's wait"
+        return shorter(commands, 0.0, tries, directory)
+
+    monkeypatch.setattr(preflight_module, "Cure", hurried)
+    told = refused(sandbox.preflight(cure=True).services)
+    assert "backend keeps restarting" in told
+    assert sum("up -d --force-recreate" in call for call in sandbox.calls) == 2
+    assert "Services running is not cured" in sandbox.said[-1]
+
+
+def test_without_leave_nothing_is_cured(sandbox: Sandbox) -> None:
+    sandbox.containers([{**RUNNING[0], "State": "restarting"}])
+    refused(sandbox.preflight().services)
+    assert not any("up" in call.split() for call in sandbox.calls) and sandbox.said == []
+
+
+def test_a_missing_strategy_is_copied_from_the_checkout(sandbox: Sandbox) -> None:
+    sandbox.rule["/api/v1/strategies/validate/neuro"] = Answer(404, '{"detail": "Strategy not found: neuro"}')
+    original = sandbox.checkout / "strategies" / "neuro.yaml"
+    told = refused(lambda: sandbox.preflight().strategy([CANDIDATE]))
+    assert "HTTP 404: Strategy not found: neuro" in told and "put neuro.yaml there" in told
+    original.parent.mkdir()
+    original.write_text("name: neuro\n")
+    copy = sandbox.shared / "strategies" / "neuro.yaml"
+    told = refused(lambda: sandbox.preflight().strategy([CANDIDATE]))
+    assert f"cure: mkdir -p {copy.parent} && cp {original} {copy}" in told
+    assert not copy.exists()
+    checks = sandbox.preflight(cure=True)
+    told = refused(lambda: checks.strategy([CANDIDATE]))  # the API goes on denying it
+    assert copy.read_text() == "name: neuro\n"
+    assert sandbox.said[0].startswith("cure 1 of 1 for Strategy")
+
+
+# --- API health, sandbox settings, model, strategy, data, workers ----------------------------------------------
+
+
+def test_an_api_that_is_down_has_its_cure(sandbox: Sandbox) -> None:
+    sandbox.rule["/api/v1/health"] = Answer(503, '{"detail": "starting"}')
+    told = refused(sandbox.preflight().api_health)
+    assert "HTTP 503: starting" in told
+    assert f"cure: cd {sandbox.checkout} && docker compose -f docker-compose.yml up -d backend" in told
+
+
+def test_a_sandbox_port_that_is_not_the_one_in_use(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    (sandbox.checkout / ".env.sandbox").write_text("KTRDR_API_PORT=8001\n")
+    monkeypatch.chdir(sandbox.path)
+    checks = sandbox.preflight()
+    checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
+    told = refused(checks.sandbox)
+    assert "says KTRDR_API_PORT=8001, but this run talks to port 8000" in told
+    assert "export KTRDR_API_PORT=8001" in told
+
+
+def test_a_model_in_either_form_is_found_and_a_missing_one_lists_what_exists(sandbox: Sandbox) -> None:
+    assert sandbox.preflight(checkout={}).model([CANDIDATE]).state == "not checked"
+    other = sandbox.checkout / "models" / "other" / "1d"
+    other.mkdir(parents=True)
+    (other / "model.pt").write_bytes(b"x")
+    told = refused(lambda: sandbox.preflight().model([CANDIDATE]))
+    assert "models that exist there: models/other/1d; set model under [backtests.1d]" in told
+    directory = sandbox.checkout / "models" / "neuro" / "1d"
+    directory.mkdir(parents=True)
+    assert sandbox.preflight().model([CANDIDATE]).state == "ok"
+
+
+def test_a_strategy_by_api_by_file_or_not_checked(sandbox: Sandbox) -> None:
+    path = "/api/v1/strategies/validate/neuro"
+    sandbox.rule[path] = Answer(200, '{"success": true, "valid": true, "issues": []}')
+    assert "KTRDR calls neuro valid" in sandbox.preflight().strategy([CANDIDATE]).seen
+    sandbox.rule[path] = Answer(200, '{"success": true, "valid": false, "issues": ["no fuzzy sets"]}')
+    assert "KTRDR calls neuro invalid: ['no fuzzy sets']" in refused(lambda: sandbox.preflight().strategy([CANDIDATE]))
+    sandbox.rule[path] = Answer(405, '{"detail": "Method Not Allowed"}')
+    assert sandbox.preflight(checkout={}).strategy([CANDIDATE]).state == "not checked"
+    file = sandbox.shared / "strategies" / "neuro.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("name: neuro\n")
+    assert sandbox.preflight().strategy([CANDIDATE]).state == "ok"
+
+
+def test_data_by_api_by_file_or_not_checked(sandbox: Sandbox) -> None:
+    path = "/api/v1/data/range"
+
+    def covering(first: str, last: str) -> Answer:
+        return Answer(200, json.dumps({"data": {"start_date": first, "end_date": last, "point_count": 9}}))
+
+    sandbox.rule[path] = covering("2020-01-01T00:00:00", "2025-01-01T00:00:00")
+    assert sandbox.preflight().data([CANDIDATE]).state == "ok"
+    sandbox.rule[path] = covering("2020-01-01", "2024-06-01")
+    assert "are from 2020-01-01 to 2024-06-01 only" in refused(lambda: sandbox.preflight().data([CANDIDATE]))
+    sandbox.rule[path] = Answer(404, '{"detail": "Data not found for EURUSD (1d)"}')
+    assert "no data for EURUSD 1d" in refused(lambda: sandbox.preflight().data([CANDIDATE]))
+    sandbox.rule[path] = Answer(404, '{"detail": "Not Found"}')
+    assert sandbox.preflight(checkout={}).data([CANDIDATE]).state == "not checked"
+    assert "neither" in refused(lambda: sandbox.preflight().data([CANDIDATE]))
+    (sandbox.checkout / "data").mkdir()
+    (sandbox.checkout / "data" / "EURUSD_1d.pkl").write_bytes(b"x")
+    # The file is there, but how far it goes cannot be seen: that is not the same as fine.
+    assert sandbox.preflight().data([CANDIDATE]).state == "not checked"
+
+
+def test_workers_that_are_missing_busy_or_dead_each_have_their_words(sandbox: Sandbox) -> None:
+    path = "/api/v1/workers"
+    sandbox.rule[path] = Answer(200, "[]")
+    told = refused(lambda: sandbox.preflight().workers(0.0))
+    assert "no backtest worker is registered" in told
+    restart = "docker compose -f docker-compose.yml restart backtest-worker-1 backtest-worker-2"
+    assert f"cure: cd {sandbox.checkout} && {restart}" in told
+    sandbox.rule[path] = Answer(200, '[{"worker_id": "t", "worker_type": "training", "status": "available"}]')
+    assert "only workers for training" in refused(lambda: sandbox.preflight().workers(0.0))
+    sandbox.rule["/health"] = Answer(200, '{"worker_status": "busy"}')
+    worker = {"worker_id": "w", "worker_type": "backtesting", "endpoint_url": sandbox.url}
+    sandbox.rule[path] = Answer(200, json.dumps([{**worker, "status": "busy", "current_operation_id": "op_x"}]))
+    assert "no backtest worker is free: w busy op_x" in refused(lambda: sandbox.preflight().workers(0.0))
+    gone = {**worker, "endpoint_url": "http://127.0.0.1:9", "status": "available"}
+    sandbox.rule[path] = Answer(200, json.dumps([gone]))
+    assert "the registered workers do not answer" in refused(lambda: sandbox.preflight().workers(0.0))
+
+
+# --- through the whole of Behave -------------------------------------------------------------------------------
+
+
+def test_a_sick_container_ends_the_run_with_the_cure_to_copy(place: Place, tmp_path: Path) -> None:
+    checkout = tmp_path / "ktrdr"
+    checkout.mkdir()
+    (checkout / "docker-compose.yml").write_text("services: {}\n")
+    sick = json.dumps([{**RUNNING[0], "State": "restarting"}])
+    (tmp_path / "ps.json").write_text(sick)
+    path = stub_docker(tmp_path, f'cat "{tmp_path}/ps.json"')
+    with started(*LAG_0) as platform:
+        more = f'{BRISK}[checkout]\ndirectory = "{checkout}"\n'
+        ran = place.live(platform.url, more=more, PATH=path).inconclusive()
+        assert platform.operations() == []
+    assert "Services running: backend keeps restarting" in ran.reasons
+    assert "docker compose -f docker-compose.yml up -d --force-recreate" in ran.output
+
+
+def test_a_healthy_sandbox_passes_with_its_files_checked(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "ps.json").write_text(json.dumps(RUNNING))
+    path = stub_docker(tmp_path, f'cat "{tmp_path}/ps.json"')
+    with started(*LAG_0) as platform:
+        (platform.home / "docker-compose.yml").write_text("services: {}\n")
+        more = f'{BRISK}[checkout]\ndirectory = "{platform.home}"\nshared_directory = "{platform.home}"\n'
+        ran = place.live(platform.url, more=more, PATH=path).passed()
+    assert "was not checked" not in ran.observations
+
+
+def test_on_a_remote_platform_what_cannot_be_seen_is_told_as_not_checked(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        ran = place.live(platform.url).passed()
+    for name in ("Services running", "Model"):
+        assert f"{name} was not checked" in ran.observations
+
+
+def test_a_cure_is_refused_for_a_platform_on_another_host(place: Place) -> None:
+    console = place.live("http://ktrdr.invalid:8000", MAIN, "-D", "cure=on").refused()
+    assert "-D cure=on is refused: http://ktrdr.invalid:8000 is not on this host" in console
