@@ -192,6 +192,7 @@ def main() -> int:
     parser.add_argument("--healthy", type=int, default=0, metavar="RUNS", help="then so many runs of healthy platforms")
     parser.add_argument("--checks", action="store_true", help="then take each check out of a copy: it must be missed")
     parser.add_argument("--no-faults", action="store_true", help="leave the faults out")
+    parser.add_argument("--readme", action="store_true", help="write the figures into the README")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the figures to a file (for the README's table)"
     )
