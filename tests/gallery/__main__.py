@@ -8,7 +8,6 @@ step, category and the telling part of the message must be those of the table. T
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +192,6 @@ def main() -> int:
     parser.add_argument("--checks", action="store_true", help="then take each check out of a copy: it must be missed")
     parser.add_argument("--no-faults", action="store_true", help="leave the faults out")
     parser.add_argument("--readme", action="store_true", help="write the figures into the README")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the figures to a file (for the README's table)"
-    )
     asked = parser.parse_args()
 
     began_s = time.monotonic()
@@ -216,9 +212,6 @@ def main() -> int:
         print(f"false alarms: {len(alarms)} of {runs} healthy runs")
     if asked.checks:
         print(f"checks whose absence went unnoticed: {len(missed)}")
-    if asked.json:
-        figures = {"faults": len(cases), "caught": caught, "healthy_runs": runs, "false_alarms": len(alarms)}
-        asked.json.write_text(json.dumps({**figures, "cases": [asdict(c) for c in cases]}, indent=1), encoding="utf-8")
     if asked.readme:
         rows = [
             (
