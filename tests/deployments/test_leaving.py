@@ -1,0 +1,172 @@
+"""Nothing is left running, however a run ends; and only what this run has started is ever cancelled."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.deployments.harness import MAIN, Place, Platform, Ran, await_that, children, interrupt, listening, started
+
+LAG_0 = ("--registry-lag-s", "0")
+Moment = Callable[[Place, subprocess.Popen[str]], object]
+
+
+def standin_starting(place: Place, run: subprocess.Popen[str]) -> object:
+    return [c for c in children(run) if _is_standin(c)]
+
+
+def preflight(place: Place, run: subprocess.Popen[str]) -> object:
+    return "target: " in place.console
+
+
+def before_the_cancel(place: Place, run: subprocess.Popen[str]) -> object:
+    return "When a long backtest is started ... passed" in place.console
+
+
+def frozen_window(place: Place, run: subprocess.Popen[str]) -> object:
+    return "the new backtest really runs within 30 seconds ... passed" in place.console
+
+
+def afterwards(place: Place, run: subprocess.Popen[str]) -> object:
+    return "the system is stable: the new backtest started without trouble ... passed" in place.console
+
+
+MOMENTS = [standin_starting, preflight, before_the_cancel, frozen_window, afterwards]
+
+
+def _is_standin(process: psutil.Process) -> bool:
+    try:
+        return "standin" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def nothing_left(started_by_it: list[psutil.Process]) -> None:
+    def all_gone() -> bool:
+        return not [p for p in started_by_it if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+    await_that(all_gone, "the run's own processes to end")
+    assert listening([p.pid for p in started_by_it]) == []
+
+
+def run_until(place: Place, moment: Moment, *extra: str, **environment: str) -> subprocess.Popen[str]:
+    run = place.begin(MAIN, *extra, **environment)
+    await_that(lambda: moment(place, run) or run.poll() is not None, moment.__name__)
+    assert run.poll() is None, f"it ended before {moment.__name__}:\n{place.console}"
+    return run
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: m.__name__)
+def test_ctrl_c_leaves_nothing_of_the_embedded_ktrdr(place: Place, moment: Moment) -> None:
+    run = run_until(place, moment)
+    theirs = children(run)
+    interrupt(run)
+    ran = place.finish(run)
+    assert ran.exit_status != 0, ran.output
+    assert "PASSED: " not in ran.output
+    nothing_left(theirs)
+    assert not list((place.path / "reports" / "journal").glob("*.json"))
+
+
+@pytest.mark.parametrize("moment", MOMENTS[1:], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_signal_leaves_no_backtest_of_this_run_on_a_platform_that_stays(
+    place: Place, moment: Moment, number: signal.Signals
+) -> None:
+    with started(*LAG_0, "--neighbour") as platform:
+        neighbours = await_that(platform.active, "the neighbour's backtest")
+        run = run_until(place, moment, KTRDR_API_URL=platform.url)
+        theirs = children(run)
+        if number == signal.SIGINT:
+            interrupt(run)
+        else:
+            run.send_signal(number)
+        ran = place.finish(run)
+        assert ran.exit_status != 0, ran.output
+        nothing_left(theirs)
+        assert platform.active() == neighbours, "only this run's backtests are cancelled"
+        assert not list((place.path / "reports" / "journal").glob("*.json"))
+
+
+def test_a_failing_step_leaves_nothing(place: Place) -> None:
+    with started(*LAG_0, "--fault", "cancel-404", "--fault", "after-list-disagrees") as platform:
+        place.live(platform.url).failed()
+        # This platform refuses every cancel: the run says what it could not end.
+        assert set(_told_to_cancel(place)) == set(platform.active()) or platform.active() == []
+
+
+def test_a_failing_step_has_its_backtests_cancelled(place: Place) -> None:
+    with started(*LAG_0, "--fault", "after-completed-at-missing") as platform:
+        place.live(platform.url).failed()
+        assert platform.active() == []
+
+
+def _told_to_cancel(place: Place) -> list[str]:
+    return [w.rsplit("/", 1)[1] for w in place.console.split() if w.startswith("http") and "/operations/op_" in w]
+
+
+def test_what_a_killed_run_left_is_cancelled_by_the_next_which_says_so(place: Place) -> None:
+    with started(*LAG_0, "--neighbour", "--workers", "3") as platform:
+        neighbours = await_that(platform.active, "the neighbour's backtest")
+        others = platform.start()
+        left = _kill_in_mid_run(place, platform)
+        (mine,) = set(platform.active()) - {*neighbours, others}
+        assert mine in left
+        ran = place.behave(MAIN, KTRDR_API_URL=platform.url).passed()
+        assert f"left behind by a killed run: {mine} has ended now" in ran.output
+        assert set(platform.active()) == {*neighbours, others}
+        assert not list((place.path / "reports" / "journal").glob("*.json"))
+
+
+def test_what_was_left_elsewhere_is_told_and_left_alone(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        left = _kill_in_mid_run(place, platform)
+        ran = place.embedded(LAG_0).passed()
+        assert f"left behind by a killed run on {platform.url}, not on this run's target" in ran.output
+        assert platform.active() == left
+
+
+def test_a_killed_run_on_the_embedded_ktrdr_leaves_nothing_to_cancel(place: Place) -> None:
+    run = run_until(place, before_the_cancel)
+    theirs = children(run)
+    run.kill()
+    run.wait()
+    nothing_left(theirs)
+    assert list((place.path / "reports" / "journal").glob("*.json"))
+    ran = place.behave(MAIN).passed()
+    assert "left behind" not in ran.output
+    assert not list((place.path / "reports" / "journal").glob("*.json"))
+
+
+def _kill_in_mid_run(place: Place, platform: Platform) -> list[str]:
+    run = run_until(place, before_the_cancel, KTRDR_API_URL=platform.url)
+    theirs = children(run)
+    run.kill()
+    run.wait()
+    nothing_left(theirs)
+    (file,) = (place.path / "reports" / "journal").glob("*.json")
+    return list(json.loads(file.read_text())["open"])
+
+
+def test_a_run_that_passes_leaves_nothing(place: Place) -> None:
+    with started(*LAG_0, "--neighbour") as platform:
+        neighbours = await_that(platform.active, "the neighbour's backtest")
+        ran: Ran = place.live(platform.url).passed()
+        assert platform.active() == neighbours
+    assert not list((ran.place / "reports" / "journal").glob("*.json"))
+
+
+def test_a_platform_that_dies_in_mid_run_is_told_and_nothing_hangs(place: Place) -> None:
+    run = run_until(place, before_the_cancel)
+    backend = await_that(lambda: [c for c in children(run) if _is_standin(c)], "the stand-in")[0]
+    theirs = children(run)
+    for process in (backend, *backend.children()):
+        process.kill()
+    ran = place.finish(run)
+    assert ran.exit_status != 0 and "Traceback" not in ran.output, ran.output
+    nothing_left(theirs)

@@ -1,0 +1,110 @@
+"""Where the workers' own word and processor time come from, and what the verdict rests on without them."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from tests.deployments.harness import BRISK, Place, Platform, started, stub_docker
+from tests.deployments.proxy import Answer, Asked, proxy
+
+LAG_0 = ("--registry-lag-s", "0")
+PROCESSOR = "The worker's processor is quiet after the cancellation"
+VIEW = "The worker itself has stopped computing the cancelled backtest"
+
+
+def hidden(asked: Asked) -> Answer | None:
+    """Workers announce the names of containers, and no port of theirs is published here."""
+    if not asked.path.startswith("/api/v1/workers"):
+        return None
+    workers = json.loads(asked.forward().body)
+    for worker in workers:
+        worker["endpoint_url"] = f"http://{worker['worker_id']}:1"
+    return Answer(200, json.dumps(workers))
+
+
+def containers_stub(place: Place, platform: Platform) -> str:
+    """``docker exec NAME cat .../cpu.stat`` answers with the processor time of the worker of that name."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    cases = "\n".join(f"  {name}) pid={platform.pid(name)} ;;" for name in ("backtest-worker-1", "backtest-worker-2"))
+    return stub_docker(
+        place.path,
+        f"""[ "$1" = exec ] || exit 1
+case "$2" in
+{cases}
+  *) echo "No such container: $2" >&2; exit 1 ;;
+esac
+awk '{{ printf "usage_usec %d\\nuser_usec 0\\n", ($14 + $15) * 1000000 / {ticks} }}' /proc/$pid/stat""",
+    )
+
+
+def test_without_processor_time_in_the_metrics_the_process_on_this_host_is_asked(place: Place) -> None:
+    with started(*LAG_0, module="tests.deployments.unmetered") as platform:
+        ran = place.live(platform.url).passed()
+    assert ran.scenarios[PROCESSOR] == "passed"
+    assert "the worker's processor time" in ran.reasons
+
+
+def test_a_process_that_burns_on_is_seen_without_metrics_too(place: Place) -> None:
+    with started(*LAG_0, "--fault", "after-ghost-processor", module="tests.deployments.unmetered") as platform:
+        ran = place.live(platform.url).failed()
+    assert ran.scenarios[PROCESSOR] == "failed" and ran.scenarios[VIEW] == "passed"
+    assert "something computes on, whatever the answers say" in ran.reasons
+
+
+def test_a_container_out_of_reach_is_asked_through_docker(place: Place) -> None:
+    with started(*LAG_0) as platform, proxy(platform.url, hidden) as url:
+        ran = place.live(url, PATH=containers_stub(place, platform)).passed()
+        calls = (place.path / "docker.log").read_text()
+    assert ran.scenarios[PROCESSOR] == "passed" and ran.scenarios[VIEW] == "skipped"
+    assert "exec backtest-worker-1 cat /sys/fs/cgroup/cpu.stat" in calls
+    assert "processor time" in ran.reasons
+
+
+def test_a_container_that_burns_on_is_seen_through_docker(place: Place) -> None:
+    with started(*LAG_0, "--fault", "after-ghost-processor") as platform, proxy(platform.url, hidden) as url:
+        ran = place.live(url, PATH=containers_stub(place, platform)).failed()
+    assert ran.scenarios[PROCESSOR] == "failed" and ran.scenarios[VIEW] == "skipped"
+
+
+def test_a_container_that_docker_does_not_know_is_skipped_with_the_reason(place: Place) -> None:
+    path = stub_docker(place.path, 'echo "Error response from daemon: No such container: $2" >&2; exit 1')
+    with started(*LAG_0) as platform, proxy(platform.url, hidden) as url:
+        ran = place.live(url, PATH=path).passed()
+    assert ran.scenarios[PROCESSOR] == "skipped"
+    reason = ran.scenario("processor")["reason"]
+    assert "No such container" in reason and "under [workers] in the target file" in reason
+    assert "it rests on the backend's view only: the worker could not be asked" in ran.reasons
+    assert "not checked: " + PROCESSOR in ran.reasons
+    rows = {r["check"]: r["verdict"] for r in ran.summary["checks"] if r["kind"] == "witness"}
+    assert rows["The worker itself has stopped"] == rows["The worker's processor is quiet"] == "unknown"
+
+
+def test_a_defect_that_only_witnesses_see_cannot_be_told_without_them_and_nothing_claims_otherwise(
+    place: Place,
+) -> None:
+    with started(*LAG_0, "--fault", "after-ghost-processor") as platform, proxy(platform.url, hidden) as url:
+        ran = place.live(url, PATH="/usr/bin:/bin").passed()
+    assert ran.scenarios[PROCESSOR] == "skipped" and ran.scenarios[VIEW] == "skipped"
+    assert "the backend's view only" in ran.reasons
+
+
+def test_tokens_are_not_sent_to_an_address_that_a_platform_merely_announces(place: Place) -> None:
+    seen: list[str] = []
+
+    def worker(asked: Asked) -> Answer:
+        seen.append(asked.headers.get("Authorization", ""))
+        return Answer(200, '{"worker_status": "idle"}')
+
+    with started(*LAG_0) as platform, proxy("http://127.0.0.1:9", worker) as elsewhere:
+
+        def rule(asked: Asked) -> Answer | None:
+            if not asked.path.startswith("/api/v1/workers"):
+                return None
+            workers = json.loads(asked.forward().body)
+            return Answer(200, json.dumps([{**w, "endpoint_url": elsewhere} for w in workers]))
+
+        with proxy(platform.url, rule) as url:
+            more = BRISK + '[headers]\nAuthorization = "Bearer ${OWN_TOKEN}"\n'
+            place.live(url, more=more, OWN_TOKEN="t0ken-of-my-own")
+    assert seen and not any(seen)
