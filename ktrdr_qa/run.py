@@ -429,7 +429,8 @@ class Run:
         rows = evidence.markdown_table(verdict.table(found))
         rests = f"The verdict rests on {verdict.believed(found)}."
         observed = evidence.markdown_list("Observations", self.observations)
-        evidence.describe(f"**{summary.headline(end)}**\n\n{end.in_words}\n\n{rests}")
+        last_words = summary.gist(end.reason) if end.outcome == "inconclusive" else rests
+        evidence.describe(f"**{summary.headline(end)}**\n\n{end.in_words}\n\n{last_words}")
         evidence.attach_markdown("Criteria and sanity checks", f"{end.in_words}\n\n{rows}\n\n{rests}{observed}")
         self._attach_picture("Picture of the run", lambda painter: painter.draw(history))
         if failed:
