@@ -61,6 +61,18 @@ STAY_AT_THE_TOP = """
   }
 """
 
+# The verdict's words before the labels, which go last; on a small screen one fact a line, and nothing cut off.
+LAYOUT = """
+  :has(> [data-testid=test-result-description]) { display: flex; flex-direction: column; }
+  :has(> [data-testid=test-result-description]) > div:has(+ [data-testid=test-result-description]):not([data-testid]) {
+    order: 1;
+  }
+  @media (max-width: 640px) {
+    [data-testid=metadata-list] { grid-template-columns: 100% !important; }
+    pre { overflow-wrap: anywhere; white-space: pre-wrap !important; }
+  }
+"""
+
 # A sign for each verdict that reads in grey as well.
 SIGNS = {
     "PASSED": ("#15803d", "M14 25 l7 7 l13 -15"),
@@ -291,6 +303,7 @@ def mend(page: str) -> str:
         # Set before the page's program runs: the data come later in this same file.
         "<script>window.allureReportDataReady = false; window.allureReportData = {};</script>\n"
         f"<script>{STAY_AT_THE_TOP}</script>\n"
+        f"<style>{LAYOUT}</style>\n"
     )
     page, heads = re.subn(r'(<meta charset="utf-8">\n?)', lambda match: match[1] + start, page, count=1)
     page, programs = re.subn(
