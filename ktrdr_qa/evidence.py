@@ -113,7 +113,7 @@ def json_lines_around(lines: Iterable[str], at_s: float, within_s: float = 1.0, 
 
 
 def attach_transcript(exchanges: Sequence[Exchange]) -> None:
-    """The HTTP exchanges of a step; readings that say nothing new are folded into one line."""
+    """The HTTP exchanges of a step; readings that say nothing new, or show progress only, are folded."""
     if exchanges:
         attach_text(f"HTTP exchanges ({len(exchanges)})", transcript(exchanges))
 
@@ -134,8 +134,8 @@ def transcript(exchanges: Iterable[Exchange]) -> str:
             unchanged[e.url] = unchanged.get(e.url, 0) + 1
             continue
         tell_unchanged(e.url)
-        last[e.url] = said
-        lines.append(_told(e))
+        before, last[e.url] = last.get(e.url), said
+        lines.append(_moved(e) if _only_moved(before, e) else _told(e))
     for url in list(unchanged):
         tell_unchanged(url)
     return "\n".join(lines)
@@ -156,6 +156,19 @@ def _telling(e: Exchange) -> Any:
     if (status := e.find("$.data.status")) is not None:
         return status, e.find("$.data.progress.percentage")
     return e.answer_text
+
+
+def _only_moved(before: tuple[int | None, Any] | None, e: Exchange) -> bool:
+    """Whether a reading of a backtest differs in nothing but its percentage from the one before."""
+    if e.purpose != "reading" or e.problem or before is None or e.find("$.data.status") is None:
+        return False
+    return before[0] == e.status and isinstance(before[1], tuple) and before[1][0] == _telling(e)[0]
+
+
+def _moved(e: Exchange) -> str:
+    """One line for a reading that shows the progress and nothing else new."""
+    status, percentage = _telling(e)
+    return f"{e.at_s:9.3f} s  {e.method} {e.url}\n           HTTP 200 after {e.took_s * 1000:.0f} ms: {status} at {percentage} %\n"
 
 
 def _told(e: Exchange) -> str:
