@@ -616,6 +616,8 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
         return Judgement("worker stopped", "unknown", expected, "no cancel was answered")
+    if another := _another_worker(history, backtest):
+        return Judgement("worker stopped", "unknown", expected, another)
     dead = _gone_for_good(history, worker, since_s)
     if dead:
         return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
@@ -664,6 +666,8 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     readings = [s for s in history.of("processor", worker) if s.cpu_s is not None and math.isfinite(s.cpu_s)]
     if since_s is None or sent is None or started is None or not readings:
         return Judgement("processor quiet", "unknown", expected, "its processor time was not read")
+    if another := _another_worker(history, backtest):
+        return Judgement("processor quiet", "unknown", expected, another)
     idle = _rate(s for s in readings if s.answered_s <= started.at_s) or (0.0, 0.0)
     busy = _rate(s for s in readings if started.at_s < s.answered_s and s.asked_s <= sent.at_s)
     used = busy[0] - idle[0] if busy else 0.0
@@ -904,6 +908,20 @@ def who_is_gone(history: History, backtest: str, worker: str) -> str:
         if len(refused) >= 3 and refused[-1].answered_s - refused[0].asked_s >= GONE_S:
             return f"{who} is gone: it refuses connections for {refused[-1].answered_s - refused[0].asked_s:.1f} s now"
     return ""
+
+
+def _another_worker(history: History, backtest: str) -> str:
+    """Why what answers at the worker's address is no witness, or nothing: it has never known of the backtest.
+
+    A published port may belong to another worker, or to another sandbox's (contract, surprise 16).
+    """
+    views = history.of("worker", backtest)
+    if not views or any(s.status != MISSING for s in views):
+        return ""
+    return (
+        "what answers at the worker's address has never known of the backtest, so it is another worker; "
+        "say where this one is under [workers] in the target file"
+    )
 
 
 def _gone_for_good(history: History, worker: str, since_s: float) -> tuple[float, str] | None:

@@ -188,13 +188,27 @@ class Preflight:
         try:
             found = compose.containers(project)
         except compose.ComposeProblem as problem:
-            return Result(name, "failed", str(problem), advice="docker info tells whether Docker runs")
+            return self._without_containers(
+                Result(name, "failed", str(problem), advice="docker info tells whether Docker runs")
+            )
         if not found:
-            return Result(name, "failed", "the Compose project has no containers", recreate)
+            return self._without_containers(Result(name, "failed", "the Compose project has no containers", recreate))
         wrong = [w for c in found if (w := compose.what_is_wrong(c))]
         if wrong:
             return Result(name, "failed", "; ".join(wrong), recreate)
         return Result(name, "ok", f"{len(found)} containers run")
+
+    def _without_containers(self, failed: Result) -> Result:
+        """A checkout has a Compose file even where KTRDR runs as a host service: then Docker has no say in it."""
+        named = self.target.compose.file or self.target.compose.project
+        if named or self._ask_health().state == "failed":
+            return failed
+        return Result(
+            failed.name,
+            "not checked",
+            f"{failed.seen}; but KTRDR answers at {self.target.base_url}, so it may run as a host service "
+            "(name its Compose file or project under [compose] in the target file to have its containers checked)",
+        )
 
     def _ask_sandbox(self) -> Result:
         name = "Sandbox settings"

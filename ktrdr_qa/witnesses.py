@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ktrdr_qa import readings
+from ktrdr_qa import compose, readings
 from ktrdr_qa.client import Client, TransportError
 from ktrdr_qa.target import Target
 
@@ -127,17 +127,34 @@ def _container_processor(
     if not (target.local and container and not container.replace(".", "").isdigit() and container != "localhost"):
         return None, "no metrics, and no process or container of it on this host"
 
-    def read() -> Iterator[readings.Reading]:
-        command = ["docker", "exec", container, "cat", "/sys/fs/cgroup/cpu.stat"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S, check=False)
-        for line in done.stdout.splitlines():
-            if line.startswith("usage_usec"):
-                yield readings.Reading(name, cpu_s=int(line.split()[1]) / 1e6)
-                return
-        raise ValueError(f"docker exec {container}: {done.stderr.strip() or 'no usage_usec'}")
+    reasons = []
+    for called in _names_of_container(container, target):
+        try:
+            list(_of_container(called, name))
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            reasons.append(str(error))
+            continue
+        return lambda called=called: _of_container(called, name), f"the control group of its container {called}"
+    return None, f"no metrics, and its container cannot be asked: {'; '.join(reasons)}"
 
-    try:
-        list(read())
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return None, f"no metrics, and its container cannot be asked: {error}"
-    return read, f"the control group of its container {container}"
+
+def _names_of_container(announced: str, target: Target) -> list[str]:
+    """The name that a worker announced, and what Compose calls the container of the service of that name."""
+    names = [announced]
+    if project := compose.project_of(target):
+        try:
+            found = compose.containers(project)
+        except compose.ComposeProblem:
+            found = []
+        names += [str(c["Name"]) for c in found if c.get("Service") == announced and c.get("Name")]
+    return list(dict.fromkeys(names))
+
+
+def _of_container(container: str, name: str) -> Iterator[readings.Reading]:
+    command = ["docker", "exec", container, "cat", "/sys/fs/cgroup/cpu.stat"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S, check=False)
+    for line in done.stdout.splitlines():
+        if line.startswith("usage_usec"):
+            yield readings.Reading(name, cpu_s=int(line.split()[1]) / 1e6)
+            return
+    raise ValueError(f"docker exec {container}: {done.stderr.strip() or 'no usage_usec'}")

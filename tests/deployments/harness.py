@@ -120,6 +120,7 @@ class Place:
     path: Path
     environment: dict[str, str] = field(default_factory=dict)
     _began_at: float = 0.0
+    _began_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -139,6 +140,7 @@ class Place:
         behave = str(Path(sys.executable).with_name("behave"))
         kept = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
         output = (self.path / "console.txt").open("w")
+        self._began_s = time.monotonic()
         self._began_at = (self.path / "console.txt").stat().st_mtime
         try:
             return subprocess.Popen(
@@ -158,20 +160,19 @@ class Place:
     def console(self) -> str:
         return (self.path / "console.txt").read_text(errors="replace")
 
-    def finish(self, process: subprocess.Popen[str], began_s: float = 0.0) -> Ran:
+    def finish(self, process: subprocess.Popen[str]) -> Ran:
         try:
             status = process.wait(GIVE_UP_S)
         finally:
             end(process)
-        took_s = time.monotonic() - began_s
+        took_s = time.monotonic() - self._began_s
         summary = self.path / "reports" / "summary.json"
         fresh = summary.is_file() and summary.stat().st_mtime >= self._began_at
         return Ran(status, self.console, self.path, took_s, json.loads(summary.read_text()) if fresh else None)
 
     def behave(self, feature: str, *extra: str, **environment: str) -> Ran:
         """Run Behave to its end."""
-        began_s = time.monotonic()
-        return self.finish(self.begin(feature, *extra, **environment), began_s)
+        return self.finish(self.begin(feature, *extra, **environment))
 
     def embedded(self, arguments: Sequence[str], feature: str = MAIN, *extra: str, limits: str = BRISK) -> Ran:
         """Run a feature on an embedded KTRDR that behaves as these arguments say."""

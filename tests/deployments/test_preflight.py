@@ -139,6 +139,17 @@ def test_docker_that_is_absent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     assert "there is no docker command here; install Docker" in told
 
 
+def test_a_host_service_with_a_checkout_does_not_need_docker(sandbox: Sandbox) -> None:
+    sandbox.rule["/api/v1/health"] = Answer(200, '{"status": "ok"}')
+    sandbox.docker('echo "Cannot connect to the Docker daemon at unix:///x." >&2; exit 1')
+    result = sandbox.preflight().services()
+    assert result.state == "not checked" and "so it may run as a host service" in result.seen
+    sandbox.containers([])
+    assert sandbox.preflight().services().state == "not checked"
+    # Where Compose is named, it has its say.
+    assert "no containers" in refused(sandbox.preflight(compose={"project": "ktrdr"}).services)
+
+
 def test_what_cannot_be_seen_from_here_is_not_checked(sandbox: Sandbox) -> None:
     result = sandbox.preflight(checkout={}).services()
     assert result.state == "not checked" and "no checkout or Compose file is named" in result.seen

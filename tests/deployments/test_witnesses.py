@@ -23,13 +23,14 @@ def hidden(asked: Asked) -> Answer | None:
     return Answer(200, json.dumps(workers))
 
 
-def containers_stub(place: Place, platform: Platform) -> str:
-    """``docker exec NAME cat .../cpu.stat`` answers with the processor time of the worker of that name."""
+def containers_stub(place: Place, platform: Platform, names: dict[str, str] | None = None) -> str:
+    """``docker compose ps`` answers with the file ps.json, if there is one;
+    ``docker exec NAME cat .../cpu.stat`` answers with the processor time of the worker of that name."""
     ticks = os.sysconf("SC_CLK_TCK")
     cases = "\n".join(f"  {name}) pid={platform.pid(name)} ;;" for name in ("backtest-worker-1", "backtest-worker-2"))
     return stub_docker(
         place.path,
-        f"""[ "$1" = exec ] || exit 1
+        f"""[ "$1" = compose ] && exec cat "{place.path}/ps.json"
 case "$2" in
 {cases}
   *) echo "No such container: $2" >&2; exit 1 ;;
@@ -59,6 +60,39 @@ def test_a_container_out_of_reach_is_asked_through_docker(place: Place) -> None:
     assert ran.scenarios[PROCESSOR] == "passed" and ran.scenarios[VIEW] == "skipped"
     assert "exec backtest-worker-1 cat /sys/fs/cgroup/cpu.stat" in calls
     assert "processor time" in ran.reasons
+
+
+def test_a_container_is_asked_under_the_name_that_compose_gave_it(place: Place) -> None:
+    names = {f"backtest-worker-{n}": f"ktrdr-backtest-worker-{n}-1" for n in (1, 2)}
+    listed = [{"Service": s, "Name": n, "State": "running"} for s, n in names.items()]
+    place.write("ps.json", json.dumps(listed))
+    place.write("docker-compose.yml", "services: {}\n")
+    with started(*LAG_0) as platform, proxy(platform.url, hidden) as url:
+        path = containers_stub(place, platform, names)
+        more = (
+            f'{BRISK}[checkout]\ndirectory = "{platform.home}"\n[compose]\nfile = "{place.path}/docker-compose.yml"\n'
+        )
+        ran = place.live(url, more=more, PATH=path).passed()
+        calls = (place.path / "docker.log").read_text()
+    assert ran.scenarios[PROCESSOR] == "passed"
+    assert "exec ktrdr-backtest-worker-" in calls
+
+
+def test_a_published_port_that_is_another_workers_is_no_witness(place: Place) -> None:
+    with started(*LAG_0) as platform, started(*LAG_0, "--workers", "1") as another:
+        port = another.worker_port("backtest-worker-1")
+
+        def rule(asked: Asked) -> Answer | None:
+            if not asked.path.startswith("/api/v1/workers"):
+                return None
+            workers = json.loads(asked.forward().body)
+            return Answer(200, json.dumps([{**w, "endpoint_url": f"http://{w['worker_id']}:{port}"} for w in workers]))
+
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).passed()
+    assert ran.scenarios[VIEW] == ran.scenarios[PROCESSOR] == "skipped"
+    assert "so it is another worker; say where this one is under [workers]" in ran.scenario("itself")["reason"]
+    assert "it rests on the backend's view only" in ran.reasons
 
 
 def test_a_container_that_burns_on_is_seen_through_docker(place: Place) -> None:
