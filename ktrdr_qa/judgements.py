@@ -911,15 +911,16 @@ def who_is_gone(history: History, backtest: str, worker: str) -> str:
 
 
 def _another_worker(history: History, backtest: str) -> str:
-    """Why what answers at the worker's address is no witness, or nothing: it has never known of the backtest.
+    """Why what answers at the worker's address is no witness, or nothing: it did not know of the running backtest.
 
     A published port may belong to another worker, or to another sandbox's (contract, surprise 16).
     """
-    views = history.of("worker", backtest)
+    sent = history.event("cancel_sent", backtest)
+    views = [s for s in history.of("worker", backtest) if sent and s.answered_s <= sent.at_s]
     if not views or any(s.status != MISSING for s in views):
         return ""
     return (
-        "what answers at the worker's address has never known of the backtest, so it is another worker; "
+        "what answers at the worker's address did not know of the running backtest, so it is another worker; "
         "say where this one is under [workers] in the target file"
     )
 

@@ -24,10 +24,12 @@ def hidden(asked: Asked) -> Answer | None:
 
 
 def containers_stub(place: Place, platform: Platform, names: dict[str, str] | None = None) -> str:
-    """``docker compose ps`` answers with the file ps.json, if there is one;
-    ``docker exec NAME cat .../cpu.stat`` answers with the processor time of the worker of that name."""
+    """``docker compose ps`` answers with the file ps.json, ``docker exec NAME ...`` with a worker's processor time."""
     ticks = os.sysconf("SC_CLK_TCK")
-    cases = "\n".join(f"  {name}) pid={platform.pid(name)} ;;" for name in ("backtest-worker-1", "backtest-worker-2"))
+    cases = "\n".join(
+        f"  {(names or {}).get(name, name)}) pid={platform.pid(name)} ;;"
+        for name in ("backtest-worker-1", "backtest-worker-2")
+    )
     return stub_docker(
         place.path,
         f"""[ "$1" = compose ] && exec cat "{place.path}/ps.json"
