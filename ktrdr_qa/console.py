@@ -152,7 +152,10 @@ class Console(Formatter):  # type: ignore[misc]
         told = f"{name}: as above, {len(steps)} checks"
         if unchecked:
             told += f", {unchecked} of them not checked"
-        self._line("not checked" if unchecked else "passed", sum(s.duration for s in steps), told)
+        if all(_kind(step) == "not run" for step in steps):
+            self._line("not run", None, told)
+        else:
+            self._line("not checked" if unchecked else "passed", sum(s.duration for s in steps), told)
 
     # --- steps ---------------------------------------------------------------------------------------------
 
