@@ -15,17 +15,23 @@ ANSWER_S = 30.0
 
 @dataclass(frozen=True)
 class Project:
-    """A Compose project on this host: where its files are, and the words that name it to the command."""
+    """A Compose project on this host: where its files are, and the words that name it to the command.
+
+    ``settings``: the sandbox's own ``.env.sandbox``. It holds the project's name and its ports; without it the same
+    command would look at, or bring up, another project on the default ports.
+    """
 
     directory: Path
     file: str | None
     project: str | None
+    settings: str | None = None
 
     @property
     def command(self) -> list[str]:
         return [
             "docker",
             "compose",
+            *(["--env-file", self.settings] if self.settings else []),
             *(["-f", self.file] if self.file else []),
             *(["-p", self.project] if self.project else []),
         ]
@@ -43,12 +49,18 @@ def project_of(target: Target) -> Project | None:
     file = target.compose.file
     if file is None and directory and directory.is_dir():
         names = ["docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"]
-        if (directory / ".env.sandbox").is_file():
+        if target.sandbox_file:
             names.insert(0, "docker-compose.sandbox.yml")
         file = next((name for name in names if (directory / name).is_file()), None)
     if file is None and target.compose.project is None:
         return None
-    return Project(directory if directory and directory.is_dir() else Path.cwd(), file, target.compose.project)
+    settings = target.sandbox_file
+    return Project(
+        directory if directory and directory.is_dir() else Path.cwd(),
+        file,
+        target.compose.project,
+        settings.name if settings else None,
+    )
 
 
 def run(project: Project, *words: str) -> str:

@@ -478,7 +478,7 @@ class Experiment:
         self.recorder.watch("registry", worker, lambda: readings.registry(registry, worker), WITNESS_INTERVAL_S)
         if witness.address:
             backtest = self.backtest
-            trusted = witness.address == self.target.workers.get(worker)
+            trusted = witness.address in self.target.workers.values()
             view, health = (self._client.clone(witness.address, trusted=trusted) for _ in range(2))
             self.recorder.watch("worker", backtest, lambda: readings.backtest(view, backtest), WITNESS_INTERVAL_S)
             self.recorder.watch("health", worker, lambda: readings.health(health, worker), WITNESS_INTERVAL_S)

@@ -266,23 +266,36 @@ class Preflight:
                 "not checked",
                 "no checkout is named, and the API does not tell a model's path; the start of the backtest will show it",
             )
-        root = self._files
+        roots = self._roots()
         missing: dict[Candidate, str] = {}
         for candidate in candidates:
-            if not any((root / c.model).exists() for c in (candidate, candidate.in_the_other_form())):
-                missing[candidate] = f"no model {candidate.model} under {root}"
+            forms = (candidate, candidate.in_the_other_form())
+            if not any((root / c.model).exists() for root in roots for c in forms):
+                missing[candidate] = f"no model {candidate.model} under {_either(roots)}"
         self._models = missing
         if len(missing) < len(candidates):
-            return Result(name, "ok", f"found under {root}: {_named(c.model for c in candidates if c not in missing)}")
-        there = sorted(str(p.parent.relative_to(root)) for p in root.glob("models/*/*/*") if p.is_file())
+            found = _named(c.model for c in candidates if c not in missing)
+            return Result(name, "ok", f"found under {_either(roots)}: {found}")
+        there = sorted(str(p.parent.relative_to(r)) for r in roots for p in r.glob("models/*/*/*") if p.is_file())
         listed = ", ".join(dict.fromkeys(there)) or "none"
         timeframes = _named(c.timeframe for c in candidates)
         return Result(
             name,
             "failed",
-            f"{_named(c.model for c in candidates)}: not under {root}",
+            f"{_named(c.model for c in candidates)}: not under {_either(roots)}",
             advice=f"models that exist there: {listed}; set model under [backtests.{timeframes}] in the target file, or train one",
         )
+
+    def _roots(self) -> list[Path]:
+        """Where this platform may keep ``models/`` and ``data/``: the checkout, else what a sandbox mounts instead."""
+        assert self._files
+        if self.target.embedded_one or not self.target.local:
+            return [self._files]
+        named = sandbox_settings(self.target.sandbox_file) if self.target.sandbox_file else {}
+        shared = [
+            Path(named[key]).expanduser().parent for key in ("KTRDR_MODELS_DIR", "KTRDR_DATA_DIR") if named.get(key)
+        ]
+        return list(dict.fromkeys([self._files, *shared, Path(self.target.checkout.shared_directory).expanduser()]))
 
     def _ask_strategy(self, candidates: Sequence[Candidate]) -> Result:
         name = "Strategy"
@@ -321,7 +334,9 @@ class Preflight:
         if not (self.target.embedded_one or self.target.local) or self._files is None:
             return Result(name, otherwise, told, advice=f"put {file_name} where KTRDR looks for strategies")
         shared = self._files if self.target.embedded_one else Path(self.target.checkout.shared_directory).expanduser()
-        shared_file, original = shared / "strategies" / file_name, self._files / "strategies" / file_name
+        named = sandbox_settings(self.target.sandbox_file) if self.target.sandbox_file else {}
+        mounted = Path(named.get("KTRDR_STRATEGIES_DIR") or shared / "strategies").expanduser()
+        shared_file, original = mounted / file_name, self._files / "strategies" / file_name
         if shared_file.is_file() and otherwise != "failed":
             return Result(name, "ok", f"{shared_file} is there")
         if original.is_file() and original != shared_file and not shared_file.is_file():
@@ -382,12 +397,12 @@ class Preflight:
         except TransportError:
             pass
         if self._files and self._files.is_dir() and (self.target.local or self.target.embedded_one):
-            files = [self._files / "data" / f"{symbol}_{timeframe}.{kind}" for kind in ("csv", "pkl")]
-            return (
-                None
-                if any(f.is_file() for f in files)
-                else f"no data for {symbol} {timeframe}: neither {files[0]} nor .pkl"
+            roots = self._roots()
+            files = [r / "data" / f"{symbol}_{timeframe}.{kind}" for r in roots for kind in ("csv", "pkl")]
+            missing = (
+                f"no data for {symbol} {timeframe}: neither {files[0].name} nor .pkl in data under {_either(roots)}"
             )
+            return None if any(f.is_file() for f in files) else missing
         return None
 
     def _ask_workers(self, settle_s: float) -> Result:
@@ -453,6 +468,10 @@ def _day(text: Any) -> date | None:
         return date.fromisoformat(str(text)[:10])
     except ValueError:
         return None
+
+
+def _either(roots: Iterable[Path]) -> str:
+    return " or ".join(str(root) for root in roots)
 
 
 def _named(words: Iterable[str]) -> str:

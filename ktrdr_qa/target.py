@@ -175,6 +175,13 @@ class Target(_Section):
     def checkout_directory(self) -> Path | None:
         return Path(self.checkout.directory).expanduser() if self.checkout.directory else None
 
+    @property
+    def sandbox_file(self) -> Path | None:
+        """The ``.env.sandbox`` of the checkout, if it is a sandbox."""
+        directory = self.checkout_directory
+        file = directory / ".env.sandbox" if directory else None
+        return file if file and file.is_file() else None
+
     def at(self, base_url: str, chosen_by: str | None = None, **changes: Any) -> Target:
         """This target at another address."""
         moved = self.model_copy(update={"base_url": _address(base_url), **changes})

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 from ktrdr_qa import compose, readings
 from ktrdr_qa.client import Client, TransportError
-from ktrdr_qa.target import Target
+from ktrdr_qa.target import Target, sandbox_settings
 
 PROBE_S = 1.0
 """How long a worker may take to answer a first question before it counts as out of reach from here."""
 DOCKER_S = 10.0
+FIRST_WORKER_PORT = 5003
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -52,7 +53,7 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
     refused = False
     for address in _addresses(name, announced, target):
         # Headers such as tokens are meant for the platform's own address only.
-        speaker = client.clone(address, trusted=address == target.workers.get(name))
+        speaker = client.clone(address, trusted=address in target.workers.values())
         try:
             speaker.get("/health", purpose="probe", timeout_s=PROBE_S, tries=3)
         except TransportError as error:
@@ -72,15 +73,28 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
 
 
 def _addresses(name: str, announced: str, target: Target) -> list[str]:
-    if name in target.workers:
-        return [target.workers[name]]
     here, there = urlsplit(target.base_url or ""), urlsplit(announced)
+    # Ids may be made up anew at each start; the host name that a worker announces stays.
+    for known_as in (name, there.hostname):
+        if known_as in target.workers:
+            return [target.workers[known_as]]
     # "localhost" in the mouth of a platform on another host is not this host.
     reachable = there.hostname and (target.local or there.hostname not in LOOPBACK)
     addresses = [announced.rstrip("/")] if reachable else []
     if there.port and here.hostname and here.hostname != there.hostname:
-        addresses.append(f"{here.scheme}://{here.hostname}:{there.port}")
+        addresses.append(f"{here.scheme}://{here.hostname}:{_published(there.port, target)}")
     return addresses
+
+
+def _published(port: int, target: Target) -> int:
+    """The port of this host under which a container's is published: ``.env.sandbox`` may name another one.
+
+    KTRDR numbers them: ``KTRDR_WORKER_PORT_1`` is for the container's 5003, ``_2`` for 5004, and so on.
+    """
+    if not (target.local and target.sandbox_file):
+        return port
+    named = sandbox_settings(target.sandbox_file).get(f"KTRDR_WORKER_PORT_{port - FIRST_WORKER_PORT + 1}", "")
+    return int(named) if named.isascii() and named.isdigit() else port
 
 
 def _processor(

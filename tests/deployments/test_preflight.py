@@ -167,7 +167,8 @@ def test_a_sandbox_uses_its_own_compose_file(sandbox: Sandbox) -> None:
     (sandbox.checkout / ".env.sandbox").write_text("KTRDR_API_PORT=8001\n")
     (sandbox.checkout / "docker-compose.sandbox.yml").write_text("services: {}\n")
     sandbox.preflight().services()
-    assert "-f docker-compose.sandbox.yml" in sandbox.calls[0]
+    # Without its settings the same command would mean another project, on the default ports.
+    assert "compose --env-file .env.sandbox -f docker-compose.sandbox.yml ps" in sandbox.calls[0]
 
 
 # --- cures -----------------------------------------------------------------------------------------------------
@@ -257,6 +258,22 @@ def test_a_model_in_either_form_is_found_and_a_missing_one_lists_what_exists(san
     directory = sandbox.checkout / "models" / "neuro" / "1d"
     directory.mkdir(parents=True)
     assert sandbox.preflight().model([CANDIDATE]).state == "ok"
+
+
+def test_what_a_sandbox_mounts_instead_of_its_checkout_is_looked_at(sandbox: Sandbox) -> None:
+    elsewhere = sandbox.path / "elsewhere"
+    (sandbox.checkout / ".env.sandbox").write_text(
+        f"KTRDR_MODELS_DIR={elsewhere}/models  # shared\nKTRDR_STRATEGIES_DIR={elsewhere}/strategies\n"
+    )
+    (elsewhere / "models" / "neuro" / "1d").mkdir(parents=True)
+    assert sandbox.preflight().model([CANDIDATE]).state == "ok"
+    (sandbox.shared / "data").mkdir(parents=True)
+    (sandbox.shared / "data" / "EURUSD_1d.csv").write_text("x")
+    assert "neither" not in sandbox.preflight().data([CANDIDATE]).seen
+    (elsewhere / "strategies").mkdir()
+    (elsewhere / "strategies" / "neuro.yaml").write_text("name: neuro")
+    sandbox.rule["/api/v1/strategies/validate/neuro"] = Answer(405, "{}")
+    assert f"{elsewhere}/strategies/neuro.yaml is there" in sandbox.preflight().strategy([CANDIDATE]).seen
 
 
 def test_a_strategy_by_api_by_file_or_not_checked(sandbox: Sandbox) -> None:

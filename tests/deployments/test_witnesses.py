@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from ktrdr_qa import witnesses
+from ktrdr_qa.target import Target
 from tests.deployments.harness import BRISK, Place, Platform, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
 
@@ -123,6 +125,40 @@ def test_a_defect_that_only_witnesses_see_cannot_be_told_without_them_and_nothin
         ran = place.live(url, PATH="/usr/bin:/bin").passed()
     assert ran.scenarios[PROCESSOR] == "skipped" and ran.scenarios[VIEW] == "skipped"
     assert "the backend's view only" in ran.reasons
+
+
+def announced_as(port_of: dict[str, int]):  # type: ignore[no-untyped-def]
+    """Workers with made-up ids that announce their containers' names and inner ports, as KTRDR's sandboxes do."""
+
+    def rule(asked: Asked) -> Answer | None:
+        if not asked.path.startswith("/api/v1/workers"):
+            return None
+        workers = json.loads(asked.forward().body)
+        for worker in workers:
+            worker["endpoint_url"] = f"http://{worker['worker_id']}:{port_of[worker['worker_id']]}"
+        return Answer(200, json.dumps(workers))
+
+    return rule
+
+
+def test_the_ports_that_a_sandbox_publishes_are_read_from_its_settings(place: Place) -> None:
+    inner = {"backtest-worker-1": 5003, "backtest-worker-2": 5004}
+    with started(*LAG_0) as platform, proxy(platform.url, announced_as(inner)) as url:
+        ports = "".join(f"KTRDR_WORKER_PORT_{n}={platform.worker_port(f'backtest-worker-{n}')}\n" for n in (1, 2))
+        (platform.home / ".env.sandbox").write_text(ports)
+        more = f'{BRISK}[checkout]\ndirectory = "{platform.home}"\n'
+        ran = place.live(url, more=more).passed()
+    assert ran.scenarios[VIEW] == ran.scenarios[PROCESSOR] == "passed"
+
+
+def test_a_worker_may_be_named_by_the_host_name_that_it_announces() -> None:
+    target = Target.model_validate({"workers": {"backtest-worker-1": "http://localhost:5013"}})
+    target = target.at("http://localhost:8001", "the test")
+    assert witnesses._addresses("made-up-7f3a", "http://backtest-worker-1:5003", target) == ["http://localhost:5013"]
+    assert witnesses._addresses("made-up-9c1b", "http://backtest-worker-2:5004", target) == [
+        "http://backtest-worker-2:5004",
+        "http://localhost:5004",
+    ]
 
 
 def test_tokens_are_not_sent_to_an_address_that_a_platform_merely_announces(place: Place) -> None:
