@@ -267,9 +267,13 @@ def test_what_a_sandbox_mounts_instead_of_its_checkout_is_looked_at(sandbox: San
     )
     (elsewhere / "models" / "neuro" / "1d").mkdir(parents=True)
     assert sandbox.preflight().model([CANDIDATE]).state == "ok"
-    (sandbox.shared / "data").mkdir(parents=True)
-    (sandbox.shared / "data" / "EURUSD_1d.csv").write_text("x")
-    assert "neither" not in sandbox.preflight().data([CANDIDATE]).seen
+    for place in (sandbox.shared, sandbox.path / "prices"):
+        (sandbox.checkout / ".env.sandbox").open("a").write(f"KTRDR_DATA_DIR={place}/data\n")
+        (place / "data").mkdir(parents=True)
+        (place / "data" / "EURUSD_1d.csv").write_text("x")
+        assert "neither" not in sandbox.preflight().data([CANDIDATE]).seen
+        (place / "data" / "EURUSD_1d.csv").unlink()
+    assert "neither" in refused(lambda: sandbox.preflight().data([CANDIDATE]))
     (elsewhere / "strategies").mkdir()
     (elsewhere / "strategies" / "neuro.yaml").write_text("name: neuro")
     sandbox.rule["/api/v1/strategies/validate/neuro"] = Answer(405, "{}")
