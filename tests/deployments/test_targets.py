@@ -177,8 +177,13 @@ def test_the_same_platform_gets_the_same_verdict_however_it_is_named(place: Plac
         by_file = place.behave("features/backtest_cancellation.feature").passed()
         assert platform.active() == []
     told = [run.summary for run in (by_url, by_port, by_name, by_file)]
-    assert len({str([(c["check"], c["verdict"]) for c in t["checks"]]) for t in told}) == 1
-    assert len({str([s["outcome"] for s in t["scenarios"]]) for t in told}) == 1
+    for run in (by_url, by_port, by_name, by_file):
+        run.processor_was_read()
+    assert (
+        len({str([(c["check"], c["verdict"]) for c in t["checks"] if "processor" not in c["check"]]) for t in told})
+        == 1
+    )
+    assert len({str([s["outcome"] for s in t["scenarios"] if "processor" not in s["name"]]) for t in told}) == 1
     assert [t["target"]["chosen_by"].split("=")[0].split(" ")[0] for t in told] == [
         "KTRDR_API_URL",
         "KTRDR_API_PORT",
