@@ -185,13 +185,13 @@ def was_running(history: History, backtest: str) -> Judgement:
     if not readings:
         return Judgement("was running", "unknown", expected, "no reading was had before the cancel")
     last = readings[-1]
-    if last.status == "running" and (last.percentage or 0) > 0:
+    if last.status == "running" and _height(last) > 0:
         return Judgement(
             "was running",
             "holds",
             expected,
             f"it was running at {_percent(last)}",
-            figures={"cancelled_at_percent": last.percentage or 0},
+            figures={"cancelled_at_percent": _height(last)},
         )
     if last.status == "running":
         seen = f"it was running, but still at {_percent(last)}"
@@ -231,7 +231,7 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     lost = tuple(
         f"The answer to the first cancel was lost ({e.facts.get('problem')}); it was repeated once." for e in losses
     )
-    if losses and http == 400 and _calls_it_cancelled(str(facts.get("words", ""))):
+    if losses and http == 400 and _calls_it_cancelled(str(facts.get("words"))):
         # It worked, but nobody saw KTRDR say so: neither KTRDR's fault for certain, nor a pass.
         seen = (
             f"its answer was lost ({losses[0].facts.get('problem')}), and the repeat says that it is cancelled already"
@@ -280,16 +280,10 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     if since_s is None:
         return Judgement("cancelled", "unknown", expected, "the cancel has no answer yet")
     readings = [s for s in history.of("backend", backtest) if s.answered_s > sent.at_s]
-    gone = next((s for s in readings if s.status == MISSING), None)
-    end = next((s for s in readings if s.terminal), None)
-    if gone and (end is None or gone.answered_s < end.answered_s):
-        return Judgement(
-            "cancelled",
-            "violated",
-            expected,
-            "its record is gone (HTTP 404 for a cancelled backtest)",
-            gone.answered_s,
-        )
+    end = next((s for s in readings if s.terminal or s.status == MISSING), None)
+    if end and end.status == MISSING:
+        seen = "its record is gone (HTTP 404 for a cancelled backtest)"
+        return Judgement("cancelled", "violated", expected, seen, end.answered_s)
     still = [s for s in readings if not s.terminal and (end is None or s.answered_s <= end.answered_s)]
     late = [s for s in still if s.asked_s > since_s + limit_s]
     if late:
@@ -360,7 +354,7 @@ def what_became_of_it(history: History, backtest: str) -> Judgement:
         seen = f"it was {_state(end)} after all, {end.answered_s - sent.at_s:.1f} s after the cancel"
         return Judgement("afterwards", "holds", "", seen)
     first, last = readings[0], readings[-1]
-    on = "ran on" if (last.percentage or 0) > (first.percentage or 0) else "did not end"
+    on = "ran on" if _height(last) > _height(first) else "did not end"
     return Judgement(
         "afterwards", "unknown", "", f"it {on}: {_state(last)} {last.asked_s - sent.at_s:.1f} s after the cancel"
     )
@@ -384,7 +378,7 @@ def stays_cancelled(history: History, backtest: str) -> Judgement:
         if changed.status == MISSING:
             seen = f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
         else:
-            following = history.event("next_accepted", str(history.about.get("next_backtest", "")))
+            following = history.event("next_accepted", str(history.about.get("next_backtest")))
             revived = following and 0 <= changed.answered_s - following.at_s <= AT_ONCE_S
             when = "as soon as the new backtest was started" if revived else f"{since_s:.1f} s later"
             seen = f'it turned from "{end.status}" to {_state(changed)}, {when}'
@@ -430,7 +424,7 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
         return Judgement("frozen", "unknown", expected, seen)
     missed = int(covered_s / step_s) if step_s else 0
     lost: tuple[str, ...] = ()
-    if ran and (ran[-1].percentage or 0) > 0 and not end.percentage:
+    if ran and _height(ran[-1]) > 0 and not end.percentage:
         lost = (
             f"The record of progress was lost: {_percent(ran[-1])} before the cancel, "
             f"{_percent(end) if end.percentage is not None else 'nothing'} after it.",
@@ -502,7 +496,7 @@ def list_agrees(history: History, backtest: str) -> Judgement:
     readings = [s for s in history.of("list", backtest) if s.asked_s > end.answered_s]
     if not readings:
         return Judgement("list agrees", "unknown", expected, "the list was not read after the end")
-    verdict: Verdict = "unknown"
+    verdict: Verdict
     for s in readings:
         record = [r for r in (end, *after) if r.answered_s <= s.asked_s][-1]
         later_s = s.asked_s - end.answered_s
@@ -592,7 +586,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
         refused = []
         readings.append(s)
         after_s = s.answered_s - since_s
-        if s.status == "completed" or (s.status == "running" and (s.percentage or 0) > 0):
+        if s.status == "completed" or (s.status == "running" and _height(s) > 0):
             if unseen := _unseen(since_s, limit_s, before, s):
                 return Judgement("next runs", "unknown", expected, f"{unseen} its start")
             seen = f"it was {_state(s)} {after_s:.2f} s after its start"
@@ -612,7 +606,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
 
 def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
     """The worker's own view of the backtest is terminal and its health no longer names it, in time."""
-    expected = f"the worker {worker} has stopped the backtest within {limit_s:.1f} s of the cancel"
+    expected = f"{_whose(worker)} has stopped the backtest within {limit_s:.1f} s of the cancel"
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
         return Judgement("worker stopped", "unknown", expected, "no cancel was answered")
@@ -659,7 +653,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     The only witness that every HTTP view can be wrong against (contract, surprise 9). Rates are in cores
     (1.0 is one core in full use). Time in which the worker runs something else proves nothing and is left out.
     """
-    expected = f"the processor of {worker} is quiet within {limit_s:.1f} s of the cancel"
+    expected = f"the processor of {_whose(worker)} is quiet within {limit_s:.1f} s of the cancel"
     since_s = _cancel_due_from(history, backtest)
     started = history.event("start_sent", backtest)
     sent = history.event("cancel_sent", backtest)
@@ -668,13 +662,14 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
         return Judgement("processor quiet", "unknown", expected, "its processor time was not read")
     if another := _another_worker(history, backtest):
         return Judgement("processor quiet", "unknown", expected, another)
-    idle = _rate(s for s in readings if s.answered_s <= started.at_s) or (0.0, 0.0)
+    before = _rate(s for s in readings if s.answered_s <= started.at_s)
+    idle = before[0] if before else 0.0
     busy = _rate(s for s in readings if started.at_s < s.answered_s and s.asked_s <= sent.at_s)
-    used = busy[0] - idle[0] if busy else 0.0
-    allowed = idle[0] + max(QUIET_MARGIN, 0.35 * used)
+    used = busy[0] - idle if busy else 0.0
+    allowed = idle + max(QUIET_MARGIN, 0.35 * used)
     after = [s for s in readings if s.asked_s >= since_s]
-    compared = f"idle before {idle[0]:.2f}" + (f", the backtest {busy[0]:.2f}" if busy else "")
-    figures = {"idle_cores": idle[0], "busy_cores": busy[0] if busy else 0.0}
+    compared = f"idle before {idle:.2f}" + (f", the backtest {busy[0]:.2f}" if busy else "")
+    figures = {"idle_cores": idle, "busy_cores": busy[0] if busy else 0.0}
 
     def told(verdict: Verdict, rate: tuple[float, float], words: str, at_s: float | None = None) -> Judgement:
         seen = f"it used {rate[0]:.2f} cores over {rate[1]:.1f} s ({compared}){words}"
@@ -701,7 +696,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
 
 def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
     """KTRDR's registry offers the worker again; it may lag behind the worker (contract, surprise 5)."""
-    expected = f"KTRDR counts the worker {worker} as free again within {limit_s:.1f} s of the cancel"
+    expected = f"KTRDR counts {_whose(worker)} as free again within {limit_s:.1f} s of the cancel"
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
         return Judgement("place free", "unknown", expected, "no cancel was answered")
@@ -724,6 +719,10 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     note = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
     seen = f"it was {free.status} {lag_s:.2f} s after the cancel was answered"
     return Judgement("place free", "holds", expected, seen, None, note, {"place_free_s": lag_s})
+
+
+def _whose(worker: str) -> str:
+    return f"the worker {worker}" if worker else "its worker"
 
 
 def _is_free(s: Sample, backtest: str) -> bool:
@@ -813,7 +812,7 @@ def _rises_after(end: Sample, after: Iterable[Sample]) -> list[tuple[float, Samp
 def _how_it_rose(end: Sample, risen: Sequence[tuple[float, Sample]]) -> str:
     (base, first), (_, last) = risen[0], risen[-1]
     after_s = f"{first.answered_s - end.answered_s:.1f} s after it had ended"
-    if (first.percentage or 0) >= 99.9:
+    if _height(first) >= 99.9:
         return f"it jumped from {base:.1f} % to {_percent(first)}, {after_s}"
     if len(risen) == 1:
         return f"it rose once, from {base:.1f} % to {_percent(first)}, {after_s}"
@@ -832,9 +831,9 @@ def _jump_at_the_end(ran: Sequence[Sample], end: Sample) -> str | None:
     if end.percentage is None or len(rises) < 2:
         return None
     last = ran[-1]
-    steepest = max((b.percentage or 0) - (a.percentage or 0) for a, b in pairwise(rises))
+    steepest = max(_height(b) - _height(a) for a, b in pairwise(rises))
     steps = (end.answered_s - last.asked_s) / max(_longest_step_s(ran), 1e-3) + 2
-    if end.percentage <= (last.percentage or 0) + steepest * steps:
+    if end.percentage <= _height(last) + steepest * steps:
         return None
     return f'it jumped from {_percent(last)} to {_percent(end)} when it became "{end.status}"'
 
@@ -849,12 +848,12 @@ def _rate(readings: Iterable[Sample]) -> tuple[float, float] | None:
     None where they span no time, or where the counter falls: then the process is another one than before.
     """
     listed = list(readings)
-    if len(listed) < 2 or any((b.cpu_s or 0) < (a.cpu_s or 0) for a, b in pairwise(listed)):
+    if len(listed) < 2 or any(_cpu_s(b) < _cpu_s(a) for a, b in pairwise(listed)):
         return None
     span_s = _middle(listed[-1]) - _middle(listed[0])
     if span_s <= 0:
         return None
-    return ((listed[-1].cpu_s or 0) - (listed[0].cpu_s or 0)) / span_s, span_s
+    return (_cpu_s(listed[-1]) - _cpu_s(listed[0])) / span_s, span_s
 
 
 def _first_rate(readings: Sequence[Sample], least_s: float) -> tuple[float, float] | None:
@@ -885,13 +884,13 @@ def _undisturbed(
         told = next((told for told in told_by if told[0].answered_s <= s.asked_s), ())
         last = [t for t in told if t.answered_s <= s.asked_s][-1:]
         following = next((t.answered_s for t in told if t.asked_s >= s.answered_s), None)
-        until_s = following if following is not None else (float("inf") if told else s.answered_s)
+        until_s = s.answered_s if following is None else following
         from_s = s.asked_s - COVERED_GAP_S
         busy = any(from_s <= at_s <= until_s for at_s in elsewhere)
         busy = busy or any(t.facts.get("current_operation") not in (None, backtest) for t in last)
         unsure = surely and bool(told) and following is None
         parted = before is not None and any(before.asked_s <= at_s <= s.answered_s for at_s in elsewhere)
-        if (busy or unsure or parted) and stretches[-1]:
+        if parted:
             stretches.append([])
         if not busy and not unsure:
             stretches[-1].append(s)
@@ -945,6 +944,15 @@ def _settled(readings: Sequence[Sample], at_rest: Callable[[Sample], bool]) -> S
 
 def _middle(sample: Sample) -> float:
     return (sample.asked_s + sample.answered_s) / 2
+
+
+def _height(sample: Sample) -> float:
+    """Its progress in percent, 0 where it is not known."""
+    return sample.percentage or 0.0
+
+
+def _cpu_s(sample: Sample) -> float:
+    return sample.cpu_s or 0.0
 
 
 def _percent(sample: Sample) -> str:

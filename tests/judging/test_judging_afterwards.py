@@ -347,6 +347,25 @@ def test_a_jump_is_more_than_the_steps_since_the_last_reading_and_two_more(perce
     assert is_frozen(film(CUT, RAN, saw(10.375, "cancelled", percentage)), B, 2.0).verdict == verdict
 
 
+@pytest.mark.parametrize(("percentage", "verdict"), [(8.0, "unknown"), (8.01, "violated")])
+def test_the_steps_of_a_quick_backtest_are_short(percentage: float, verdict: str) -> None:
+    """Half a percent every quarter of a second; half a second after the last reading: 2 + 2 steps from 6 %."""
+    ran = [saw(7.0 + 0.25 * n, "running", 0.5 + 0.5 * n) for n in range(12)]
+    assert is_frozen(film(CUT, ran, saw(10.25, "cancelled", percentage)), B, 2.0).verdict == verdict
+
+
+def test_the_sentence_says_how_many_updates_must_have_been_missed() -> None:
+    assert is_frozen(film(CUT, RAN, still()), B, 2.0, 3.0).holds
+    judgement = is_frozen(film(CUT, RAN, still()), B, 2.0, 5.0)
+    assert judgement.unknown
+    assert judgement.expected == "its progress is frozen for at least 6.2 s after the cancel"
+
+
+def test_a_little_progress_that_is_lost_is_told_too() -> None:
+    told = "The record of progress was lost: 0.5 % before the cancel, 0.0 % after it."
+    assert is_frozen(film(CUT, saw(9.0, "running", 0.5), still()), B, 2.0).observations == (told,)
+
+
 def test_two_rises_are_needed_to_tell_a_jump() -> None:
     assert is_frozen(film(CUT, RAN[:2], still(percentage=100.0)), B, 2.0).holds
     assert is_frozen(film(CUT, RAN[:3], still(percentage=100.0)), B, 2.0).violated

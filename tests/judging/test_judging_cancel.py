@@ -141,6 +141,13 @@ def after_a_loss(**facts: Any) -> History:
         15.2,
     ),
     Case(
+        "lost more often than twice, the last time is told",
+        film(SENT, [did("cancel_lost", 10.0 + n, problem=f"problem {n}") for n in range(1, 4)]),
+        "violated",
+        "two requests in a row got no answer: problem 3",
+        13.0,
+    ),
+    Case(
         "lost twice without a reason",
         film(SENT, did("cancel_lost", 10.1), did("cancel_lost", 15.2)),
         "violated",
@@ -402,6 +409,13 @@ CANCEL = cancelled(10.0, 0.5)
         'last "running" at 4.0 %, 1.0 s ago (1 reading)',
     ),
     Case(
+        "nor is it counted where it was late",
+        film(CANCEL, saw(9.9, "running", 4.0, took_s=0.1), saw(12.6, "running", 5.0)),
+        "violated",
+        'it was still "running" at 5.0 % 2.1 s after the cancel was answered (1 reading)',
+        12.6,
+    ),
+    Case(
         "lost readings are told",
         film(CANCEL, RAN, lost(10.6, "reset"), until_s=11.8),
         "unknown",
@@ -429,6 +443,12 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
     Case(
         "another one runs on",
         film(CANCEL, RAN, LISTED[0], saw(10.6, "running", view="list", of=OTHER)),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "the cancelled one itself is not another one",
+        film(CANCEL, RAN, saw(9.5, "running", view="list"), saw(10.6, "cancelled", view="list"), saw(12.6, "running")),
         "holds",
         "no other active backtest was cancelled meanwhile",
     ),
@@ -589,9 +609,20 @@ def test_second_cancel(case: Case) -> None:
             "unknown",
             'it did not end: "cancelling" at 4.0 % 4.0 s after the cancel',
         ),
+        (
+            (CANCEL, saw(10.0, "running", 1.0), saw(11.0, "running", 4.0), saw(12.0, "running", 4.0)),
+            "unknown",
+            'it did not end: "running" at 4.0 % 2.0 s after the cancel',
+        ),
+        (
+            (CANCEL, RAN, saw(11.0, "running"), saw(14.0, "running", 0.5)),
+            "unknown",
+            'it ran on: "running" at 0.5 % 4.0 s after the cancel',
+        ),
         ((CANCEL, RAN, saw(11.0, "stopping")), "unknown", 'it did not end: "stopping" 1.0 s after the cancel'),
     ],
 )
 def test_what_became_of_it_is_told_for_the_words_of_a_failure(parts: tuple[Part, ...], verdict: str, seen: str) -> None:
     judgement = what_became_of_it(film(started(), *parts), B)
     assert (judgement.name, judgement.verdict, judgement.seen) == ("afterwards", verdict, seen)
+    assert judgement.expected == "", "it is no check, so nothing is expected"

@@ -405,7 +405,7 @@ def wild(draw: st.DrawFn) -> History:
         events.append(did("cancel_too_late", cancel_s + 1.0))
     if chance.random() < 0.9:
         events.append(did("next_accepted", cancel_s + 2.0, NEXT, took_s=0.1))
-    about = {"backtest": B, "next_backtest": NEXT, "worker": W}
+    about: dict[str, Any] = {"backtest": B, "next_backtest": NEXT, "worker": W}
     about |= {"cancelled_at_once": True} if chance.random() < 0.2 else {}
     return ordered(samples, events, 50.0, about)
 

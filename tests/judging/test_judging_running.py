@@ -90,10 +90,10 @@ def test_a_judgement_is_exactly_one_of_three(verdict: str) -> None:
     ),
     Case(
         "an undocumented status is named as such",
-        film(started(), saw(11.0, "warming up", 3.0)),
+        film(started(1.0), saw(12.0, "warming up", 3.0)),
         "violated",
         'it was "warming up" at 3.0 %, which is no status that KTRDR documents 11.0 s after the start (1 reading)',
-        11.0,
+        12.0,
     ),
     Case(
         "no record of it is a violation at once",
@@ -225,6 +225,13 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         6.5,
     ),
     Case(
+        "progress that falls after other words than running",
+        film(started(), saw(1.0, "pending"), saw(2.0, "running", 5.0), saw(3.0, "running", 4.0)),
+        "violated",
+        "its progress fell from 5.0 % to 4.0 % while it ran",
+        3.0,
+    ),
+    Case(
         "progress may fall where it resumes",
         film(started(), RISING, saw(6.0, "resuming"), saw(7.0, "running", 1.0)),
         "holds",
@@ -300,6 +307,13 @@ def test_is_moving(case: Case) -> None:
         "holds",
         "it was running at 2.2 %",
         figures={"cancelled_at_percent": 2.25},
+    ),
+    Case(
+        "running a little above 0 %",
+        film(cancelled(), saw(9.5, "running", 0.5)),
+        "holds",
+        "it was running at 0.5 %",
+        figures={"cancelled_at_percent": 0.5},
     ),
     Case(
         "running, but still at 0 %",

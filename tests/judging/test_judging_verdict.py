@@ -9,7 +9,7 @@ import pytest
 
 from ktrdr_qa import verdict
 from ktrdr_qa.judgements import Judgement, Verdict
-from ktrdr_qa.verdict import Row, believed, in_words, judge_all, outcome, table
+from ktrdr_qa.verdict import Row, believed, in_words, judge_all, not_told, outcome, table
 from tests.judging.film import (
     NEXT,
     B,
@@ -90,9 +90,47 @@ def test_an_empty_history_is_unknown_in_every_judgement_and_inconclusive() -> No
 
 
 def test_a_list_that_was_never_read_is_not_asked_for() -> None:
-    history = film(started(), cancelled(), saw(10.2, "cancelled"), backtest=B)
+    history = film(started(), cancelled(), saw(10.2, "cancelled", created_at="2026-11-22T18:52:36Z"), backtest=B)
+    assert not_told(history) == {"list agrees": "this KTRDR has no list of backtests that could be read"}
     assert "list agrees" not in judge_all(history)
-    assert "list agrees" in judge_all(plus(history, saw(12.0, "cancelled", view="list")))
+    read = plus(history, saw(12.0, "cancelled", view="list"))
+    assert not_told(read) == {}
+    assert "list agrees" in judge_all(read)
+
+
+@pytest.mark.parametrize("field", ["created_at", "started_at", "completed_at"])
+def test_records_that_never_carry_a_time_are_not_asked_when_they_ended(field: str) -> None:
+    listed = saw(12.0, "cancelled", view="list")
+    history = film(cancelled(), listed, saw(9.0, "running"), saw(10.2, "cancelled"), backtest=B)
+    assert not_told(history) == {"end recorded": "the records of this KTRDR carry no times"}
+    assert "end recorded" not in judge_all(history)
+    timed = plus(history, saw(8.0, "running", **{field: "2026-11-22T18:52:36Z"}))
+    assert not_told(timed) == {}
+    assert not_told(plus(history, saw(8.0, "running", of="op_9", **{field: "2026-11-22T18:52:36Z"}))) != {}
+
+
+def test_records_that_have_not_ended_may_still_get_their_times() -> None:
+    history = film(cancelled(), saw(12.0, "running", view="list"), saw(9.0, "running"), backtest=B)
+    assert not_told(history) == {}
+
+
+def test_what_has_no_name_is_looked_for_under_none() -> None:
+    """A history that names neither backtest nor worker is that of the nameless ones."""
+    parts = [
+        did("cancel_sent", 10.0, ""),
+        did("cancel_answered", 10.1, "", http=200, success=True),
+        did("next_accepted", 10.2, ""),
+        saw(10.2, "cancelled", of="", completed_at="2026-11-22T18:52:44Z"),
+        saw(10.3, "cancelled", of="", view="list"),
+        registry(10.5, None, worker=""),
+    ]
+    judged = judge_all(film(parts))
+    told = ("acknowledged", "cancelled", "end recorded", "list agrees", "place free")
+    assert {name for name in told if judged[name].holds} == set(told)
+    assert judged["next runs"].violated
+    assert judged["worker stopped"].expected.startswith("its worker ")
+    del parts[3], parts[3]
+    assert not_told(film(parts, saw(10.2, "cancelled", of=""))).keys() == {"list agrees", "end recorded"}
 
 
 def test_cancelled_at_once_it_is_not_asked_whether_it_ran_before() -> None:
@@ -157,6 +195,15 @@ def test_frozen_takes_its_own_limit_and_three_updates() -> None:
     assert judge_all(film(cancelled(), backtest=B))["frozen"].expected.startswith(
         "its progress is frozen for at least 2.0 s"
     )
+
+
+def test_three_updates_is_a_setting_of_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "UPDATES_MISSED", 5.0)
+    assert judge_all(healthy())["frozen"].unknown
+
+
+def test_the_next_backtest_must_not_get_the_id_of_the_cancelled_one() -> None:
+    assert judge_all(film(did("next_accepted", 10.2, B), backtest=B))["next accepted"].violated
 
 
 def test_the_limits_are_the_sentences() -> None:

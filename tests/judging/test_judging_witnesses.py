@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import place_is_free, processor_is_quiet, worker_let_go
+from ktrdr_qa.judgements import place_is_free, processor_is_quiet, who_is_gone, worker_let_go
 from tests.judging.film import (
     NEXT,
     OTHER,
@@ -37,6 +37,10 @@ def refused(*at_s: float) -> list[Sample]:
 
 
 IDLE = health(10.75, None)
+ANOTHER = (
+    "what answers at the worker's address did not know of the running backtest, so it is another worker; "
+    "say where this one is under [workers] in the target file"
+)
 DEAD = "its process is gone: it refuses connections since the cancel"
 
 
@@ -123,6 +127,39 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         "no reading yet of the worker's view of the backtest at rest",
     ),
     Case(
+        "nor does a reading of its health asked in that moment",
+        film(CUT, view(10.75, "cancelled"), health(10.5, None)),
+        "unknown",
+        "no reading yet of the worker's health at rest",
+    ),
+    Case(
+        "an answer to a cancel that nobody saw being sent",
+        film(did("cancel_answered", 10.5), view(10.75, "cancelled"), IDLE),
+        "holds",
+        "its own view says cancelled, and its health is idle, 0.25 s after the cancel",
+        figures={"worker_idle_s": 0.25},
+    ),
+    Case(
+        "who never knew of the running backtest is another worker",
+        film(CUT, view(9.5, "missing"), view(12.75, "missing"), health(12.75, B)),
+        "unknown",
+        ANOTHER,
+    ),
+    Case(
+        "who knew of it at least once is its worker",
+        film(CUT, view(9.0, "running"), view(9.5, "missing"), view(10.75, "missing"), IDLE),
+        "holds",
+        "its own view says forgotten, and its health is idle, 0.75 s after the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
+        "who knew of it until the cancel was sent is its worker",
+        film(CUT, view(9.0, "missing"), view(9.5, "running", took_s=0.5), view(10.75, "cancelled"), IDLE),
+        "holds",
+        "its own view says cancelled, and its health is idle, 0.75 s after the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
         "at rest and then not again",
         film(CUT, view(10.75, "cancelled"), view(11.0, "running", 5.0), IDLE),
         "unknown",
@@ -205,10 +242,10 @@ DEAD = "its process is gone: it refuses connections since the cancel"
     ),
     Case(
         "refusals from before the cancel's answer are no consequence of it",
-        film(CUT, health(9.0, B), refused(9.5, 10.5), health(10.75, None), view(10.75, "cancelled")),
+        film(CUT, health(9.0, B), refused(9.5, 10.5, 11.0), health(11.25, None), view(10.75, "cancelled")),
         "holds",
-        "its own view says cancelled, and its health is idle, 0.75 s after the cancel",
-        figures={"worker_idle_s": 0.75},
+        "its own view says cancelled, and its health is idle, 1.25 s after the cancel",
+        figures={"worker_idle_s": 1.25},
     ),
     Case(
         "another worker's death is another matter",
@@ -244,6 +281,14 @@ def test_worker_let_go(case: Case) -> None:
         "it was available 2.50 s after the cancel was answered",
         observations=("The registry freed the worker 2.5 s after the cancel was answered.",),
         figures={"place_free_s": 2.5},
+    ),
+    Case(
+        "a lag of little more than a second is told as well",
+        film(CUT, registry(11.0, B), registry(12.0, None)),
+        "holds",
+        "it was available 1.50 s after the cancel was answered",
+        observations=("The registry freed the worker 1.5 s after the cancel was answered.",),
+        figures={"place_free_s": 1.5},
     ),
     Case(
         "a lag of a second is none",
@@ -453,6 +498,42 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "its processor time was not read",
     ),
     Case(
+        "while the cancel has no answer, no limit runs",
+        film(BEGAN, RESTING, WORKING, did("cancel_sent", 10.0), rate(1.0, 10.5, 14.0)),
+        "unknown",
+        "its processor time was not read",
+    ),
+    Case(
+        "the processor of a worker that never knew of the backtest is another one's",
+        film(BEFORE, view(9.5, "missing"), rate(1.0, 10.5, 14.0)),
+        "unknown",
+        ANOTHER,
+    ),
+    Case(
+        "busy, then with other work, then quiet",
+        film(
+            BEFORE, rate(1.0, 10.5, 11.5), rate(0.0, 14.0, 15.0), health(9.0, B), health(12.5, NEXT), health(13.0, None)
+        ),
+        "holds",
+        f"it used 0.00 cores over 1.0 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.0},
+    ),
+    Case(
+        "a reading in the moment of the start belongs to idle, one asked in that of the cancel to the backtest",
+        film(BEGAN, used(1.0, 1.0), used(2.0, 1.5), used(6.0, 3.5), used(10.0, 6.5), CUT, rate(0.5, 10.5, 14.0)),
+        "holds",
+        "it used 0.50 cores over 3.5 s (idle before 0.50, the backtest 0.75)",
+        figures={"idle_cores": 0.5, "busy_cores": 0.75, "after_cores": 0.5},
+    ),
+    Case(
+        "two readings are enough to call it busy",
+        film(BEFORE, used(12.5, 7.0), used(13.5, 8.0)),
+        "violated",
+        f"it used 1.00 cores over 1.0 s {COMPARED}: something computes on, whatever the answers say",
+        12.5,
+        figures={**FIGURES, "after_cores": 1.0},
+    ),
+    Case(
         "without a start there is nothing to compare",
         film(RESTING, WORKING, CUT, rate(1.0, 10.5, 14.0)),
         "unknown",
@@ -497,7 +578,7 @@ def test_processor_is_quiet(case: Case) -> None:
     case.check(
         processor_is_quiet(case.history, W, B, 2.0),
         "processor quiet",
-        "the processor of worker_1 is quiet within 2.0 s of the cancel",
+        "the processor of the worker worker_1 is quiet within 2.0 s of the cancel",
     )
 
 
@@ -531,6 +612,8 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         ((), "violated"),
         ([health(9.0, B), at_rest(10.5, 15.5)], "violated"),
         ([health(9.0, B), at_rest(10.5, 12.5)], "unknown"),
+        ([health(9.0, B), at_rest(10.5, 13.5)], "violated"),
+        ([health(9.0, B), at_rest(10.5, 12.5), health(13.75, NEXT)], "unknown"),
         ([health(9.0, B), at_rest(10.5, 15.5, B)], "violated"),
         ([health(9.0, B), at_rest(10.5, 15.5, NEXT)], "unknown"),
         ([health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)], "unknown"),
@@ -547,6 +630,8 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         "nothing is known of other work",
         "its health says that it has none",
         "its health was not read any more: it may have begun other work",
+        "its health says that it had none for the first second, to the end",
+        "its health was next read with other work",
         "its health names the cancelled one",
         "its health names another one",
         "its health names another one soon after",
@@ -592,3 +677,83 @@ def test_other_work_goes_on_while_its_end_was_not_seen() -> None:
 
 def test_what_is_not_known_of_other_work_does_not_keep_a_quiet_processor_from_being_quiet() -> None:
     assert verdict_of(rate(0.0, 10.5, 11.5), health(9.0, B)) == "holds"
+
+
+AT_ONCE = (did("start_sent", -5.0), did("cancel_sent", -1.0), did("cancel_answered", 0.0))
+
+
+def quiet_at_once(*readings: Sample, at_once: bool = True) -> str:
+    history = film(AT_ONCE, readings, **({"cancelled_at_once": True} if at_once else {}))
+    return processor_is_quiet(history, W, B, 2.0).verdict
+
+
+def test_the_most_that_counts_as_quiet_is_quiet() -> None:
+    assert quiet_at_once(used(2.0, 0.0), used(3.0, 0.12)) == "holds"
+    assert quiet_at_once(used(2.0, 0.0), used(3.0, 0.13)) == "violated"
+
+
+def test_the_shortest_span_that_counts_as_quiet_is_long_enough() -> None:
+    assert quiet_at_once(used(0.0, 1.0), used(0.6, 1.0)) == "holds"
+    assert quiet_at_once(used(0.0, 1.0), used(0.59, 1.0)) == "unknown"
+
+
+def test_the_least_that_a_backtest_must_have_used_is_enough() -> None:
+    quiet = (used(0.5, 9.0), used(1.5, 9.0))
+    assert quiet_at_once(used(-3.0, 0.0), used(-2.0, 0.15), *quiet, at_once=False) == "holds"
+    assert quiet_at_once(used(-3.0, 0.0), used(-2.0, 0.14), *quiet, at_once=False) == "unknown"
+
+
+def test_a_worker_without_a_name_is_its_worker() -> None:
+    assert (
+        worker_let_go(film(), "", B, 2.0).expected == "its worker has stopped the backtest within 2.0 s of the cancel"
+    )
+    assert processor_is_quiet(film(), "", B, 2.0).expected.startswith("the processor of its worker is quiet")
+    assert place_is_free(film(), "", B, 15.0).expected.startswith("KTRDR counts its worker as free again")
+
+
+# --- who is gone -------------------------------------------------------------------------------------------------
+
+
+def unreachable(*at_s: float) -> list[Sample]:
+    return [lost(at, "nothing listens", refused=True) for at in at_s]
+
+
+@pytest.mark.parametrize(
+    ("readings", "told"),
+    [
+        ([], ""),
+        ([saw(1.0, "running")], ""),
+        (
+            [saw(1.0, "running"), unreachable(2.0, 3.0, 4.5)],
+            "KTRDR itself is gone: it refuses connections for 2.5 s now",
+        ),
+        ([saw(1.0, "running"), unreachable(2.0, 3.0, 4.25)], ""),
+        ([saw(1.0, "running"), unreachable(2.0, 9.0)], ""),
+        ([unreachable(2.0, 3.0), saw(3.5, "running"), unreachable(4.0, 4.5, 5.0)], ""),
+        ([unreachable(2.0, 3.0), lost(3.5), unreachable(4.0, 4.5, 5.0)], ""),
+        (
+            [unreachable(1.0, 2.0), saw(2.5, "running"), unreachable(2.5, 3.5, 5.0)],
+            "KTRDR itself is gone: it refuses connections for 2.5 s now",
+        ),
+        ([unreachable(0.0, 1.0, 2.5)], "KTRDR itself is gone: it refuses connections for 2.5 s now"),
+        ([unreachable(-0.5, 1.0, 2.25)], ""),
+        ([health(1.0, B), refused(2.0, 3.0, 4.5)], "the worker worker_1 is gone: it refuses connections for 2.5 s now"),
+        ([health(1.0, B), refused(2.0, 3.0, 4.25)], ""),
+        ([[lost(at, of=OTHER, refused=True) for at in (2.0, 3.0, 4.5)]], ""),
+        ([[lost(at, view="worker", refused=True) for at in (2.0, 3.0, 4.5)]], ""),
+        (
+            [unreachable(2.0, 3.0, 4.5), refused(2.0, 3.0, 4.5)],
+            "KTRDR itself is gone: it refuses connections for 2.5 s now",
+        ),
+    ],
+)
+def test_who_is_gone_refuses_every_connection_of_late(readings: list[Sample], told: str) -> None:
+    assert who_is_gone(film(readings), B, W) == told
+
+
+def test_how_long_it_refuses_counts_to_the_last_answer_that_was_waited_for() -> None:
+    late = lost(4.0, "nothing listens", refused=True, took_s=0.5)
+    assert (
+        who_is_gone(film(unreachable(2.0, 3.0), late), B, W)
+        == "KTRDR itself is gone: it refuses connections for 2.5 s now"
+    )
