@@ -33,6 +33,8 @@ LATE_WATCH_S = 5.0
 """How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 CAPACITY_PAUSE_S = 0.5
 PLACES_PAUSE_S = 0.3
+MEASURED_FEWEST_BARS = 51
+"""What the measured KTRDR needs "for indicator warm-up" (contract, surprise 6)."""
 GONE = "gone"
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
@@ -616,11 +618,11 @@ class Experiment:
         """
         for at, candidate in enumerate(candidates):
             last = at == len(candidates) - 1
-            fewest = self._fewest_bars(candidate)
+            fewest, says = self._fewest_bars(candidate)
             if not last and candidate.bars_about < fewest:
                 self.observations.append(
                     f"The new backtest {candidate} was passed over: it has about {candidate.bars_about:.0f} bars, "
-                    f"and the target file says that this KTRDR needs {fewest}."
+                    f"and {says} {fewest}."
                 )
                 continue
             self.next_used = self._in_the_form_that_works(candidate)
@@ -632,9 +634,14 @@ class Experiment:
             self._journal.ended(self.next_backtest)
             self._await_a_place_held_in_vain()
 
-    def _fewest_bars(self, candidate: Candidate) -> int:
+    def _fewest_bars(self, candidate: Candidate) -> tuple[int, str]:
+        """How many bars a new backtest needs, and who says so: a try that fails would hold a place for seconds."""
         of_timeframe = self.target.backtests.get(candidate.timeframe)
-        return of_timeframe.fewest_bars if of_timeframe else 0
+        if of_timeframe and of_timeframe.fewest_bars:
+            return of_timeframe.fewest_bars, "the target file says that this KTRDR needs"
+        if self._model_form_known and self.used and not self.used.model.endswith(".pt"):
+            return MEASURED_FEWEST_BARS, "a KTRDR that wants a model's directory, like this one, was measured to need"
+        return 0, ""
 
     def _in_the_form_that_works(self, candidate: Candidate) -> Candidate:
         """The model path in the form in which the cancelled backtest's was accepted."""

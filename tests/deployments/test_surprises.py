@@ -47,14 +47,17 @@ def test_05_a_registry_that_lags_does_not_disturb_where_a_worker_is_free(today) 
     )
 
 
-def test_05_places_held_by_candidates_that_were_passed_over_are_not_held_against_the_cancel(today) -> None:  # type: ignore[no-untyped-def]
-    assert "until the registry freed the place of one that had ended before" in today.observations
+def test_06_a_new_backtest_that_this_kind_is_known_to_refuse_is_not_tried(today) -> None:  # type: ignore[no-untyped-def]
+    assert "was measured to need 51" in today.observations
+    assert "Waited" not in today.observations
 
 
-def test_06_a_new_backtest_with_too_few_bars_is_passed_over(today) -> None:  # type: ignore[no-untyped-def]
-    assert "2024-01-01 to 2024-01-31 was passed over" in today.observations
-    assert "Insufficient data" in today.observations
-    assert "Set fewest_bars = 51 under [backtests.1d]" in today.observations
+def test_05_and_06_a_place_held_by_a_backtest_that_was_passed_over_is_not_held_against_the_cancel(place: Place) -> None:
+    ran = place.embedded(["--min-bars", "51", "--registry-lag-s", "3"]).passed()
+    assert "2024-01-01 to 2024-01-31 was passed over" in ran.observations
+    assert "Insufficient data" in ran.observations
+    assert "Set fewest_bars = 51 under [backtests.1d]" in ran.observations
+    assert "until the registry freed the place of one that had ended before" in ran.observations
 
 
 def test_todays_ktrdr_with_its_settings_named_needs_no_detours(place: Place) -> None:
