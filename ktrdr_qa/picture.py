@@ -22,6 +22,7 @@ from ktrdr_qa.history import History, Sample, from_json
 from ktrdr_qa.judgements import Judgement
 
 DRAW_S = 30.0
+MOST_POINTS = 240
 WIDTH_IN = 10.0
 LANE_IN = 0.19
 """The height of one line of labels above the plot."""
@@ -341,7 +342,8 @@ def _progress(
     known = [s for s in readings if s.percentage is not None]
     if not known:
         return
-    x, y = [s.answered_s - zero_s for s in known], [s.percentage for s in known]
+    drawn = _telling(known)
+    x, y = [s.answered_s - zero_s for s in drawn], [s.percentage for s in drawn]
     axes.step(x, y, line, where="post", color=color, label=label, linewidth=1.8)
     # Of hundreds of readings the dots would only make the line thicker, and the file bigger.
     if len(x) <= 120:
@@ -358,6 +360,20 @@ def _progress(
             label="first reading that it has ended" if label else "",
             zorder=4,
         )
+
+
+def _telling(readings: Sequence[Sample]) -> list[Sample]:
+    """At most ``MOST_POINTS`` of the readings: without those that change nothing, then every so many-th."""
+    last = len(readings) - 1
+    if last < MOST_POINTS:
+        return list(readings)
+    told = [
+        s
+        for i, s in enumerate(readings)
+        if i in (0, last) or s.percentage != readings[i - 1].percentage or s.percentage != readings[i + 1].percentage
+    ]
+    every = -(-len(told) // MOST_POINTS)
+    return [*told[::every], told[-1]]
 
 
 def _frozen_window(axes: Any, history: History, backtest: str, found: Mapping[str, Judgement], zero_s: float) -> None:
@@ -384,13 +400,9 @@ def _processor(axes: Any, history: History, worker: str, zero_s: float) -> None:
     spans = [(a.answered_s, b.answered_s, (b.cpu_s or 0) - (a.cpu_s or 0)) for a, b in pairwise(readings)]
     spans = [(a_s, b_s, max(0.0, cpu_s / (b_s - a_s))) for a_s, b_s, cpu_s in spans if b_s - a_s > 0.05]
     if spans:
-        axes.bar(
-            [a_s - zero_s for a_s, _, _ in spans],
-            [cores for _, _, cores in spans],
-            width=[b_s - a_s for a_s, b_s, _ in spans],
-            align="edge",
-            color="#7a9cc0",
-        )
+        # One outline for all: of a long run hundreds of bars would make most of the file.
+        x = [at_s - zero_s for a_s, b_s, _ in spans for at_s in (a_s, a_s, b_s, b_s)]
+        axes.fill(x, [height for _, _, cores in spans for height in (0.0, cores, cores, 0.0)], color="#7a9cc0")
     axes.set_ylim(0, max([0.1, *(cores for _, _, cores in spans)]) * 1.5)
 
 

@@ -64,6 +64,7 @@ class Run:
         self._results_dirs: Sequence[Path] = ()
         self._earlier: list[trends.Line] = []
         self._trend_told = False
+        self._under_way: tuple[str, str] | None = None
 
     def clock(self) -> float:
         """Seconds since the run began, on this host's monotonic clock."""
@@ -132,6 +133,10 @@ class Run:
 
     def tell_the_verdict(self, failed: bool, trouble: Sequence[str] = ()) -> None:
         """The last words of the run: one verdict line with the reasons, and where the report is."""
+        if self._under_way:
+            # It was stopped where Behave calls no more hooks for it.
+            feature, name = self._under_way
+            self.ended.append(ScenarioEnd(feature, name, "inconclusive", "Interrupted: it was stopped in the middle"))
         told = summary.of(self, failed=failed, trouble=trouble)
         summary.write(told, self.reports)
         self._keep_figures(told)
@@ -210,6 +215,7 @@ class Run:
 
     def begin_scenario(self, scenario: Any, *, same_backtest: bool) -> None:
         """A scenario that judges the same backtest goes on with its recording; every other begins afresh."""
+        self._under_way = (scenario.feature.name, scenario.name)
         if self._not_ready:
             scenario.skip(f"the platform is not ready: {self._not_ready}")
             return
@@ -397,6 +403,7 @@ class Run:
         experiment = self.experiment
         end = ScenarioEnd.of(scenario)
         self.ended.append(end)
+        self._under_way = None
         failed = end.outcome in ("failed", "inconclusive")
         if experiment is None or not experiment.backtest:
             if failed:

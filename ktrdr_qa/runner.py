@@ -53,6 +53,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         self.results_dirs = settle_allure_formatters(self.config)
         self._cleaning = 0
         self._signals = 0
+        self._stopped_by = ""
         self._taken_over = False
         self._unfinished: list[Path] = []
         self.at_end: Callable[[bool], None] = lambda failed: None
@@ -188,7 +189,8 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def trouble(self) -> list[str]:
         """What went wrong outside of every scenario, one text each."""
         outside = (p for p in self.problems if p.entity is None)
-        return [*self._failures, *(f"{describe(p.exception, in_hook=True)} (in {p.where})" for p in outside)]
+        stopped = [f"Interrupted: the run was stopped by {self._stopped_by}"] if self._stopped_by else []
+        return [*stopped, *self._failures, *(f"{describe(p.exception, in_hook=True)} (in {p.where})" for p in outside)]
 
     def _remove_earlier_results(self) -> None:
         """Before anything is loaded: if that fails, an earlier run's results must not be left to be read."""
@@ -265,7 +267,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
 
         def interrupt(number: int, _: FrameType | None) -> None:
             self._signals += 1
-            name = signal.Signals(number).name
+            name = self._stopped_by = signal.Signals(number).name
             if self._cleaning and self._signals == 1 and self.context is not None:
                 self.abort(reason=f"{name}, after the clean-up that is under way")
                 return
