@@ -219,6 +219,8 @@ class Run:
         if self._not_ready:
             scenario.skip(f"the platform is not ready: {self._not_ready}")
             return
+        if not list(scenario.all_steps):
+            scenario.skip("it has no steps, so it checks nothing")
         if not same_backtest:
             self.end_recording()
         self.observations = []

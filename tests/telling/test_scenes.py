@@ -194,10 +194,20 @@ def test_feature_that_cannot_be_read_leaves_no_earlier_verdict(tmp_path: Path) -
     place = with_an_earlier_summary(suite(tmp_path))
     (place / "features").unlink()
     shutil.copytree(ROOT / "features", place / "features", ignore=shutil.ignore_patterns("__pycache__"))
-    (place / "features/bad.feature").write_text("Feature: A\n  Scenario: B\n    Nonsense\n")
+    (place / "features/bad.feature").write_text("Feature: A\n  Scenario: B\n    Given it is\n    Nonsense\n")
     told = run(place, "features/bad.feature")
     summary = told_well(told, "inconclusive", "Inconclusive")
     assert "did not come to its end" in summary["reasons"][0]
+
+
+def test_scenario_without_steps_is_no_pass(tmp_path: Path) -> None:
+    place = suite(tmp_path)
+    (place / "features").unlink()
+    shutil.copytree(ROOT / "features", place / "features", ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "features/empty.feature").write_text("Feature: A\n  Scenario: B\n    It says nothing that is a step.\n")
+    told = run(place, "features/empty.feature")
+    summary = told_well(told, "inconclusive", "Inconclusive")
+    assert "it has no steps, so it checks nothing" in " ".join(summary["reasons"])
 
 
 def test_dry_run_leaves_the_summary_alone(tmp_path: Path) -> None:
