@@ -124,6 +124,10 @@ class _Watch:
             self._recorder.add(Sample(view=self._view, asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in read)
             self._wake.wait(max(0.0, asked_s + max(self._interval_s, pause_s) - self._recorder.clock()))
             self._wake.clear()
+            # Nobody's hurry shortens a pause that the platform asked for.
+            while not self._over and (left_s := asked_s + pause_s - self._recorder.clock()) > 0:
+                self._wake.wait(left_s)
+                self._wake.clear()
 
 
 def _retry_after_s(refused: Refused) -> float:

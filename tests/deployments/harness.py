@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,6 +190,13 @@ class Place:
         """Run a feature on a platform that is there already; ``more`` goes into its target file."""
         self.write("own.toml", f'kind = "live"\nbase_url = "{base_url}"\n{more}')
         return self.behave(feature, "-D", "target=own.toml", *extra, **environment)
+
+
+def needs_a_core(ran: Ran) -> Ran:
+    """Leave a test out, visibly, where this host was too busy for anything to burn a core of it."""
+    if ran.outcome == "passed" and os.getloadavg()[0] > 3 * (os.cpu_count() or 1):
+        pytest.skip(f"no core to spare here: the load is {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores")
+    return ran
 
 
 def end(process: subprocess.Popen[Any]) -> None:

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from tests.deployments.harness import BRISK, CAPACITY, EARLY, Place, Platform, Ran, started
+from tests.deployments.harness import BRISK, CAPACITY, EARLY, Place, Platform, Ran, needs_a_core, started
 from tests.deployments.proxy import Answer, Asked, proxy
 
 TODAY_OPTIONS = "--model-form directory --min-bars 51 --refresh-s 1.0 --first-progress-after-s 4 --registry-lag-s 5"
@@ -100,7 +100,8 @@ def test_08_workers_wrapped_and_called_by_the_recipes_word(place: Place) -> None
 
 
 def test_09_an_early_cancel_that_leaves_the_processor_burning_is_seen_by_that_witness_only(place: Place) -> None:
-    ran = place.embedded([*LAG_0, "--first-progress-after-s", "4", "--indicators-ignore-cancel"], EARLY).failed()
+    burning = [*LAG_0, "--first-progress-after-s", "4", "--indicators-ignore-cancel"]
+    ran = needs_a_core(place.embedded(burning, EARLY)).failed()
     outcomes = {s["name"]: s["outcome"] for s in ran.summary["scenarios"]}
     assert [n for n, o in outcomes.items() if o != "passed"] == [
         "The worker's processor is quiet after a backtest was cancelled at once"

@@ -7,7 +7,7 @@ import os
 
 from ktrdr_qa import witnesses
 from ktrdr_qa.target import Target
-from tests.deployments.harness import BRISK, Place, Platform, started, stub_docker
+from tests.deployments.harness import BRISK, Place, Platform, needs_a_core, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
 
 LAG_0 = ("--registry-lag-s", "0")
@@ -51,7 +51,7 @@ def test_without_processor_time_in_the_metrics_the_process_on_this_host_is_asked
 
 def test_a_process_that_burns_on_is_seen_without_metrics_too(place: Place) -> None:
     with started(*LAG_0, "--fault", "after-ghost-processor", module="tests.deployments.unmetered") as platform:
-        ran = place.live(platform.url).failed()
+        ran = needs_a_core(place.live(platform.url)).failed()
     assert ran.scenarios[PROCESSOR] == "failed" and ran.scenarios[VIEW] == "passed"
     assert "something computes on, whatever the answers say" in ran.reasons
 
@@ -100,7 +100,7 @@ def test_a_published_port_that_is_another_workers_is_no_witness(place: Place) ->
 
 def test_a_container_that_burns_on_is_seen_through_docker(place: Place) -> None:
     with started(*LAG_0, "--fault", "after-ghost-processor") as platform, proxy(platform.url, hidden) as url:
-        ran = place.live(url, PATH=containers_stub(place, platform)).failed()
+        ran = needs_a_core(place.live(url, PATH=containers_stub(place, platform))).failed()
     assert ran.scenarios[PROCESSOR] == "failed" and ran.scenarios[VIEW] == "skipped"
 
 
