@@ -35,6 +35,8 @@ CAPACITY_PAUSE_S = 0.5
 PLACES_PAUSE_S = 0.3
 MEASURED_FEWEST_BARS = 51
 """What the measured KTRDR needs "for indicator warm-up" (contract, surprise 6)."""
+CONTRAST_S = 1.0
+"""How long the cancel is put off at most until the processor shows that the backtest runs."""
 GONE = "gone"
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
@@ -491,9 +493,7 @@ class Experiment:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
         if not at_once:
             self._await_a_place_held_in_vain()
-        witness = self.witnesses.get(self.worker)
-        if not at_once and witness and witness.processor:
-            self._read_fresh("processor", [self.worker])
+            self._await_telling_processor()
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
         if self.evidence["Pre-cancel status and progress"].find("$.data.status") in TERMINAL:
             self._await_end_of_record()
@@ -505,6 +505,19 @@ class Experiment:
                 break
         self.recorder.look_now("backend", "worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
+
+    def _await_telling_processor(self) -> None:
+        """Read the processor once more before the cancel, on a busy host for a moment longer: see ``tells_apart``."""
+        witness = self.witnesses.get(self.worker)
+        if not (witness and witness.processor):
+            return
+        deadline_s = self.recorder.clock() + CONTRAST_S
+        self._read_fresh("processor", [self.worker])
+        while self.recorder.clock() < deadline_s:
+            if judgements.tells_apart(self.recorder.history(), self.worker, self.backtest):
+                return
+            self._until(lambda h: False, CONTRAST_S / 5)
+            self._read_fresh("processor", [self.worker])
 
     def _cancel_once(self) -> bool:
         """One cancel request; False where its answer was lost."""

@@ -662,9 +662,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
         return Judgement("processor quiet", "unknown", expected, "its processor time was not read")
     if another := _another_worker(history, backtest):
         return Judgement("processor quiet", "unknown", expected, another)
-    before = _rate(s for s in readings if s.answered_s <= started.at_s)
-    idle = before[0] if before else 0.0
-    busy = _rate(s for s in readings if started.at_s < s.answered_s and s.asked_s <= sent.at_s)
+    idle, busy = _idle_and_busy(history, worker, backtest)
     used = busy[0] - idle if busy else 0.0
     allowed = idle + max(QUIET_MARGIN, 0.35 * used)
     after = [s for s in readings if s.asked_s >= since_s]
@@ -692,6 +690,12 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
         seen = "its processor time was not read after the cancel while the worker had nothing else to do"
         return Judgement("processor quiet", "unknown", expected, seen, figures=figures)
     return told("unknown", rate, ", not yet quiet for long enough to tell")
+
+
+def tells_apart(history: History, worker: str, backtest: str) -> bool:
+    """Whether the running backtest was seen to use so much of the processor that its stopping will show."""
+    idle, busy = _idle_and_busy(history, worker, backtest)
+    return busy is not None and busy[0] - idle >= TELLING_CONTRAST
 
 
 def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
@@ -854,6 +858,16 @@ def _rate(readings: Iterable[Sample]) -> tuple[float, float] | None:
     if span_s <= 0:
         return None
     return (_cpu_s(listed[-1]) - _cpu_s(listed[0])) / span_s, span_s
+
+
+def _idle_and_busy(history: History, worker: str, backtest: str) -> tuple[float, tuple[float, float] | None]:
+    """Cores that the worker used before the start, and, with the span in seconds, from there to the cancel."""
+    started, sent = history.event("start_sent", backtest), history.event("cancel_sent", backtest)
+    began_s, until_s = started.at_s if started else 0.0, sent.at_s if sent else history.until_s
+    readings = [s for s in history.of("processor", worker) if s.cpu_s is not None and math.isfinite(s.cpu_s)]
+    before = _rate(s for s in readings if s.answered_s <= began_s)
+    busy = _rate(s for s in readings if began_s < s.answered_s and s.asked_s <= until_s)
+    return before[0] if before else 0.0, busy
 
 
 def _first_rate(readings: Sequence[Sample], least_s: float) -> tuple[float, float] | None:
