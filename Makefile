@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FEATURE ?= features/backtest_cancellation.feature
 JOBS ?= 2
 
-.PHONY: help run report test lint targets bench gallery mutants sentences ci clean
+.PHONY: help run report test lint targets bench gallery mutants sentences screenshots ci clean
 
 help: ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash
 
 sentences: $(VENV)/.runs ## write docs/sentences.md from the step definitions
 	$(BIN)/python -m ktrdr_qa.glossary
+
+screenshots: $(VENV)/.runs ## make the pictures in docs/img from real runs (needs Node and Chromium)
+	$(BIN)/python -m docs.screenshots
 
 ci: ## what .ci/run does
 	bash .ci/run

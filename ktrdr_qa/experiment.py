@@ -217,16 +217,21 @@ class Experiment:
             self._adopt_what_may_have_started(candidate, error.exchange, before)
             raise Inconclusive(f"the start of {candidate} had no usable answer: {error}") from error
 
-    def _adopt_what_may_have_started(self, candidate: Candidate, exchange: Exchange, before: dict[str, str]) -> None:
-        """A start whose answer was lost may have worked: find the one new backtest that matches, so it is cancelled."""
+    def _adopt_what_may_have_started(self, candidate: Candidate, exchange: Exchange, before: dict[str, str]) -> str:
+        """A start whose answer was lost may have worked: find the one new backtest that matches, so it is cancelled.
+
+        Returns its id, or nothing where none or several match.
+        """
         named = _OPERATION_ID.findall(exchange.answer_text)
         if not named and exchange.problem_kind != "refused":
             new = [o for o in self._active() if o not in before]
             named = [o for o in new if self._matches(o, candidate)]
         if len(named) == 1 and named[0] not in before:
             self._own(named[0])
-        elif named:
+            return named[0]
+        if named:
             self.observations.append(f"One of these may be this run's and still be running: {', '.join(named)}")
+        return ""
 
     def _matches(self, backtest: str, candidate: Candidate) -> bool:
         try:
@@ -663,21 +668,32 @@ class Experiment:
             return replace(candidate, model=used.model)
         return candidate
 
-    def _start_next(self, candidate: Candidate) -> bool:
+    def _start_next(self, candidate: Candidate, *, repeat: bool = True) -> bool:
+        """Send one start and write down what came of it; whether a backtest is being watched now.
+
+        Where the answer was lost on the way, what it started is looked for, and else it is repeated once.
+        """
         before = self._active()
         sent = self.recorder.note("next_sent")
         try:
             answer = self._client.post(START, candidate.payload, purpose="start of the next")
+        except Refused as refused:
+            self.evidence["next"] = refused.exchange
+            words = str(refused).split(": ", 1)[-1]
+            if refused.status == 503:
+                words += f"; {self._how_long_refused(candidate, sent.at_s)}"
+            self.recorder.note("next_refused", words=words, http=refused.status)
+            return False
         except TransportError as error:
-            if isinstance(error, Refused):
-                words = str(error).split(": ", 1)[-1]
-                if error.status == 503:
-                    words += f"; {self._how_long_refused(candidate, sent.at_s)}"
-            else:
-                self._adopt_what_may_have_started(candidate, error.exchange, before)
-                words = str(error)
-            self.recorder.note("next_refused", words=words, http=error.exchange.status)
             self.evidence["next"] = error.exchange
+            started = self._adopt_what_may_have_started(candidate, error.exchange, before)
+            if started:
+                self.observations.append(f"The answer to the start of the new backtest was lost: {error}")
+                return self._watch_next(started, candidate, error.exchange)
+            if repeat and self._answers_still():
+                self.observations.append(f"The start of the new backtest was repeated once: {error}")
+                return self._start_next(candidate, repeat=False)
+            self.recorder.note("next_refused", words=str(error), http=error.exchange.status)
             return False
         self.evidence["next"] = answer
         given = answer.find("$.operation_id", answer.find("$.data.operation_id"))
@@ -686,14 +702,26 @@ class Experiment:
             self.recorder.note("next_accepted", self.backtest, answer.answered_s, took_s=answer.took_s)
             return False
         try:
-            self.next_backtest = self._new_id(answer, before, "the new backtest")
+            started = self._new_id(answer, before, "the new backtest")
         except KtrdrFailure as wrong:
             seen = str(wrong).split("but: ", 1)[-1].split("\n")[0]
             self.recorder.note("next_refused", words=seen, http=answer.status)
             return False
-        self.recorder.note("next_accepted", self.next_backtest, answer.answered_s, took_s=answer.took_s)
-        self.recorder.about.update(next_backtest=self.next_backtest, next_candidate=str(candidate))
-        self._watch_backtest(self.next_backtest)
+        return self._watch_next(started, candidate, answer)
+
+    def _watch_next(self, started: str, candidate: Candidate, answer: Exchange) -> bool:
+        self.next_backtest = started
+        self.recorder.note("next_accepted", started, answer.answered_s, took_s=answer.took_s)
+        self.recorder.about.update(next_backtest=started, next_candidate=str(candidate))
+        self._watch_backtest(started)
+        return True
+
+    def _answers_still(self) -> bool:
+        """Whether KTRDR itself still answers: then a lost answer was lost on the way."""
+        try:
+            self._client.get("/api/v1/health", purpose="does it still answer")
+        except TransportError:
+            return False
         return True
 
     def _how_long_refused(self, candidate: Candidate, since_s: float) -> str:

@@ -33,6 +33,8 @@ QUIET_MARGIN = 0.12
 """Cores above idle that still count as quiet: the readings themselves and housekeeping cost a few hundredths."""
 _TELLING: tuple[View, ...] = ("health", "registry")
 """The views that tell what a worker is busy with, the stronger one first."""
+BUSY_HOST = 2.0
+"""Runnable processes for each core of this host above which a process that computes may look quiet."""
 TELLING_CONTRAST = 0.15
 """Cores that the backtest must have used above idle before a quiet processor proves that it has stopped."""
 
@@ -682,7 +684,9 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
         quiet = next((r for at in range(len(stretch)) if (r := _rate(stretch[at:])) and r[0] <= allowed), None)
         if quiet is None or quiet[1] < QUIET_SPAN_S:
             continue
-        if used < TELLING_CONTRAST and not history.about.get("cancelled_at_once"):
+        # Cancelled at once it had no time to show what it uses; on a busy host nothing can show it either.
+        shown = history.about.get("cancelled_at_once") and history.about.get("load_per_core", 0.0) <= BUSY_HOST
+        if used < TELLING_CONTRAST and not shown:
             return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
         return told("holds", quiet, "")
     rate = _rate(stretches[-1]) if stretches else None

@@ -272,6 +272,8 @@ class Run:
             "began_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "limits": {},
         }
+        if self.target.local:
+            about["load_per_core"] = round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
         recorder = Recorder(self.clock, about)
         self.experiment = Experiment(
             self.target, self._client, recorder, self.journal, self.preflight.witnesses, self._line.show
