@@ -228,7 +228,7 @@ class Experiment:
             named = [o for o in new if self._matches(o, candidate)]
         if len(named) == 1 and named[0] not in before:
             self._own(named[0])
-            return named[0]
+            return str(named[0])
         if named:
             self.observations.append(f"One of these may be this run's and still be running: {', '.join(named)}")
         return ""
