@@ -512,7 +512,12 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
     Case(
         "busy, then with other work, then quiet",
         film(
-            BEFORE, rate(1.0, 10.5, 11.5), rate(0.0, 14.0, 15.0), health(9.0, B), health(12.5, NEXT), health(13.0, None)
+            BEFORE,
+            rate(1.0, 10.5, 11.5),
+            rate(0.0, 14.0, 15.0),
+            at_rest(10.5, 11.5),
+            health(12.5, NEXT),
+            health(13.0, None),
         ),
         "holds",
         f"it used 0.00 cores over 1.0 s {COMPARED}",
@@ -668,6 +673,18 @@ def test_other_work_parts_the_readings_before_it_from_those_after_it() -> None:
 def test_other_work_may_have_gone_on_for_a_second_after_it_was_seen(last_seen_s: float, verdict: str) -> None:
     healths = (health(9.0, B), health(last_seen_s, NEXT), at_rest(11.75, 15.75))
     assert verdict_of(rate(1.0, 12.5, 13.5), healths) == verdict
+
+
+def test_other_work_is_over_from_the_moment_in_which_the_health_says_so() -> None:
+    healths = (health(9.0, B), health(11.0, NEXT), health(12.5, None), health(13.5, None))
+    assert verdict_of(rate(1.0, 12.5, 13.5), healths) == "violated"
+
+
+def test_the_health_goes_before_the_registry_from_the_moment_in_which_it_is_first_read() -> None:
+    healths = (health(12.5, None), health(13.75, None))
+    registries = (registry(9.0, B), registry(14.0, NEXT))
+    assert verdict_of(rate(1.0, 12.5, 13.5), healths, registries) == "violated"
+    assert verdict_of(rate(1.0, 12.5, 13.5), registries) == "unknown"
 
 
 def test_other_work_goes_on_while_its_end_was_not_seen() -> None:
