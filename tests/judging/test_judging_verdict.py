@@ -104,9 +104,9 @@ def test_records_that_never_carry_a_time_are_not_asked_when_they_ended(field: st
     history = film(cancelled(), listed, saw(9.0, "running"), saw(10.2, "cancelled"), backtest=B)
     assert not_told(history) == {"end recorded": "the records of this KTRDR carry no times"}
     assert "end recorded" not in judge_all(history)
-    timed = plus(history, saw(8.0, "running", **{field: "2026-11-22T18:52:36Z"}))
-    assert not_told(timed) == {}
-    assert not_told(plus(history, saw(8.0, "running", of="op_9", **{field: "2026-11-22T18:52:36Z"}))) != {}
+    times: dict[str, Any] = {field: "2026-11-22T18:52:36Z"}
+    assert not_told(plus(history, saw(8.0, "running", **times))) == {}
+    assert not_told(plus(history, saw(8.0, "running", of="op_9", **times))) != {}
 
 
 def test_records_that_have_not_ended_may_still_get_their_times() -> None:
@@ -116,7 +116,7 @@ def test_records_that_have_not_ended_may_still_get_their_times() -> None:
 
 def test_what_has_no_name_is_looked_for_under_none() -> None:
     """A history that names neither backtest nor worker is that of the nameless ones."""
-    parts = [
+    parts: list[Part] = [
         did("cancel_sent", 10.0, ""),
         did("cancel_answered", 10.1, "", http=200, success=True),
         did("next_accepted", 10.2, ""),

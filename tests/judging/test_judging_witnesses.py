@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import place_is_free, processor_is_quiet, who_is_gone, worker_let_go
+from ktrdr_qa.judgements import place_is_free, processor_is_quiet, tells_apart, who_is_gone, worker_let_go
 from tests.judging.film import (
     NEXT,
     OTHER,
@@ -718,6 +720,51 @@ def test_the_least_that_a_backtest_must_have_used_is_enough() -> None:
     quiet = (used(0.5, 9.0), used(1.5, 9.0))
     assert quiet_at_once(used(-3.0, 0.0), used(-2.0, 0.15), *quiet, at_once=False) == "holds"
     assert quiet_at_once(used(-3.0, 0.0), used(-2.0, 0.14), *quiet, at_once=False) == "unknown"
+
+
+@pytest.mark.parametrize(("load_per_core", "verdict"), [(2.0, "holds"), (2.1, "unknown"), (None, "holds")])
+def test_on_a_busy_host_a_backtest_cancelled_at_once_proves_nothing_by_being_quiet(
+    load_per_core: float | None, verdict: str
+) -> None:
+    loaded: dict[str, Any] = {} if load_per_core is None else {"load_per_core": load_per_core}
+    history = film(AT_ONCE, used(0.5, 1.0), used(1.5, 1.0), cancelled_at_once=True, **loaded)
+    judgement = processor_is_quiet(history, W, B, 2.0)
+    assert judgement.verdict == verdict
+    too_little = ": the backtest used too little to tell a stopped one from a running one"
+    assert judgement.seen.endswith(too_little) == (verdict == "unknown")
+
+
+def test_on_a_busy_host_what_the_backtest_has_shown_still_counts() -> None:
+    history = film(BEFORE, rate(0.0, 10.5, 11.5), cancelled_at_once=True, load_per_core=9.0)
+    assert processor_is_quiet(history, W, B, 2.0).holds
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ([BEGAN, RESTING, used(3.0, 1.5), used(4.0, 2.25)], True),
+        ([BEGAN, RESTING, used(3.0, 1.5), used(4.0, 1.625)], False),
+        ([BEGAN, RESTING, used(3.0, 1.5)], False),
+        ([BEGAN, used(3.0, 1.5), used(4.0, 1.7)], True),
+        ([did("start_sent", 2.0), used(2.0, 0.0), used(3.0, 0.0), used(4.0, 0.15)], True),
+        ([did("start_sent", 2.0), used(3.0, 0.0), used(4.0, 0.15)], True),
+        ([did("start_sent", 2.0), used(3.0, 0.0), used(4.0, 0.14)], False),
+        ([did("start_sent", 2.0), did("cancel_sent", 3.5), used(3.0, 0.0), used(4.0, 1.0)], False),
+        ([did("start_sent", 2.0), did("cancel_sent", 4.0), used(3.0, 0.0), used(4.0, 1.0)], True),
+        ([did("start_sent", 2.0), used(3.0, 0.0), used(3.5, float("nan")), used(4.0, 1.0)], True),
+        ([did("start_sent", 2.0), used(3.0, 0.0, "worker_2"), used(4.0, 1.0, "worker_2")], False),
+        ([used(0.5, 0.0), used(1.0, 1.0)], True),
+        ([used(-1.0, 0.0), used(0.0, 1.0), used(0.5, 1.5), used(1.0, 2.0)], False),
+        ([], False),
+    ],
+)
+def test_a_running_backtest_is_told_from_an_idle_worker_by_what_it_uses(parts: list[Part], told: bool) -> None:
+    assert tells_apart(film(parts), W, B) is told
+
+
+def test_readings_still_to_come_are_not_waited_for() -> None:
+    history = film(BEGAN, RESTING, used(3.0, 1.5), used(4.0, 2.25), until_s=3.5)
+    assert not tells_apart(history, W, B)
 
 
 def test_a_worker_without_a_name_is_its_worker() -> None:
