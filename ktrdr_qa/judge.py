@@ -77,6 +77,8 @@ def judge(history: History) -> dict[str, Judgement]:
     limits = history.about.get("limits", {})
     if not isinstance(limits, dict) or not all(_is_number(limit_s) for limit_s in limits.values()):
         raise NoHistory(f"the history is damaged: its limits are no numbers: {limits!r}")
+    if not _is_number(updates := history.about.get("updates", 0)):
+        raise NoHistory(f"the history is damaged: its updates are no number: {updates!r}")
     if not isinstance(history.about.get("asked", []), list):
         raise NoHistory(f"the history is damaged: {history.about['asked']!r} is no list of judgements")
     try:

@@ -74,7 +74,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         j.stays_cancelled(history, backtest),
         j.records_its_end(history, backtest),
         j.list_agrees(history, backtest),
-        j.is_frozen(history, backtest, limits["frozen_s"], UPDATES_MISSED),
+        j.is_frozen(history, backtest, limits["frozen_s"], history.about.get("updates", UPDATES_MISSED)),
         j.is_not_completed(history, backtest),
         j.next_is_accepted(history, backtest),
         j.next_runs(history, following, limits["new_backtest_s"]),

@@ -90,6 +90,12 @@ def asked(names: Any) -> str:
     return history.to_json()
 
 
+def updated(updates: Any) -> str:
+    history = healthy()
+    history.about["updates"] = updates  # type: ignore[index]
+    return history.to_json()
+
+
 def took(took_s: Any) -> str:
     return healthy().to_json().replace('"took_s": 0.1', f'"took_s": {json.dumps(took_s)}')
 
@@ -111,6 +117,7 @@ def took(took_s: Any) -> str:
         (limited({"cancelled_s": "2"}), "the history is damaged: its limits are no numbers: {'cancelled_s': '2'}"),
         (limited({"cancelled_s": True}), "the history is damaged: its limits are no numbers: {'cancelled_s': True}"),
         (asked("cancelled"), "the history is damaged: 'cancelled' is no list of judgements"),
+        (updated("three"), "the history is damaged: its updates are no number: 'three'"),
         (took("long"), "the history is damaged: could not convert string to float: 'long'"),
         (took([1]), None),
     ],

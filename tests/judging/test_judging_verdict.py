@@ -202,6 +202,13 @@ def test_three_updates_is_a_setting_of_the_verdict(monkeypatch: pytest.MonkeyPat
     assert judge_all(healthy())["frozen"].unknown
 
 
+def test_or_the_history_s_own_number_of_updates() -> None:
+    history = healthy()
+    assert judge_all(history)["frozen"].expected == "its progress is frozen for at least 3.6 s after the cancel"
+    history.about["updates"] = 5.0  # type: ignore[index]
+    assert judge_all(history)["frozen"].expected == "its progress is frozen for at least 6.0 s after the cancel"
+
+
 def test_the_next_backtest_must_not_get_the_id_of_the_cancelled_one() -> None:
     assert judge_all(film(did("next_accepted", 10.2, B), backtest=B))["next accepted"].violated
 
