@@ -134,8 +134,9 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
 
 def _standing_still(readings: Sequence[Sample], limit_s: float) -> str:
     last, rises = readings[-1], _rises(readings)
-    if not any(s.percentage is not None for s in readings):
-        return f"its percentage was null in every reading ({_count(readings)})"
+    running = [s for s in readings if s.status == "running"]
+    if running and not any(s.percentage is not None for s in running):
+        return f"its percentage was null in every reading while it ran ({_count(running)})"
     if not rises:
         return f"it never rose above 0 % in {limit_s:.1f} s: {_state(last)} ({_count(readings)})"
     return f"it stood still: {_state(last)} for {last.asked_s - rises[-1].answered_s:.1f} s"

@@ -185,10 +185,17 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         30.5,
     ),
     Case(
+        "a percentage that is null as soon as it runs",
+        film(started(), saw(0.5, "pending", 0.0), saw(1.0, "running"), saw(31.0, "running")),
+        "violated",
+        "its percentage was null in every reading while it ran (2 readings)",
+        31.0,
+    ),
+    Case(
         "a percentage that is null in every reading",
         film(started(), saw(1.0, "running"), saw(31.0, "running")),
         "violated",
-        "its percentage was null in every reading (2 readings)",
+        "its percentage was null in every reading while it ran (2 readings)",
         31.0,
     ),
     Case(
