@@ -31,12 +31,19 @@ ROOT = Path(__file__).parents[2]
 MODULES = ("judgements", "verdict", "waiting")
 EQUIVALENT = Path(__file__).parent / "equivalent_mutants.toml"
 LEAST_KILLED = 0.95
-NOT_NEEDED = ("test_judging_properties.py", "test_judge_command.py", "test_judging_mutants.py")
+NOT_NEEDED = (
+    "test_judging_properties.py",
+    "test_judging_history.py",
+    "test_judging_matchers.py",
+    "test_judging_mutants.py",
+    "test_judge_command.py",
+)
+"""Tests that take long, or that are about something else."""
 SURVIVED, NOT_TESTED = 0, 33
 """mutmut's exit status of a mutant under which every test passed, and of one that no test reaches."""
 SETTINGS = """
 [tool.pytest.ini_options]
-addopts = "-q -p no:cacheprovider -p no:randomly"
+addopts = "-q -p no:cacheprovider"
 [tool.mutmut]
 source_paths = ["ktrdr_qa"]
 only_mutate = [{modules}]
@@ -73,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ran = subprocess.run(
             [sys.executable, "-m", "mutmut", "run", "--max-children", str(given.jobs)],
             cwd=place,
-            env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -88,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def lay_out(place: Path, modules: Sequence[str]) -> None:
-    """A copy of what mutmut needs, with its settings and without the tests that take long."""
+    """A copy of what mutmut needs, with its settings."""
     leave_out = shutil.ignore_patterns("__pycache__", *NOT_NEEDED)
     shutil.copytree(ROOT / "ktrdr_qa", place / "ktrdr_qa", ignore=leave_out)
     shutil.copytree(ROOT / "tests" / "judging", place / "tests" / "judging", ignore=leave_out)

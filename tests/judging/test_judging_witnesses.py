@@ -753,6 +753,7 @@ def test_on_a_busy_host_what_the_backtest_has_shown_still_counts() -> None:
         ([did("start_sent", 2.0), did("cancel_sent", 4.0), used(3.0, 0.0), used(4.0, 1.0)], True),
         ([did("start_sent", 2.0), used(3.0, 0.0), used(3.5, float("nan")), used(4.0, 1.0)], True),
         ([did("start_sent", 2.0), used(3.0, 0.0, "worker_2"), used(4.0, 1.0, "worker_2")], False),
+        ([did("start_sent", 2.0), used(3.0, 0.0), Sample("processor", W, 3.5, 3.5), used(4.0, 1.0)], True),
         ([used(0.5, 0.0), used(1.0, 1.0)], True),
         ([used(-1.0, 0.0), used(0.0, 1.0), used(0.5, 1.5), used(1.0, 2.0)], False),
         ([], False),
