@@ -25,7 +25,7 @@ from ktrdr_qa.waiting import eventually, throughout
 from ktrdr_qa.witnesses import Witness
 
 START = "/api/v1/backtests/start"
-IDLE_SPAN_S = 0.25
+IDLE_SPAN_S = 0.2
 """How long an idle worker's processor is watched before the start, so that there is something to compare with."""
 FRESH_S = 1.0
 """How long a reading that was asked for is waited for; one that does not come is a gap like any other."""
@@ -508,7 +508,7 @@ class Experiment:
         for _ in range(2):
             if self._cancel_once():
                 break
-        self.recorder.look_now("backend", "worker", "health", "processor", "registry")
+        self.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
 
     def _await_telling_processor(self) -> None:

@@ -91,14 +91,12 @@ class Painter:
         return answer
 
     def close(self) -> None:
+        """End the process: nothing of it is lost, and its own orderly end would be waited for."""
+        self._process.kill()
+        self._process.wait()
         assert self._process.stdin and self._process.stdout
-        with suppress(OSError):  # It may have ended already.
+        with suppress(OSError):  # What was not read is of no use to anybody.
             self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
         self._process.stdout.close()
 
 

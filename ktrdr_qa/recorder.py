@@ -15,7 +15,7 @@ from ktrdr_qa import readings
 from ktrdr_qa.client import Refused
 from ktrdr_qa.history import Event, History, Sample, View, ordered
 
-BACKTEST_INTERVAL_S = 0.16
+BACKTEST_INTERVAL_S = 0.14
 WITNESS_INTERVAL_S = 0.9
 """Together at most ten requests a second for one backtest: one of the backend's, and three witnesses."""
 LONGEST_PAUSE_S = 10.0
