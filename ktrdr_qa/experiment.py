@@ -800,6 +800,7 @@ class Experiment:
             frozen = judgements.is_frozen(history, self.backtest, least_s, updates)
             return stays if stays.violated else frozen
 
+        self.recorder.about["updates"] = updates
         history = self.recorder.history()
         window_s = judgements.frozen_window_s(history, self.backtest, least_s, updates)
         end = next((s for s in history.of("backend", self.backtest) if s.terminal), None)

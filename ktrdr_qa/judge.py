@@ -100,6 +100,10 @@ def as_text(history: History, found: Mapping[str, Judgement]) -> str:
         "\n".join(_row(row) for row in verdict.table(found)),
         f"The verdict rests on {verdict.believed(found)}.",
     ]
+    run = history.about.get("run")
+    if isinstance(run, dict) and run.get("outcome") != outcome_of(history, found):
+        # By another rule, or by something that is no reading: a start that was refused, a preflight check.
+        parts.insert(1, f"The run itself ended as {run.get('outcome')}: {run.get('scenario')}")
     observations = [observation for judgement in found.values() for observation in judgement.observations]
     if observations:
         parts.append("\n".join(["Observations:", *(_indented(f"- {told}", "  ", "    ") for told in observations)]))

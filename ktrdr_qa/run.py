@@ -313,6 +313,8 @@ class Run:
         """Assert a judgement of the experiment, with what a developer needs to see it again."""
         experiment = self.experiment
         assert experiment
+        asked = experiment.recorder.about.setdefault("asked", [])
+        asked += [judgement.name] if judgement.name not in asked else []
         found = verdict.judge_all(experiment.history())
         besides = []
         if judgement.name in ("cancelled", "stays cancelled", "frozen"):
@@ -417,6 +419,7 @@ class Run:
                 )
                 self._attach_last_log_lines()
             return
+        experiment.recorder.about["run"] = {"scenario": end.name, "outcome": end.outcome}
         history = experiment.history()
         found = verdict.judge_all(history)
         for sentence in (

@@ -163,3 +163,10 @@ def test_it_runs_as_a_command(history: History, status: int, tmp_path: Path) -> 
     gone = subprocess.run([*command[:-1], str(tmp_path / "none.json")], capture_output=True, text=True, timeout=60)
     assert (gone.returncode, gone.stdout) == (3, "")
     assert "Traceback" not in gone.stderr
+
+
+def test_it_says_where_the_run_itself_ended_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history = healthy()
+    history.about["run"] = {"scenario": "S", "outcome": "failed"}  # type: ignore[index]
+    assert judge.main([str(save(tmp_path, history))]) == 0
+    assert "The run itself ended as failed: S" in capsys.readouterr().out
