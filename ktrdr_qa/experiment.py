@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -37,6 +38,8 @@ MEASURED_FEWEST_BARS = 51
 """What the measured KTRDR needs "for indicator warm-up" (contract, surprise 6)."""
 CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
+CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
+"""How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
 GONE = "gone"
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
@@ -87,6 +90,11 @@ class Candidate:
             return math.inf
         weekdays = ((ended - began).days + 1) * 5 / 7
         return weekdays * _MINUTES_A_DAY / (int(named[1]) * _MINUTES[named[2]])
+
+    @property
+    def names_a_file(self) -> bool:
+        """Whether its model is named by the file, as the seed does, and not by the directory."""
+        return self.model.endswith(".pt")
 
     def in_the_other_form(self) -> Candidate:
         """The model named by its directory instead of its file, or the other way round (contract, surprise 1)."""
@@ -198,8 +206,14 @@ class Experiment:
         expected = f"the backtest {candidate} is started"
         try:
             return self._client.post(START, candidate.payload, purpose="start")
+        except KeyboardInterrupt:
+            self._adopt_the_new_one(candidate, before)
+            raise
         except Refused as refused:
             curl = refused.exchange.curl
+            if refused.status >= 500 and refused.status != 503:
+                # A gateway may give up on a start that KTRDR carries out.
+                self._adopt_the_new_one(candidate, before)
             if refused.status in (400, 401, 403, 404, 405, 422) or 300 <= refused.status < 400:
                 raise Inconclusive(
                     f"KTRDR does not accept the request to start {candidate}: {refused}\n"
@@ -223,9 +237,15 @@ class Experiment:
         Returns its id, or nothing where none or several match.
         """
         named = _OPERATION_ID.findall(exchange.answer_text)
-        if not named and exchange.problem_kind != "refused":
-            new = [o for o in self._active() if o not in before]
-            named = [o for o in new if self._matches(o, candidate)]
+        if named or exchange.problem_kind == "refused":
+            return self._adopt(named, before)
+        return self._adopt_the_new_one(candidate, before)
+
+    def _adopt_the_new_one(self, candidate: Candidate, before: dict[str, str]) -> str:
+        """The one backtest in KTRDR's list that was not there before and is like the candidate."""
+        return self._adopt([o for o in self._active() if o not in before and self._matches(o, candidate)], before)
+
+    def _adopt(self, named: Sequence[str], before: dict[str, str]) -> str:
         if len(named) == 1 and named[0] not in before:
             self._own(named[0])
             return str(named[0])
@@ -250,7 +270,7 @@ class Experiment:
         """The backtests that KTRDR lists, with their statuses; empty where it has no list."""
         asked_s = self.recorder.clock()
         try:
-            listed = list(readings.listed(self._client, ""))
+            listed = list(readings.listed(self._client, self.backtest))
         except TransportError:
             return {}
         self.recorder.add(
@@ -336,7 +356,7 @@ class Experiment:
     def occupy_the_other_workers(self) -> None:
         """Start a backtest for every other registered worker that is free; they end with this recording."""
         self._await_a_place_held_in_vain(every=True)
-        free = [w for w in readings.workers(self._client) if w.get("status") == "available"]
+        free = [w for w in readings.workers(self._client) if readings.takes_work(w)]
         others = [w for w in free if w.get("current_operation_id") != self.backtest]
         candidate = self.used_now
         for _ in others:
@@ -413,10 +433,7 @@ class Experiment:
                 other,
                 *(replace(c, model=c.in_the_other_form().model) if c.model == used.model else c for c in self._waiting),
             ]
-            self.observations.append(
-                f"This KTRDR does not take the model path {used.model}; {other.model} was tried instead. "
-                f'Set model = "{other.model}" under [backtests.{used.timeframe}] in the target file.'
-            )
+            self.observations.append(_wrong_form(used, other))
         else:
             self.passed_over.append((used, reason))
         self._await_a_place_held_in_vain()
@@ -643,14 +660,30 @@ class Experiment:
                     f"and {says} {fewest}."
                 )
                 continue
-            self.next_used = self._in_the_form_that_works(candidate)
-            if not self._start_next(self.next_used):
+            if not self._try_next(self._in_the_form_that_works(candidate)):
                 return
             if last or not self._has_too_few_bars():
                 return
-            self.recorder.unwatch("backend", self.next_backtest)
-            self._journal.ended(self.next_backtest)
-            self._await_a_place_held_in_vain()
+            self._let_go_of_the_next()
+
+    def _try_next(self, candidate: Candidate) -> bool:
+        """Start one; where only its model path has the wrong form for this KTRDR, once more in the other form."""
+        self.next_used = candidate
+        if not self._start_next(candidate):
+            return False
+        known = self._model_form_known or (self.used and self.used.timeframe == candidate.timeframe)
+        if known or not self._ended_at_once_for(_MODEL_FORM):
+            return True
+        self._model_form_known = True
+        self._let_go_of_the_next()
+        self.next_used = candidate.in_the_other_form()
+        self.observations.append(_wrong_form(candidate, self.next_used))
+        return self._start_next(self.next_used)
+
+    def _let_go_of_the_next(self) -> None:
+        self.recorder.unwatch("backend", self.next_backtest)
+        self._journal.ended(self.next_backtest)
+        self._await_a_place_held_in_vain()
 
     def _fewest_bars(self, candidate: Candidate) -> tuple[int, str]:
         """How many bars a new backtest needs, and who says so: a try that fails would hold a place for seconds."""
@@ -664,8 +697,10 @@ class Experiment:
     def _in_the_form_that_works(self, candidate: Candidate) -> Candidate:
         """The model path in the form in which the cancelled backtest's was accepted."""
         used = self.used
-        if used and self._model_form_known and candidate.timeframe == used.timeframe:
+        if used and candidate.timeframe == used.timeframe:
             return replace(candidate, model=used.model)
+        if used and self._model_form_known and candidate.names_a_file != used.names_a_file:
+            return candidate.in_the_other_form()
         return candidate
 
     def _start_next(self, candidate: Candidate, *, repeat: bool = True) -> bool:
@@ -677,6 +712,9 @@ class Experiment:
         sent = self.recorder.note("next_sent")
         try:
             answer = self._client.post(START, candidate.payload, purpose="start of the next")
+        except KeyboardInterrupt:
+            self._adopt_the_new_one(candidate, before)
+            raise
         except Refused as refused:
             self.evidence["next"] = refused.exchange
             words = str(refused).split(": ", 1)[-1]
@@ -742,7 +780,7 @@ class Experiment:
                 asked_s[0] = history.until_s
                 try:
                     answer = self._client.post(START, candidate.payload, purpose="is it accepted now")
-                    given = answer.find("$.operation_id")
+                    given = answer.find("$.operation_id", answer.find("$.data.operation_id"))
                     if isinstance(given, str) and given not in self._mine:
                         self._own(given)
                         accepted.append(self.recorder.clock() - since_s)
@@ -756,23 +794,23 @@ class Experiment:
             return f"{told}; a start was accepted only {accepted[0]:.1f} s later"
         return f"{told}; still refused after {watch_s:.0f} s"
 
+    def _ended_at_once_for(self, words: re.Pattern[str]) -> str:
+        """What was seen of a new backtest that failed at once for such a reason, no fault of the cancel; or nothing."""
+        judgement = eventually(self.recorder, lambda h: judgements.next_runs(h, self.next_backtest, 2.0), 2.0)
+        return judgement.seen if judgement.violated and words.search(judgement.seen) else ""
+
     def _has_too_few_bars(self) -> bool:
-        """Whether the new backtest ended at once because its period has too few bars, no fault of the cancel."""
-
-        def told(history: History) -> Judgement:
-            return judgements.next_runs(history, self.next_backtest, 2.0)
-
-        judgement = eventually(self.recorder, told, 2.0)
-        few = judgement.violated and bool(_TOO_FEW_BARS.search(judgement.seen))
+        """Whether the new backtest ended at once because its period has too few bars."""
+        few = self._ended_at_once_for(_TOO_FEW_BARS)
         if few and self.next_used:
-            passed_over = f"The new backtest {self.next_used} was passed over: {judgement.seen}"
-            if least := _NEED_AT_LEAST.search(judgement.seen):
+            passed_over = f"The new backtest {self.next_used} was passed over: {few}"
+            if least := _NEED_AT_LEAST.search(few):
                 passed_over += (
                     f". Set fewest_bars = {least[1]} under [backtests.{self.next_used.timeframe}] in the target file "
                     "to do so without trying."
                 )
             self.observations.append(passed_over)
-        return few
+        return bool(few)
 
     def judge(self, name: str) -> Judgement:
         """One judgement by its name, of what has been recorded so far."""
@@ -843,17 +881,41 @@ class Experiment:
 def end_backtest(client: Client, journal: Journal, backtest: str) -> str:
     """Cancel a backtest unless it has ended; the sentence returned is empty where it is over."""
     path = f"{readings.OPERATIONS}/{backtest}"
+    by_hand = f"cancel it with: curl -X DELETE {client.base_url}{path}"
+    deadline_s = time.monotonic() + CLEAN_UP_S
+    sent = False
     try:
-        record = client.get(path, purpose="clean-up", tries=3)
-        if record.find("$.data.status") not in TERMINAL:
-            client.delete(path, purpose="clean-up", tries=3)
+        while client.get(path, purpose="clean-up", tries=3).find("$.data.status") not in TERMINAL:
+            if not sent:
+                sent = True
+                _cancel_whatever_it_says(client, path)
+            elif time.monotonic() >= deadline_s:
+                return f"{backtest} still runs, although it was cancelled; {by_hand}"
+            else:
+                time.sleep(CLEAN_UP_PAUSE_S)
     except Refused as refused:
-        if refused.status not in (400, 404):
-            return f"{backtest} may still run: {refused}; cancel it with: curl -X DELETE {client.base_url}{path}"
+        if refused.status != 404:
+            return f"{backtest} may still run: {refused}; {by_hand}"
     except TransportError as error:
-        return f"{backtest} may still run: {error}; cancel it with: curl -X DELETE {client.base_url}{path}"
+        return f"{backtest} may still run: {error}; {by_hand}"
     journal.ended(backtest)
     return ""
+
+
+def _cancel_whatever_it_says(client: Client, path: str) -> None:
+    """Send a cancel; HTTP 400 or 404 may mean that it has just ended, which its record will tell."""
+    try:
+        client.delete(path, purpose="clean-up", tries=3, json_expected=False)
+    except Refused as refused:
+        if refused.status not in (400, 404):
+            raise
+
+
+def _wrong_form(tried: Candidate, other: Candidate) -> str:
+    return (
+        f"This KTRDR does not take the model path {tried.model}; {other.model} was tried instead. "
+        f'Set model = "{other.model}" under [backtests.{tried.timeframe}] in the target file.'
+    )
 
 
 def _what_body(answer: Exchange) -> str:

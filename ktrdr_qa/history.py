@@ -83,7 +83,7 @@ class History:
         return next((e for e in reversed(self.events) if e.kind == kind and e.subject == subject), None)
 
     def to_json(self) -> str:
-        """Indented JSON, one object a reading; the form is documented in the README.
+        """Indented JSON, one object a reading.
 
         Every digit is kept: a reading asked a hair after a limit must be so in the file as well.
         """

@@ -33,6 +33,8 @@ QUIET_MARGIN = 0.12
 """Cores above idle that still count as quiet: the readings themselves and housekeeping cost a few hundredths."""
 _TELLING: tuple[View, ...] = ("health", "registry")
 """The views that tell what a worker is busy with, the stronger one first."""
+NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
+"""What the registry says of a worker that is not busy and takes no backtest all the same."""
 BUSY_HOST = 2.0
 """Runnable processes for each core of this host above which a process that computes may look quiet."""
 TELLING_CONTRAST = 0.15
@@ -634,7 +636,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         seen = f"its health still names the backtest {late_health.asked_s - since_s:.1f} s after the cancel"
         return Judgement("worker stopped", "violated", expected, seen, late_health.asked_s)
     quiet_view = _settled(views, lambda s: s.terminal or s.status == MISSING)
-    quiet_health = _settled(health, lambda s: s.facts.get("current_operation") != backtest)
+    quiet_health = _settled(health, lambda s: not _holds_on(s, backtest))
     if not quiet_view or not quiet_health:
         lacking = "view of the backtest" if not quiet_view else "health"
         return Judgement("worker stopped", "unknown", expected, f"no reading yet of the worker's {lacking} at rest")
@@ -715,6 +717,11 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
             continue
         if s.status == MISSING:
             seen = "the worker is no longer registered"
+        elif s.facts.get("current_operation") != backtest:
+            # Busy with what is not told, or unavailable after it was free, may have another reason.
+            if s.status == "busy" or any(_is_free(r, backtest) for r in readings if r.answered_s <= s.asked_s):
+                continue
+            seen = f"it is {s.status} {s.asked_s - since_s:.1f} s later, and was not free before"
         else:
             seen = f"it is still {s.status} with the cancelled backtest {s.asked_s - since_s:.1f} s later"
         return Judgement("place free", "violated", expected, seen, s.asked_s)
@@ -735,7 +742,15 @@ def _whose(worker: str) -> str:
 
 
 def _is_free(s: Sample, backtest: str) -> bool:
-    return s.status != MISSING and s.facts.get("current_operation") != backtest
+    if s.status in (MISSING, *NOT_TAKING_WORK):
+        return False
+    return not _holds_on(s, backtest)
+
+
+def _holds_on(s: Sample, backtest: str) -> bool:
+    """Whether a worker is told to have the backtest, or to be busy without a word of what with."""
+    has = s.facts.get("current_operation")
+    return has == backtest or (s.status == "busy" and has is None)
 
 
 # --- reading a history -----------------------------------------------------------------------------------------

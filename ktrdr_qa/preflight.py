@@ -28,8 +28,6 @@ State = Literal["ok", "failed", "not checked"]
 CLOSED_DAYS = timedelta(days=5)
 """Markets close at weekends and holidays: data may begin this much later, or end this much earlier, than asked."""
 LOOK_AGAIN_S = 0.1
-NOT_FREE = frozenset({"busy", "temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead"})
-"""What a registry says of a worker that takes no backtest; a word that nobody knows is not held against it."""
 
 
 @dataclass(frozen=True)
@@ -435,7 +433,7 @@ class Preflight:
             if not alive:
                 reasons = "; ".join(self.witnesses[w["worker_id"]].reason.split("; say where")[0] for w in registered)
                 return Result(name, "failed", f"the registered workers do not answer: {reasons}", restart, advice)
-            free = [w for w in alive if str(w.get("status", "available")).lower() not in NOT_FREE]
+            free = [w for w in alive if readings.takes_work(w)]
             if free:
                 return Result(name, "ok", f"{len(free)} of {len(registered)} registered backtest workers are free")
             if time.monotonic() >= deadline_s:

@@ -13,6 +13,8 @@ from ktrdr_qa.history import MISSING
 OPERATIONS = "/api/v1/operations"
 WORKERS = "/api/v1/workers"
 LISTED = 100
+NOT_FREE = frozenset({"busy", "temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead"})
+"""What a registry says of a worker that takes no backtest; a word that nobody knows is not held against it."""
 BACKTEST_WORDS = ("backtesting", "backtest")
 """What KTRDR calls the type of a backtest worker: today's word first, the recipe's second (contract, surprise 8)."""
 
@@ -52,7 +54,8 @@ def backtest(client: Client, backtest_id: str) -> Iterator[Reading]:
         "current_step": answer.find("$.data.progress.current_step"),
         "error_message": answer.find("$.data.error_message"),
         "worker": answer.find("$.data.metadata.parameters.worker_id"),
-        "has_result": answer.find("$.data.result_summary") is not None,
+        "has_result": answer.find("$.data.result_summary") not in (None, {}, [], ""),
+        "tells_its_end": "completed_at" in (answer.find("$.data") or {}),
         "percentage_problem": problem,
     }
     kept = {k: v for k, v in facts.items() if v not in (None, "", False)}
@@ -69,7 +72,8 @@ def listed(client: Client, backtest_id: str) -> Iterator[Reading]:
         # An older KTRDR may know another word for the type, or a smaller limit.
         answer = client.get(OPERATIONS, purpose="reading")
     named = set()
-    for entry in answer.need("$.data"):
+    entries = answer.need("$.data")
+    for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("operation_id"), str):
             percentage, _ = _percentage(entry.get("progress_percentage"))
             named.add(entry["operation_id"])
@@ -120,10 +124,15 @@ def workers(client: Client, tries: int = 3) -> list[dict[str, Any]]:
     Raises ``client.TransportError`` where the registry cannot be read.
     """
     return [
-        {**w, "worker_id": str(w.get("worker_id") or w.get("id") or w.get("endpoint_url"))}
-        for w in _registered(client, tries)
+        {**w, "worker_id": str(w.get("worker_id") or w.get("id") or w.get("endpoint_url") or f"worker {number}")}
+        for number, w in enumerate(_registered(client, tries), start=1)
         if (w.get("worker_type") or w.get("type")) in BACKTEST_WORDS
     ]
+
+
+def takes_work(worker: dict[str, Any]) -> bool:
+    """Whether the registry says that a worker would take a backtest now."""
+    return str(worker.get("status") or "available").lower() not in NOT_FREE
 
 
 def types_of_workers(client: Client) -> list[str]:

@@ -295,7 +295,7 @@ class Run:
             experiment.cancel()
             self.verify(experiment.judge_acknowledged(self.limit("acknowledged_s", verdict.LIMITS_S["acknowledged_s"])))
             self.verify(experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"])))
-            if experiment.worker:
+            if experiment.worker in self.preflight.witnesses:
                 limit_s = self.limit("place_free_s", verdict.LIMITS_S["place_free_s"])
                 self.verify(experiment.await_known("place free", limit_s))
 

@@ -101,9 +101,9 @@ def not_told(history: History) -> dict[str, str]:
     reasons = {}
     if not history.of("list", backtest):
         reasons["list agrees"] = "this KTRDR has no list of backtests that could be read"
-    times = ("created_at", "started_at", "completed_at")
+    times = ("completed_at", "tells_its_end")
     if any(s.terminal for s in records) and not any(s.facts.get(name) for s in records for name in times):
-        reasons["end recorded"] = "the records of this KTRDR carry no times"
+        reasons["end recorded"] = "the records of this KTRDR have no time of their end"
     return reasons
 
 

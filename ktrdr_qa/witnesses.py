@@ -21,6 +21,8 @@ PROBE_S = 1.0
 """How long a worker may take to answer a first question before it counts as out of reach from here."""
 DOCKER_S = 10.0
 FIRST_WORKER_PORT = 5003
+FORWARDERS = ("docker", "com.docker", "rootlesskit", "ssh")
+"""Processes that listen for somebody else, by the beginning of their names: their processor time tells nothing."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -123,7 +125,8 @@ def _process_at(port: int | None) -> Any:
     try:
         listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
         pid = next((c.pid for c in listening if c.laddr and c.laddr.port == port and c.pid), None)
-        return psutil.Process(pid) if pid else None
+        process = psutil.Process(pid) if pid else None
+        return None if process and process.name().startswith(FORWARDERS) else process
     except psutil.Error:
         return None
 

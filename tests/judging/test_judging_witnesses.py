@@ -355,6 +355,25 @@ def test_worker_let_go(case: Case) -> None:
         figures={"place_free_s": 15.5},
     ),
     Case("no cancel was sent", film(registry(20.0, None)), "unknown", "no cancel was answered"),
+    Case(
+        "taken out of service by the cancel",
+        film(CUT, registry(11.0, None, "temporarily_unavailable"), registry(26.0, None, "temporarily_unavailable")),
+        "violated",
+        "it is temporarily_unavailable 15.5 s later, and was not free before",
+        26.0,
+    ),
+    Case(
+        "out of service after it was free",
+        film(CUT, registry(11.0, None), registry(26.0, None, "temporarily_unavailable")),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
+    Case(
+        "busy without a word of what with",
+        film(CUT, registry(11.0, None, "busy"), registry(26.0, None, "busy")),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
 )
 def test_place_is_free(case: Case) -> None:
     case.check(
@@ -822,3 +841,9 @@ def test_how_long_it_refuses_counts_to_the_last_answer_that_was_waited_for() -> 
         who_is_gone(film(unreachable(2.0, 3.0), late), B, W)
         == "KTRDR itself is gone: it refuses connections for 2.5 s now"
     )
+
+
+def test_a_worker_that_is_busy_with_nothing_named_is_not_at_rest() -> None:
+    busy = Sample("health", W, 11.0, 11.0, "busy", facts={"current_operation": None})
+    seen = worker_let_go(film(CUT, saw(11.0, "cancelled", view="worker"), busy), W, B, 2.0)
+    assert (seen.verdict, seen.seen) == ("unknown", "no reading yet of the worker's health at rest")
