@@ -325,7 +325,7 @@ def test_readings_outside_its_window_are_no_matter_to_a_judgement(platform: Plat
     early = judge_all(until(history, platform.cancel_s))
     assert {name: early[name] for name in BEFORE} == {name: judged[name] for name in BEFORE}
     late = judge_all(
-        film([s for s in history.samples if s.asked_s > platform.cancel_s], history.events, **history.about)
+        film([s for s in history.samples if s.answered_s > platform.cancel_s], history.events, **history.about)
     )
     assert {name: late.get(name) for name in AFTER} == {name: judged.get(name) for name in AFTER}
     bare = judge_all(film(history.events, **history.about))
