@@ -712,14 +712,14 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     if since_s is None:
         return Judgement("place free", "unknown", expected, "no cancel was answered")
     readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
-    for s in readings:
+    for at, s in enumerate(readings):
         if _is_free(s, backtest) or s.asked_s <= since_s + limit_s:
             continue
         if s.status == MISSING:
             seen = "the worker is no longer registered"
         elif s.facts.get("current_operation") != backtest:
             # Busy with what is not told, or unavailable after it was free, may have another reason.
-            if s.status == "busy" or any(_is_free(r, backtest) for r in readings if r.answered_s <= s.asked_s):
+            if s.status == "busy" or any(_is_free(r, backtest) for r in readings[:at]):
                 continue
             seen = f"it is {s.status} {s.asked_s - since_s:.1f} s later, and was not free before"
         else:

@@ -369,6 +369,13 @@ def test_worker_let_go(case: Case) -> None:
         "the registry has not freed it yet",
     ),
     Case(
+        "out of service after it was free, then back with the cancelled backtest",
+        film(CUT, registry(11.0, None), registry(26.0, None, "temporarily_unavailable"), registry(27.0, B)),
+        "violated",
+        "it is still busy with the cancelled backtest 16.5 s later",
+        27.0,
+    ),
+    Case(
         "busy without a word of what with",
         film(CUT, registry(11.0, None, "busy"), registry(26.0, None, "busy")),
         "unknown",
