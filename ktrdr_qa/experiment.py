@@ -456,7 +456,7 @@ class Experiment:
                 registered = readings.workers(self._client)
             except TransportError:
                 return Judgement("place", "violated", "", "the registry cannot be read")
-            free = any(str(w.get("status", "available")).lower() in ("available", "idle") for w in registered)
+            free = any(readings.takes_work(w) for w in registered)
             ended = set(self._journal.ended_ones)
             in_vain = any(w.get("current_operation_id") in ended for w in registered)
             return Judgement("place", "unknown" if in_vain and (every or not free) else "holds", "", "")
