@@ -23,6 +23,7 @@ feature.
 # allure_commons says that it is typed, but few of its functions are.
 # mypy: disallow-untyped-calls=False
 
+import json
 import traceback
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import allure_commons
+import attr
 from allure_behave.formatter import AllureFormatter
 from allure_behave.listener import AllureListener, GroupContext
 from allure_behave.utils import TEST_PLAN_SKIP_REASON, get_title_path, scenario_parameters
@@ -185,6 +187,17 @@ def tags_of(scenario: Scenario) -> list[str]:
 # --- writing --------------------------------------------------------------------------------------
 
 
+class _Files(AllureFileLogger):
+    """Names the file of a result after the result, so that it can be written again."""
+
+    def report_result(self, result: TestResult) -> None:
+        told = attr.asdict(result, filter=lambda _, value: bool(value) or value is False)
+        path = self._report_dir / f"{result.uuid}-result.json"
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+        unfinished.replace(path)
+
+
 class _Items(ThreadContextItems):
     """The open items of one reporter. Behave runs one scenario at a time, so threads share them."""
 
@@ -214,6 +227,19 @@ class _Reporter(AllureReporter):
 
     def close_test(self, uuid: str) -> None:
         self._files.report_result(result=self._items.pop(uuid))
+
+    def write_again(self, test: TestResult) -> None:
+        self._files.report_result(result=test)
+
+    def attach_to(self, test: TestResult, name: str, body: str | bytes, kind: Any, extension: str | None) -> None:
+        """Attach to a closed test, in the place of what is attached to it under this name."""
+        same = [at for at, attachment in enumerate(test.attachments) if attachment.name == name]
+        for at in reversed(same):
+            (self._files._report_dir / test.attachments.pop(at).source).unlink(missing_ok=True)
+        self._items[test.uuid] = test
+        self.attach_data(uuid4(), body, name, kind, extension, parent_uuid=test.uuid)
+        self._items.pop(test.uuid)
+        test.attachments.insert(min(same, default=len(test.attachments)), test.attachments.pop())
 
     def attach_file(
         self,
@@ -295,10 +321,13 @@ class _Listener(AllureListener):  # type: ignore[misc]
         self.group_context.enter()
         # Any non-empty string counts as true in the stock formatter.
         self.hide_excluded = config.userdata.getbool("AllureFormatter.hide_excluded", False)
-        self.dropped = 0
+        self.dropped: set[int] = set()
         self._seen: Counter[str] = Counter()
         self._ids: dict[int, str] = {}
         self._verdict: str | None = None
+        # By the id of Behave's scenario or step, for what turns out when they are over.
+        self._ended: dict[int, TestResult] = {}
+        self._step_results: dict[int, TestStepResult] = {}
 
     # Not marked as hooks, in contrast to the stock ones: the formatter calls start_scenario and
     # stop_scenario itself, and another formatter's calls are none of its business.
@@ -340,15 +369,14 @@ class _Listener(AllureListener):  # type: ignore[misc]
         selected = scenario.should_run_with_tags(self.behave_config.tag_expression)
         selected = selected and scenario.should_run_with_name_select(self.behave_config)
         excluded = scenario.skip_reason == TEST_PLAN_SKIP_REASON or not selected
+        test.stop, test.status = now(), status
+        test.description, html = self._description(scenario, self._verdict)
+        if test.descriptionHtml:
+            test.descriptionHtml += html
         if status == "skipped" and (not self.behave_config.show_skipped or (self.hide_excluded and excluded)):
-            self.dropped += 1
+            self.dropped.add(id(scenario))
             self.logger.drop_test(self.current_scenario_uuid)
         else:
-            test.stop = now()
-            test.status = status
-            test.description, html = self._description(scenario)
-            if test.descriptionHtml:
-                test.descriptionHtml += html
             if status in ("failed", "broken"):
                 test.statusDetails = scenario_problem(scenario, problems)
                 self._attach_captured(scenario, lambda part: part.name not in ("step", "scenario"))
@@ -357,8 +385,39 @@ class _Listener(AllureListener):  # type: ignore[misc]
                 test.statusDetails = StatusDetails(message=why)
             self.logger.close_test(self.current_scenario_uuid)
             self.group_context.append_test(self.current_scenario_uuid)
+        self._ended[id(scenario)] = test
         self.group_context.exit()
         self.current_step_uuid = self.current_scenario_uuid = None
+
+    def failed_afterwards(self, scenario: Scenario, step: Step, problems: Iterable[Problem]) -> None:
+        """Tell an ended scenario anew; one without a result yet is told at the end of the run, as it then is."""
+        if test := self._ended.get(id(scenario)):
+            if told := self._step_results.get(id(step)):
+                told.status, told.statusDetails = step_status(step), step_problem(step)
+            test.status = ALLURE_STATUS[kind_of(scenario.status)]
+            test.statusDetails = scenario_problem(scenario, problems)
+            self.dropped.discard(id(scenario))
+            self._rewrite(scenario, test)
+
+    def attach_afterwards(
+        self, scenario: Scenario, name: str, body: str | bytes, kind: Any, extension: str | None
+    ) -> None:
+        if test := self._ended.get(id(scenario)):
+            self.logger.attach_to(test, name, body, kind, extension)
+            self._rewrite(scenario, test)
+
+    def describe_afterwards(self, scenario: Scenario, text: str) -> None:
+        if test := self._ended.get(id(scenario)):
+            test.description, _ = self._description(scenario, text)
+            self._rewrite(scenario, test)
+
+    def _rewrite(self, scenario: Scenario, test: TestResult) -> None:
+        if id(scenario) not in self.dropped:
+            self.logger.write_again(test)
+
+    def start_behave_step(self, step: Step) -> None:
+        super().start_behave_step(step)
+        self._step_results[id(step)] = self.logger.get_item(self.current_step_uuid)
 
     def stop_behave_step(self, result: Step) -> None:
         if result.status.has_failed():
@@ -409,7 +468,7 @@ class _Listener(AllureListener):  # type: ignore[misc]
             self._ids[id(scenario)] = str(md5(name if times == 1 else f"{name} #{times}"))
         return self._ids[id(scenario)]
 
-    def _description(self, scenario: Scenario) -> tuple[str | None, str]:
+    def _description(self, scenario: Scenario, verdict: str | None) -> tuple[str | None, str]:
         """The verdict if given, the scenario's own text, those of feature and rule; and these as HTML."""
         about = [
             (f"{part.keyword}: {part.name}", "\n".join(part.description))
@@ -417,7 +476,7 @@ class _Listener(AllureListener):  # type: ignore[misc]
             if part.description
         ]
         own = "\n".join(scenario.description)
-        parts = [self._verdict, own, *(f"**{head}**\n\n{text}" for head, text in about)]
+        parts = [verdict, own, *(f"**{head}**\n\n{text}" for head, text in about)]
         html = "".join(f"<p><b>{escape(head)}</b><br>{escape(text)}</p>" for head, text in about)
         return "\n\n".join(part for part in parts if part) or None, html
 
@@ -456,7 +515,7 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
             "The run did not finish",
             "Unfinished: the process ended before its last scenario",
         )
-        self.file_logger = AllureFileLogger(self.results_dir)
+        self.file_logger = _Files(self.results_dir)
         self.listener = _Listener(config, self.file_logger)
         allure_commons.plugin_manager.register(self.listener)
         self.testplan = get_testplan()
@@ -467,7 +526,19 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
     @property
     def dropped(self) -> int:
         """How many skipped scenarios are left out of the results, as was asked for."""
-        return int(self.listener.dropped)
+        return len(self.listener.dropped)
+
+    def failed_afterwards(self, scenario: Scenario, step: Step) -> None:
+        """A step of an ended scenario has failed after all."""
+        self.listener.failed_afterwards(scenario, step, self._problems_of(scenario))
+
+    def attach_afterwards(self, *given: Any) -> None:
+        """See `HonestRunner.attach_afterwards`."""
+        self.listener.attach_afterwards(*given)
+
+    def describe_afterwards(self, scenario: Scenario, text: str) -> None:
+        """See `HonestRunner.describe_afterwards`."""
+        self.listener.describe_afterwards(scenario, text)
 
     def feature(self, feature: Feature) -> None:
         self._features.append(feature)
@@ -517,9 +588,11 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
         self._stop(scenario)
 
     def _stop(self, scenario: Scenario) -> None:
+        self.listener.stop_scenario(scenario, self._problems_of(scenario), self._why_not_run(scenario))
+
+    def _problems_of(self, scenario: Scenario) -> list[Problem]:
         mine = [scenario, *scenario.all_steps]
-        problems = [p for p in self._problems() if any(p.entity is entity for entity in mine)]
-        self.listener.stop_scenario(scenario, problems, self._why_not_run(scenario))
+        return [p for p in self._problems() if any(p.entity is entity for entity in mine)]
 
     def _problems(self) -> list[Problem]:
         """From our runner where there is one; else what the model tells, which is less."""

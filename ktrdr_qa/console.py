@@ -61,6 +61,8 @@ class Console(Formatter):  # type: ignore[misc]
         self._scenario: Scenario | None = None
         self._told_feature = self._told_scenario = self._told_reason = False
         self._results: list[Step] = []
+        self._broken: Step | None = None
+        self._again: Scenario | None = None
         self._backgrounds: set[tuple[str, ...]] = set()
         self._tables: set[str] = set()
         self._left_out = 0
@@ -87,7 +89,7 @@ class Console(Formatter):  # type: ignore[misc]
             return
         self._tell_feature()
         self._scenario, self._told_scenario, self._told_reason = scenario, False, False
-        self._results = []
+        self._results, self._broken = [], None
         told = tuple(step.name for step in scenario.background_steps)
         if not told or told in self._backgrounds:
             self._tell_scenario()
@@ -97,6 +99,8 @@ class Console(Formatter):  # type: ignore[misc]
         if scenario is None:
             return
         self._results.append(step)
+        if step.status.has_failed():
+            self._broken = self._broken or step
         background = list(scenario.background_steps)
         key = tuple(s.name for s in background)
         place = len(self._results)
@@ -114,6 +118,16 @@ class Console(Formatter):  # type: ignore[misc]
                 self._fold(self._results)
             self._backgrounds.add(key)
             self._tell_scenario()
+
+    def failed_afterwards(self, scenario: Scenario, step: Step) -> None:
+        """A step of an ended scenario has failed after all (see `HonestRunner.fail_afterwards`)."""
+        self._end_scenario()
+        self._tell_feature()
+        if self._again is not scenario:
+            name = f"{scenario.keyword}: {scenario.name}, judged again at the end of the feature"
+            self._say("\n  " + toned(name, "heading", self._colours))
+            self._again = scenario
+        self._tell_step(step)
 
     def eof(self) -> None:
         self._end_feature()
@@ -200,7 +214,7 @@ class Console(Formatter):  # type: ignore[misc]
         if scenario is None:
             return
         status = scenario.status.name
-        broken = next((s for s in self._results if s.status.has_failed()), None)
+        broken = self._broken
         reason = str(scenario.skip_reason or "") if status == "skipped" and not self._told_reason else ""
         hook = (
             str(scenario.error_message or scenario.exception or "")

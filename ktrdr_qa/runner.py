@@ -18,6 +18,7 @@ import functools
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,12 +29,14 @@ from allure_behave.formatter import AllureFormatter
 from behave.configuration import Configuration
 from behave.exception import ConfigError
 from behave.formatter._registry import select_formatter_class
+from behave.model import Feature, Scenario, Step
+from behave.model_type import Status
 from behave.reporter.junit import JUnitReporter
 from behave.runner import Runner
 
 from ktrdr_qa import allure_results
 from ktrdr_qa.allure_counts import count_allure, count_behave, count_junit, kind_of
-from ktrdr_qa.allure_formatter import HonestAllureFormatter, Problem, describe, trace_of
+from ktrdr_qa.allure_formatter import HonestAllureFormatter, Problem, describe, step_problem, trace_of
 from ktrdr_qa.outcomes import BadConfiguration, Inconclusive
 
 LAYERS = ("all", "feature", "rule", "scenario", "step", "tag")
@@ -58,6 +61,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         self._unfinished: list[Path] = []
         self.at_end: Callable[[bool], None] = lambda failed: None
         self._failures: list[str] = []
+        self._failed_afterwards: list[Feature] = []
 
     def run(self) -> bool:
         if self.config.dry_run:
@@ -137,11 +141,12 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def _run_strictly(self, features: Any) -> bool:
         scenarios = [scenario for feature in self.features for scenario in feature.walk_scenarios()]
         selected = [scenario for scenario in scenarios if scenario.should_run(self.config)]
-        allure = [formatter for formatter in self.formatters if isinstance(formatter, HonestAllureFormatter)]
-        for formatter in allure:
+        for formatter in self._allure:
             formatter.runner = self
+        for feature in self.features if features is None else features:
+            self._ask_again_afterwards(feature)
         self.formatters.insert(0, PlainWords())
-        failed = bool(super().run_model(features))
+        failed = bool(super().run_model(features)) or bool(self._failed_afterwards)
 
         # From here on formatters and reporters are closed, and their files complete.
         if not selected:
@@ -152,15 +157,15 @@ class HonestRunner(Runner):  # type: ignore[misc]
             reasons = sorted({scenario.skip_reason for scenario in selected if scenario.skip_reason})
             message = f"Inconclusive: nothing was checked, all {len(selected)} selected scenarios were skipped"
             failed = self._fail("No scenario was run", ": ".join([message, *reasons[:1]]))
-        if differences := self._differences(scenarios, allure):
+        if differences := self._differences(scenarios):
             return self._fail("The reports disagree", "ReportsDisagree: " + "; ".join(differences))
         return failed
 
-    def _differences(self, scenarios: list[Any], allure: list[HonestAllureFormatter]) -> list[str]:
+    def _differences(self, scenarios: list[Any]) -> list[str]:
         """Where JUnit XML or Allure tell other counts than Behave; options may leave out skipped ones."""
         behave = count_behave(scenarios)
         found = []
-        for formatter in allure:
+        for formatter in self._allure:
             told = count_allure(formatter.results_dir)
             if (told.passed, told.failed, told.error, told.skipped + formatter.dropped) != (
                 behave.passed,
@@ -175,6 +180,76 @@ class HonestRunner(Runner):  # type: ignore[misc]
             if not same or (self.config.show_skipped and told.skipped != behave.skipped):
                 found.append(f"{self.config.junit_directory} has {told}")
         return [f"Behave counts {behave}", *found] if found else []
+
+    # --- when a scenario is over ---------------------------------------------------------------------------
+
+    @property
+    def _allure(self) -> list[HonestAllureFormatter]:
+        return [formatter for formatter in self.formatters if isinstance(formatter, HonestAllureFormatter)]
+
+    def fail_afterwards(self, scenario: Scenario, step: Step, exception: BaseException) -> bool:
+        """Let a step of an ended scenario have raised this; call it in the feature's `after_feature` hook at the latest.
+
+        As for any step an AssertionError is a failure and everything else an error. Every report and the exit status
+        follow. Returns whether anything changed: a step that failed already stays as it was, and what could not be
+        told (no AssertionError) takes nothing away from a scenario with a failed check.
+        """
+        failure = isinstance(exception, AssertionError)
+        if step.status.has_failed() or (scenario.status.is_failure() and not failure):
+            return False
+        message = step._process_error(exception)
+        step.status = Status.failed if failure else Status.error
+        step.exc_traceback = exception.__traceback__
+        step.error_message = message if failure else "".join(traceback.format_exception(exception))
+        PlainWords().result(step)
+        part: Any = scenario
+        while part is not None:  # the outline, the rule and the feature, too
+            if not part.status.is_hook_error():
+                part.clear_status()
+            part = part.parent
+        if not scenario.status.has_failed():
+            scenario.set_status(step.status)  # Behave looks no further than the first step that was skipped.
+        self.context._set_root_attribute("failed", True)
+        self._failed_afterwards.append(scenario.feature)
+        tellers = [formatter for formatter in self.formatters if hasattr(type(formatter), "failed_afterwards")]
+        for formatter in tellers:
+            formatter.failed_afterwards(scenario, step)
+        if not any(formatter.stdout_mode for formatter in tellers):
+            self._say_what_failed_afterwards(scenario, step)
+        return True
+
+    def _say_what_failed_afterwards(self, scenario: Scenario, step: Step) -> None:
+        """For Behave's own formatters, which cannot come back to a step."""
+        problem = step_problem(step)
+        lines = [f"    {line}" for line in [*str(problem and problem.message).splitlines(), f"at {step.location}"]]
+        head = f"FAILED AFTERWARDS: {scenario.keyword}: {scenario.name}\n  {step.keyword} {step.name}"
+        print("\n".join(["", head, *lines]), file=sys.__stderr__ or sys.stderr, flush=True)
+
+    def attach_afterwards(
+        self,
+        scenario: Scenario,
+        name: str,
+        body: str | bytes,
+        attachment_type: Any = None,
+        extension: str | None = None,
+    ) -> None:
+        """Attach to the Allure result of an ended scenario; what is attached there under this name is replaced.
+
+        Type and extension are those of `allure.attach`. What was attached to a step stays as it is. Without Allure,
+        and for a scenario that was not run, nothing happens.
+        """
+        for formatter in self._allure:
+            formatter.attach_afterwards(scenario, name, body, attachment_type, extension)
+
+    def describe_afterwards(self, scenario: Scenario, text: str) -> None:
+        """Replace what `allure.dynamic.description` said of an ended scenario; what the feature file says stays."""
+        for formatter in self._allure:
+            formatter.describe_afterwards(scenario, text)
+
+    def _ask_again_afterwards(self, feature: Feature) -> None:
+        """Behave knows what a feature came to before its after_feature hook is run, which may fail a step."""
+        run = feature.run
+        feature.run = lambda runner: bool(run(runner)) or any(feature is failed for failed in self._failed_afterwards)
 
     def _fail(self, name: str, message: str) -> bool:
         """Say it on the console and in the results; returns True, Behave's word for a failed run."""
@@ -207,9 +282,8 @@ class HonestRunner(Runner):  # type: ignore[misc]
         """An exception that ends the run: a file that cannot be loaded, or what no step or hook caught."""
         self.capture_controller.stop_capture()
         self.problems.append(Problem("the run", error))
-        for formatter in self.formatters:
-            if isinstance(formatter, HonestAllureFormatter):
-                formatter.close()
+        for formatter in self._allure:
+            formatter.close()
         if not self.formatters:
             for directory in self.results_dirs:
                 message, trace = describe(error, in_hook=True), trace_of(error)

@@ -141,6 +141,35 @@ def test_console_tells_each_thing_once_and_every_failure_whole(place: Path) -> N
     )
 
 
+def test_console_tells_under_the_feature_what_failed_afterwards(place: Path) -> None:
+    (place / "features/environment.py").write_text(
+        HOOKS
+        + """
+def after_feature(context, feature):
+    from ktrdr_qa.outcomes import Inconclusive
+    first, sixth = feature.scenarios[0], feature.scenarios[-1]
+    fail = context._runner.fail_afterwards
+    fail(first, first.steps[0], AssertionError("Expected: nothing after it\\n     but: something"))
+    fail(first, first.steps[1], Inconclusive("not known"))
+    fail(sixth, list(sixth.all_steps)[0], AssertionError("one more"))
+"""
+    )
+    told = run(place)
+    console = without_times(told.console)
+    feature, afterwards = console.split("\n  Scenario: First, judged again at the end of the feature\n")
+    assert "  Scenario: Sixth\n" in feature, "it comes when every scenario has been told"
+    assert (
+        "    ✗  Then it is fine\n"
+        "      Expected: nothing after it\n"
+        "           but: something\n"
+        "      at features/a.feature:10\n"
+    ) in afterwards
+    assert "not known" not in afterwards, "what failed already is not made inconclusive"
+    assert "\n  Scenario: Sixth, judged again at the end of the feature\n" in afterwards
+    assert "FAILED AFTERWARDS" not in told.console
+    assert told.status == 1
+
+
 def test_console_leaves_out_what_was_not_selected_and_says_so(place: Path) -> None:
     console = run(place, "--tags=@other").console
     assert "Scenario: Sixth" in console and "Scenario: First" not in console
