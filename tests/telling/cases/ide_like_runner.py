@@ -2,6 +2,7 @@
 collects the features in a first pass that runs nothing, then runs them. Usage: python ide_like.py FEATURE (in the project)."""
 
 import sys
+
 from behave.configuration import Configuration
 from behave.runner import Runner
 
