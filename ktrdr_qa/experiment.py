@@ -26,12 +26,8 @@ from ktrdr_qa.waiting import eventually, throughout
 from ktrdr_qa.witnesses import Witness
 
 START = "/api/v1/backtests/start"
-IDLE_SPAN_S = 0.2
-"""How long an idle worker's processor is watched before the start, so that there is something to compare with."""
 FRESH_S = 1.0
 """How long a reading that was asked for is waited for; one that does not come is a gap like any other."""
-LATE_WATCH_S = 5.0
-"""How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 CAPACITY_PAUSE_S = 0.5
 PLACES_PAUSE_S = 0.3
 MEASURED_FEWEST_BARS = 51
@@ -40,6 +36,8 @@ CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
+MOST_OTHERS = 20
+"""The records of so many backtests of others are read at the most, each time that they are looked at."""
 GONE = "gone"
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
@@ -143,9 +141,36 @@ class Experiment:
         self._waiting: list[Candidate] = []
         self._model_form_known = False
         self._mine: list[str] = []
-        for witness in witnesses.values():
+        self._paces: list[tuple[float, float]] = []
+        self._others_ended: set[str] = set()
+        self._unlisted: dict[str, dict[str, Any]] = {}
+        self._called_there: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self.unreachable = ""
+        """Why no clean-up is tried any more: KTRDR itself does not answer."""
+        recorder.about["witnesses"] = {w.worker: w.processor_source for w in witnesses.values() if w.processor}
+        self._registered()
+        self._watch_processors()
+
+    def _registered(self, tries: int = 1) -> list[dict[str, Any]]:
+        """The registered workers; nothing where the registry cannot be read. Remembers which address has which id."""
+        try:
+            return self._known(readings.workers(self._client, tries))
+        except TransportError:
+            return []
+
+    def _known(self, registered: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for worker in registered:
+            first = self._addresses.setdefault(readings.address_of(worker), worker["worker_id"])
+            self._ids[worker["worker_id"]] = first
+        return registered
+
+    def _watch_processors(self) -> None:
+        """Every processor within reach: which worker runs the next candidate is not known before its start."""
+        for witness in self.witnesses.values():
             if witness.processor:
-                recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
+                self.recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
 
     # --- starting ------------------------------------------------------------------------------------------
 
@@ -159,7 +184,6 @@ class Experiment:
                 self.passed_over.append((candidate, reason))
             else:
                 self._waiting.append(candidate)
-        self._await_idle_processors()
         self._start_next_candidate()
 
     def _until(self, condition: Callable[[History], bool], at_most_s: float) -> None:
@@ -176,8 +200,8 @@ class Experiment:
             read = [history.of("processor", w) for w in watched]
             return min(history.until_s - r[0].asked_s if r else 0.0 for r in read)
 
-        self._until(lambda h: watched_s(h) > 0, IDLE_SPAN_S)
-        left_s = IDLE_SPAN_S - watched_s(self.recorder.history())
+        self._until(lambda h: watched_s(h) > 0, judgements.IDLE_SPAN_S)
+        left_s = judgements.IDLE_SPAN_S - watched_s(self.recorder.history())
         self._until(lambda h: False, max(0.0, left_s))
         self._read_fresh("processor", watched)
 
@@ -191,6 +215,7 @@ class Experiment:
                 "a strategy and a model for a shorter timeframe"
             )
         self.used = self._waiting.pop(0)
+        self._await_idle_processors()
         before = self._active()
         sent_s = self.recorder.clock()
         answer = self._ask_to_start(self.used, before)
@@ -198,7 +223,7 @@ class Experiment:
         self.evidence["start"] = answer
         self.recorder.note("start_sent", self.backtest, sent_s)
         self.recorder.note("start_answered", self.backtest, answer.answered_s, took_s=answer.took_s)
-        self.recorder.about.update(backtest=self.backtest, candidate=str(self.used))
+        self.recorder.about.update(backtest=self.backtest, candidate=str(self.used), payload=self.used.payload)
         self._watch_backtest(self.backtest)
 
     def _ask_to_start(self, candidate: Candidate, before: dict[str, str]) -> Exchange:
@@ -330,7 +355,7 @@ class Experiment:
 
     def cancel(self) -> None:
         """Cancel it while it runs; where it ended just before, the next candidate is brought here first."""
-        judgement = self._go_through([self._running, self._moving, self._send_cancel])
+        judgement = self._go_through([self._running, self._moving, self._enough_left, self._send_cancel])
         if not judgement.holds:
             raise Inconclusive(f"there was nothing to cancel: {judgement.seen}")
 
@@ -375,7 +400,32 @@ class Experiment:
         limit_s = self._motion_limit_s
         return self._unless_ended(lambda h: judgements.is_moving(h, self.backtest, limit_s), limit_s)
 
-    def _unless_ended(self, judge: Callable[[History], Judgement], limit_s: float) -> Judgement:
+    def _enough_left(self) -> Judgement:
+        """Enough is left to run that an ignored cancel would be seen; else the next candidate, while there is one.
+
+        The last candidate is cancelled all the same: what it cannot show is then not known, and the rest is.
+        """
+        limits, updates = self._limits(), self.recorder.about.get("updates", verdict.UPDATES_MISSED)
+        judge = lambda h: judgements.enough_was_left(h, self.backtest, limits, updates)  # noqa: E731
+        judgement = self._unless_ended(judge, judgements.PACE_SPAN_S, slack_s=0.0)
+        if not judgement.unknown or "left_s" not in judgement.figures:
+            return judgement
+        if self._waiting:
+            self._too_little_left = f"{judgement.seen}, and {judgement.figures['needed_s']:.1f} s are needed"
+            return judgement
+        self.observations.append(f"No backtest of the table lasts long enough: {judgement.seen}; {judgement.expected}.")
+        return Judgement("enough left", "holds", judgement.expected, judgement.seen)
+
+    _too_little_left = ""
+
+    def _limits(self) -> dict[str, float]:
+        """The limits after the cancel as this target has them: the sentences that name them come later."""
+        limits = self.target.limits
+        return {name: limits.seconds(name, limit_s) for name, limit_s in verdict.LIMITS_S.items()}
+
+    def _unless_ended(
+        self, judge: Callable[[History], Judgement], limit_s: float, slack_s: float | None = None
+    ) -> Judgement:
         def ended_or(history: History) -> Judgement:
             if ended := judgements.ended_before_cancel(history, self.backtest):
                 return Judgement("ended", "violated", "", f'it was "{ended.status}"', ended.answered_s)
@@ -383,7 +433,8 @@ class Experiment:
                 return Judgement(GONE, "violated", "", gone)
             return judge(history)
 
-        return eventually(self.recorder, ended_or, limit_s + self._slack_s, self._tick)
+        slack_s = self._slack_s if slack_s is None else slack_s
+        return eventually(self.recorder, ended_or, limit_s + slack_s, self._tick)
 
     @property
     def _slack_s(self) -> float:
@@ -406,6 +457,10 @@ class Experiment:
 
     def _ended_too_soon(self) -> str:
         history = self.recorder.history()
+        if too_little := self._too_little_left:
+            self._too_little_left = ""
+            self._end_what_is_passed_over()
+            return f"too little was left to run to tell an ignored cancel: {too_little}"
         too_late = history.event("cancel_too_late", self.backtest)
         ended = judgements.ended_before_cancel(history, self.backtest)
         if not ended and too_late:
@@ -414,9 +469,34 @@ class Experiment:
             return ""
         lasted_s = ended.answered_s - (e.at_s if (e := history.event("start_sent", self.backtest)) else 0.0)
         if ended.status == "completed":
+            self._note_pace(judgements.lasted_s(ended) or lasted_s)
             return f"completed within {lasted_s:.1f} s, before it could be cancelled"
         words = ended.facts.get("error_message") or "no reason given"
         return f'"{ended.status}" after {lasted_s:.1f} s, before it was cancelled: {words}'
+
+    def _end_what_is_passed_over(self) -> None:
+        """Cancel a candidate that is still running; how long it would have lasted tells about the longer ones."""
+        history = self.recorder.history()
+        started, left = history.event("start_sent", self.backtest), judgements.left_to_run(history, self.backtest)
+        if started and left:
+            self._note_pace(history.until_s - started.at_s + left.left_s)
+        self._end(self.backtest)
+
+    def _note_pace(self, lasts_s: float) -> None:
+        if self.used and 0 < self.used.bars_about < math.inf:
+            self._paces.append((self.used.bars_about, lasts_s))
+
+    def _skip_what_is_too_short(self) -> None:
+        """Pass over, untried, what would end too soon at the pace seen so far, while a longer one is left to try."""
+        need_s = max(self._limits()[n] for n in ("cancelled_s", "worker_idle_s", "processor_quiet_s"))
+        need_s += judgements.VERDICT_SPAN_S
+        while self._paces and len(self._waiting) > 1:
+            bars, lasts_s = self._paces[-1]
+            would_last_s = self._waiting[0].bars_about / bars * lasts_s
+            if would_last_s >= need_s or self._waiting[0].bars_about >= max(c.bars_about for c in self._waiting[1:]):
+                return
+            reason = f"not tried: at the pace of the one before it would last about {would_last_s:.1f} s"
+            self.passed_over.append((self._waiting.pop(0), f"{reason}, and {need_s:.1f} s must be left to run"))
 
     def _pass_over(self, reason: str) -> None:
         assert self.used is not None
@@ -424,6 +504,7 @@ class Experiment:
         self._journal.ended(self.backtest)
         for view in ("backend", "worker"):
             self.recorder.unwatch(view, self.backtest)
+        self._watch_processors()
         if '"failed"' in words and _MODEL_FORM.search(words) and not self._model_form_known:
             # Each form is tried once only: a model in neither is missing.
             self._model_form_known = True
@@ -436,35 +517,46 @@ class Experiment:
             self.observations.append(_wrong_form(used, other))
         else:
             self.passed_over.append((used, reason))
+        self._skip_what_is_too_short()
         self._await_a_place_held_in_vain()
         self._start_next_candidate()
 
-    def _await_a_place_held_in_vain(self, *, every: bool = False) -> None:
+    def _held_in_vain(self, registered: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The workers that the registry counts as busy with a backtest of this run that has ended."""
+        ended = set(self._journal.ended_ones)
+        return [w for w in registered if w.get("current_operation_id") in ended]
+
+    def _await_a_place_held_in_vain(self, at_most_s: float | None = None, *, every: bool = False) -> None:
         """Where no place is free but some are held by backtests of this run that have ended, wait for one of these.
 
         The registry frees a place up to 9 s late (contract, surprises 5 and 10). A start that is refused because of
         a candidate that was passed over would say nothing about the cancel. ``every``: wait for all of them.
+        ``at_most_s``: while a backtest runs, only as long as it can spare; else until the limit, at which a place that
+        is still held is KTRDR's failure.
         """
         began_s = self.recorder.clock()
         looked_s = [began_s - PLACES_PAUSE_S]
+        held: list[Mapping[str, Any]] = []
 
         def can_start(history: History) -> Judgement:
             if history.until_s - looked_s[0] < PLACES_PAUSE_S:
                 return Judgement("place", "unknown", "", "")
             looked_s[0] = history.until_s
-            try:
-                registered = readings.workers(self._client)
-            except TransportError:
-                return Judgement("place", "violated", "", "the registry cannot be read")
+            registered = self._registered(tries=3)
+            held[:] = self._held_in_vain(registered)
             free = any(readings.takes_work(w) for w in registered)
-            ended = set(self._journal.ended_ones)
-            in_vain = any(w.get("current_operation_id") in ended for w in registered)
-            return Judgement("place", "unknown" if in_vain and (every or not free) else "holds", "", "")
+            return Judgement("place", "unknown" if held and (every or not free) else "holds", "", "")
 
-        eventually(
-            self.recorder, can_start, self.target.limits.seconds("place_free_s", verdict.LIMITS_S["place_free_s"])
-        )
+        limit_s = self._limits()["place_free_s"]
+        judgement = eventually(self.recorder, can_start, limit_s if at_most_s is None else at_most_s, self._tick)
         waited_s = self.recorder.clock() - began_s
+        if judgement.unknown and held and at_most_s is None:
+            told = ", ".join(f"{w['worker_id']} {w.get('status')} with {w['current_operation_id']}" for w in held)
+            raise failure(
+                f"KTRDR gives a place back within {limit_s:.1f} s of the end of the backtest that had it",
+                f"after {waited_s:.1f} s it still counts {told}: backtests of this run that have ended",
+                f"curl -s {self._client.base_url}{readings.WORKERS}",
+            )
         if waited_s > 2 * PLACES_PAUSE_S:
             self.observations.append(
                 f"Waited {waited_s:.1f} s, before asking for another backtest or for the cancel, until the registry "
@@ -478,62 +570,98 @@ class Experiment:
         """The id of the worker that ran the backtest, or nothing where KTRDR does not say."""
         samples = self.recorder.history().of("backend", self.backtest)
         named = next((s.facts["worker"] for s in reversed(samples) if s.facts.get("worker")), None)
-        return str(named or self._worker_in_registry)
+        worker = str(named or self._worker_in_registry)
+        return self._ids.get(worker, worker)
 
     _worker_in_registry = ""
 
     def _watch_worker(self) -> None:
         """From here on also watch the worker that runs the backtest, as far as it can be reached."""
+        registered = self._registered()
         if not self.worker:
-            try:
-                found = readings.workers(self._client)
-            except TransportError:
-                found = []
             self._worker_in_registry = next(
-                (w["worker_id"] for w in found if w.get("current_operation_id") == self.backtest), ""
+                (w["worker_id"] for w in registered if w.get("current_operation_id") == self.backtest), ""
             )
-        worker = self.worker
-        for other in self.witnesses:
-            if worker and other != worker:
-                self.recorder.unwatch("processor", other)
-        witness = self.witnesses.get(worker)
-        if not witness:
+        worker, backtest = self.worker, self.backtest
+        if not worker:
             return
+        for other in self.witnesses:
+            if other != worker:
+                self.recorder.unwatch("processor", other)
         self.recorder.look_now("processor")
-        registry = self._client.clone()
-        self.recorder.watch("registry", worker, lambda: readings.registry(registry, worker), WITNESS_INTERVAL_S)
-        if witness.address:
-            backtest = self.backtest
+        asked = self._client.clone()
+        self.recorder.watch(
+            "registry",
+            "",
+            lambda: readings.registry(self._known(readings.workers(asked, tries=1)), self._addresses),
+            WITNESS_INTERVAL_S,
+        )
+        witness = self.witnesses.get(worker)
+        if witness and witness.address:
             trusted = witness.address in self.target.workers.values()
-            view, health = (self._client.clone(witness.address, trusted=trusted) for _ in range(2))
-            self.recorder.watch("worker", backtest, lambda: readings.backtest(view, backtest), WITNESS_INTERVAL_S)
-            self.recorder.watch("health", worker, lambda: readings.health(health, worker), WITNESS_INTERVAL_S)
+            view, speaker = (self._client.clone(witness.address, trusted=trusted) for _ in range(2))
+            self.recorder.watch("worker", backtest, lambda: self._read_view(view, worker, backtest), WITNESS_INTERVAL_S)
+            self.recorder.watch("health", worker, lambda: self._read_health(speaker, worker), WITNESS_INTERVAL_S)
+
+    def _read_view(self, view: Client, worker: str, backtest: str) -> Iterator[readings.Reading]:
+        """The worker's own record, under the id that it calls the backtest by."""
+        own = self._called_there.get(backtest, backtest)
+        for reading in readings.backtest(view, own):
+            yield replace(reading, subject=backtest)
+
+    def _read_health(self, speaker: Client, worker: str) -> Iterator[readings.Reading]:
+        """What the worker says that it is busy with, and of an id that the backend does not have since when it is."""
+        for reading in readings.health(speaker, worker):
+            has = reading.facts.get("current_operation")
+            told = self._about(has, speaker) if isinstance(has, str) and has not in self._mine else {}
+            yield replace(reading, facts={**reading.facts, **told})
+
+    def _about(self, operation: str, speaker: Client) -> dict[str, Any]:
+        """Of an operation that a worker names: nothing where the backend has it; else that it has not, and its beginning."""
+        if operation in self._unlisted:
+            return self._unlisted[operation]
+        facts: dict[str, Any] = {}
+        if next(readings.backtest(speaker.clone(self._client.base_url), operation)).status == MISSING:
+            own = next(readings.backtest(speaker, operation))
+            began = own.facts.get("started_at") or own.facts.get("created_at")
+            facts = {"unlisted": True, **({"began_at": began} if began else {})}
+            if not self.recorder.history().event("cancel_sent", self.backtest):
+                self._called_there.setdefault(self.backtest, operation)
+        self._unlisted[operation] = facts
+        return facts
 
     # --- the cancel ----------------------------------------------------------------------------------------
 
     def _send_cancel(self, *, at_once: bool = False) -> Judgement:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
         if not at_once:
-            self._await_a_place_held_in_vain()
+            self._watch_worker()
+            self._await_a_place_held_in_vain(self._to_spare_s())
             self._await_telling_processor()
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
         if self.evidence["Pre-cancel status and progress"].find("$.data.status") in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
         if not at_once:
-            self._active()
+            self._look_at_others()
         for _ in range(2):
             if self._cancel_once():
                 break
         self.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
 
+    def _to_spare_s(self) -> float:
+        """How long the running backtest can be kept waiting for its cancel, and still have enough left to run."""
+        history, limits = self.recorder.history(), self._limits()
+        left = judgements.left_to_run(history, self.backtest)
+        return max(0.0, left.left_s - judgements.needed_s(history, self.backtest, limits)) if left else 0.0
+
     def _await_telling_processor(self) -> None:
         """Read the processor once more before the cancel, on a busy host for a moment longer: see ``tells_apart``."""
         witness = self.witnesses.get(self.worker)
         if not (witness and witness.processor):
             return
-        deadline_s = self.recorder.clock() + CONTRAST_S
+        deadline_s = self.recorder.clock() + min(CONTRAST_S, self._to_spare_s())
         self._read_fresh("processor", [self.worker])
         while self.recorder.clock() < deadline_s:
             if judgements.tells_apart(self.recorder.history(), self.worker, self.backtest):
@@ -644,7 +772,7 @@ class Experiment:
 
     def _see_what_becomes_of_it(self) -> None:
         """After a violated limit, only to say whether the cancel came late or not at all."""
-        eventually(self.recorder, lambda h: judgements.what_became_of_it(h, self.backtest), LATE_WATCH_S, self._tick)
+        eventually(self.recorder, lambda h: judgements.what_became_of_it(h, self.backtest), judgements.LATE_WATCH_S, self._tick)
 
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
         """Start a new backtest at once, by one request; a refusal for want of a worker is timed, then judged.

@@ -16,7 +16,8 @@ from typing import Any, Literal, get_args
 FORMAT = "ktrdr-qa/history"
 VERSION = 1
 
-View = Literal["backend", "list", "registry", "worker", "health", "processor"]
+View = Literal["backend", "list", "registry", "worker", "health", "processor", "other"]
+"""``other``: the backend's record of a backtest that is not this run's, read because its end or its beginning may be."""
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 """The statuses after which KTRDR's own contract allows no other (contract: "Statuses")."""

@@ -7,9 +7,10 @@ asking and answering, so lateness is only held against KTRDR where a reading *as
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -23,14 +24,30 @@ COVERED_GAP_S = 1.0
 """Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
 RECORD_SETTLES_S = 0.5
 """How long after its status a record may be completed by the time of the end."""
-GONE_S = 2.5
-"""A process whose address refuses every connection for this long is not coming back while the suite waits."""
-AT_ONCE_S = 0.5
-"""What happens within this time of the new backtest's start is told as its consequence."""
-QUIET_SPAN_S, NOISY_SPAN_S = 0.6, 1.0
-"""How long the processor must be watched before it is called quiet, or busy: a busy verdict needs more."""
-QUIET_MARGIN = 0.12
-"""Cores above idle that still count as quiet: the readings themselves and housekeeping cost a few hundredths."""
+LATE_WATCH_S = 5.0
+"""How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
+DOWN_S, SILENT_S, GIVE_UP_S = 2.0, 5.0, 7.0
+"""An outage: nothing but refusals and broken answers for so long, or nothing but silence. One that does not end is
+called so after ``GIVE_UP_S``; until then it may still heal, and its length can be told."""
+VERDICT_SPAN_S = 3.0
+"""What a verdict needs after its limit: a busy processor is watched for ``NOISY_SPAN_S``, by readings 0.9 s apart."""
+CLEARLY_MORE_S = 1.0
+"""By so much what was left must exceed a limit, for a completion after the cancel to be held against KTRDR."""
+PACE_SPAN_S = 0.5
+"""The pace is taken over at least so much time: two refreshes may fall between two readings."""
+SAME_MOMENT_S = 0.5
+"""By KTRDR's own times: another backtest that is cancelled so close to this one was cancelled with it."""
+SAME_START_S = 2.0
+"""What a worker runs under an id of its own is the backtest if it began as close to it as this."""
+QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 0.6, 1.0, 3.0
+"""How long the processor must be watched before it is called quiet, or busy: a busy verdict needs more.
+
+Over ``STEADY_SPAN_S`` the mean alone decides, so that what computes now and then is seen as well."""
+IDLE_SPAN_S = 0.2
+"""How long an idle worker's processor is watched before the start, so that there is something to compare with."""
+QUIET_MARGIN = 0.10
+"""Cores above idle that still count as quiet, whatever the backtest used: the readings themselves and housekeeping
+cost a few hundredths. A smaller remainder is not seen."""
 _TELLING: tuple[View, ...] = ("health", "registry")
 """The views that tell what a worker is busy with, the stronger one first."""
 NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
@@ -82,13 +99,13 @@ def is_running(history: History, backtest: str, limit_s: float) -> Judgement:
         if s.status == "running":
             if unseen := _unseen(since_s, limit_s, before, s):
                 return Judgement("running", "unknown", expected, f"{unseen} its start")
-            return Judgement(
-                "running", "holds", expected, f"it was running {s.answered_s - since_s:.2f} s after the start"
-            )
-        if s.status == MISSING:
-            return Judgement("running", "violated", expected, "KTRDR has no record of it (HTTP 404)", s.answered_s)
+            seen = f"it was running {s.answered_s - since_s:.2f} s after the start"
+            return Judgement("running", "holds", expected, seen, None, _missing_at_first(readings[: at - 1], since_s))
         if s.terminal:
             return Judgement("running", "unknown", expected, f"it was {_state(s)} before it was seen running")
+        if s.asked_s > since_s + limit_s and s.status == MISSING:
+            seen = f"KTRDR has no record of it (HTTP 404) {s.asked_s - since_s:.1f} s after the start"
+            return Judgement("running", "violated", expected, seen, s.asked_s)
         if s.asked_s > since_s + limit_s:
             strange = "" if s.status in KNOWN else ", which is no status that KTRDR documents"
             seen = f"it was {_state(s)}{strange} {s.asked_s - since_s:.1f} s after the start"
@@ -148,14 +165,16 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
     """The first reading that no healthy KTRDR gives of a running backtest, and what is wrong with it."""
     highest: Sample | None = None
     ran = False
-    for s in readings:
-        if s.status == MISSING and ran:
-            return s, "KTRDR lost the record of the running backtest (HTTP 404)"
+    for at, s in enumerate(readings):
+        if s.status == MISSING:
+            if ran and (gone := _gone_for(readings[at:])) and gone[1] >= COVERED_GAP_S:
+                return gone[0], "KTRDR lost the record of the running backtest (HTTP 404)"
+            continue
         if s.status == "resuming":
             highest = None
         if ran and s.status == "pending":
             return s, 'it went back from "running" to "pending"'
-        if ran and s.status not in KNOWN | {MISSING}:
+        if ran and s.status not in KNOWN:
             return s, f'it went from "running" to "{s.status}", which is no status that KTRDR documents'
         ran = ran or s.status == "running"
         if s.status != "running":
@@ -207,6 +226,100 @@ def was_running(history: History, backtest: str) -> Judgement:
     return Judgement("was running", "violated", expected, seen, last.answered_s)
 
 
+@dataclass(frozen=True)
+class Left:
+    """How much of the backtest was left at the cancel (or is, before it), by its own pace: percent and seconds."""
+
+    percentage: float
+    left_s: float
+
+    @property
+    def in_words(self) -> str:
+        return f"it was sent at {in_percent(self.percentage)}, when about {self.left_s:.1f} s were left at its own pace"
+
+
+def left_to_run(history: History, backtest: str) -> Left | None:
+    """What the backtest's own pace leaves to run at the cancel, or now where none was sent; None where it is not known.
+
+    The steeper of its whole pace and its latest counts, so that little is promised.
+    """
+    cancel = history.event("cancel_sent", backtest)
+    at_s = cancel.at_s if cancel else history.until_s
+    rises = _rises(_before_cancel(history, backtest))
+    if len(rises) < 2:
+        return None
+    last = rises[-1]
+    recent = next((r for r in reversed(rises) if last.answered_s - r.answered_s >= PACE_SPAN_S), rises[0])
+    paces = [
+        (_height(last) - _height(r)) / span_s
+        for r in (rises[0], recent)
+        if (span_s := last.answered_s - r.answered_s) > 0
+    ]
+    if not paces:
+        return None
+    left_s = (100.0 - _height(last)) / max(paces) - (at_s - last.answered_s)
+    return Left(_height(last), max(0.0, left_s))
+
+
+def needed_s(history: History, backtest: str, limits: Mapping[str, float], updates: float = 3) -> float:
+    """How much must be left to run at the cancel, so that one that is ignored would be seen.
+
+    The longest limit after the cancel and the span that a verdict needs, or the window in which progress must stand.
+    """
+    longest_s = max(limits[name] for name in ("cancelled_s", "worker_idle_s", "processor_quiet_s"))
+    return max(longest_s + VERDICT_SPAN_S, frozen_window_s(history, backtest, limits["frozen_s"], updates))
+
+
+def enough_was_left(history: History, backtest: str, limits: Mapping[str, float], updates: float = 3) -> Judgement:
+    """Whether the recording could show an ignored cancel: a backtest that ends by itself at once looks stopped."""
+    need_s = needed_s(history, backtest, limits, updates)
+    expected = f"at least {need_s:.1f} s are left to run when it is cancelled"
+    left = left_to_run(history, backtest)
+    if left is None:
+        return Judgement("enough left", "unknown", expected, "its pace was not seen")
+    figures = {"left_s": left.left_s, "needed_s": need_s}
+    seen = f"about {left.left_s:.1f} s were left at {in_percent(left.percentage)}, by its own pace"
+    verdict: Verdict = "holds" if left.left_s >= need_s else "unknown"
+    return Judgement("enough left", verdict, expected, seen, figures=figures)
+
+
+def _ends_by_itself_s(history: History, backtest: str) -> float:
+    """From when on its being over proves nothing: it would have ended by itself then. Infinite where that is not known."""
+    cancel = history.event("cancel_sent", backtest)
+    left = left_to_run(history, backtest)
+    return cancel.at_s + left.left_s if cancel and left else math.inf
+
+
+def _too_late_to_tell(history: History, backtest: str) -> str:
+    left = left_to_run(history, backtest)
+    return f"it would have ended by itself by then: the cancel came late, {left.in_words}" if left else ""
+
+
+def _held_against(history: History, backtest: str, end: Sample, limit_s: float) -> str:
+    """Why a completion after the cancel is KTRDR's failure; empty where it was about to end in any case.
+
+    A cancel that crosses the completion is nobody's fault. Where the pace was not seen (cancelled at once), it ran on
+    if it lasted longer than a limit and a verdict take.
+    """
+    sent = history.event("cancel_sent", backtest)
+    took_s = end.answered_s - sent.at_s if sent else 0.0
+    left = left_to_run(history, backtest)
+    if left and left.left_s >= limit_s + CLEARLY_MORE_S:
+        return left.in_words
+    if left is None and took_s > limit_s + VERDICT_SPAN_S:
+        return "it was sent before any progress was seen"
+    return ""
+
+
+def _race(history: History, backtest: str, end: Sample) -> str:
+    """The words for a completion that crossed the cancel."""
+    sent = history.event("cancel_sent", backtest)
+    left = left_to_run(history, backtest)
+    took_s = end.answered_s - sent.at_s if sent else 0.0
+    told = left.in_words if left else "its pace was not seen before the cancel"
+    return f"it was completed {took_s:.2f} s after the cancel, too close to its own end to tell: {told}"
+
+
 # --- the cancel ------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +355,8 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
             f"its answer was lost ({losses[0].facts.get('problem')}), and the repeat says that it is cancelled already"
         )
         return Judgement("acknowledged", "unknown", expected, seen, None, lost)
+    if http == 429:
+        return Judgement("acknowledged", "unknown", expected, f"it was turned away: {facts.get('words')}", None, lost)
     if http != 200:
         return violated(f"it was answered {facts.get('words') or f'HTTP {http}'} after {took_s:.2f} s", answer.at_s)
     if problem := facts.get("problem"):
@@ -285,31 +400,23 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     if since_s is None:
         return Judgement("cancelled", "unknown", expected, "the cancel has no answer yet")
     readings = [s for s in history.of("backend", backtest) if s.answered_s > sent.at_s]
-    end = next((s for s in readings if s.terminal or s.status == MISSING), None)
-    if end and end.status == MISSING:
-        seen = "its record is gone (HTTP 404 for a cancelled backtest)"
-        return Judgement("cancelled", "violated", expected, seen, end.answered_s)
+    end = next((s for s in readings if s.terminal), None)
     still = [s for s in readings if not s.terminal and (end is None or s.answered_s <= end.answered_s)]
     late = [s for s in still if s.asked_s > since_s + limit_s]
     if late:
         last = late[-1]
-        seen = (
-            f"it was still {_state(last)} {last.asked_s - since_s:.1f} s after the cancel was answered "
-            f"({_count(readings)})"
-        )
+        seen = f"it was still {_state(last)}" if last.status != MISSING else "its record is gone (HTTP 404)"
+        seen += f" {last.asked_s - since_s:.1f} s after the cancel was answered ({_count(readings)})"
         return Judgement("cancelled", "violated", expected, seen, late[0].asked_s)
     if end is None:
         return Judgement("cancelled", "unknown", expected, _not_known_yet(history, "backend", backtest))
     took_s = end.answered_s - sent.at_s
     figures = {"cancelled_s": took_s}
     if end.status == "completed":
-        return Judgement(
-            "cancelled",
-            "violated",
-            expected,
-            f"it was completed {took_s:.2f} s after the cancel: it ran on to its end",
-            end.answered_s,
-        )
+        if not (why := _held_against(history, backtest, end, limit_s)):
+            return Judgement("cancelled", "unknown", expected, _race(history, backtest, end))
+        seen = f"it was completed {took_s:.2f} s after the cancel: it ran on to its end, although {why}"
+        return Judgement("cancelled", "violated", expected, seen, end.answered_s)
     if unseen := _unseen(since_s, limit_s, still[-1] if still else None, end):
         return Judgement("cancelled", "unknown", expected, f"{unseen} the answer to the cancel, when it had ended")
     if end.status == "failed":
@@ -343,8 +450,8 @@ def second_cancel_is_turned_down(history: History, backtest: str) -> Judgement:
     if http == 200:
         told = ("A second cancel of the same backtest was acknowledged once more with HTTP 200.",)
         return Judgement("second cancel", "holds", expected, "it was acknowledged once more", None, told)
-    if http is None:
-        return Judgement("second cancel", "unknown", expected, f"its answer was lost: {words}")
+    if http is None or http == 429:
+        return Judgement("second cancel", "unknown", expected, f"it had no answer of its own: {words}")
     return Judgement("second cancel", "violated", expected, f"it was answered {words}", answer.at_s)
 
 
@@ -368,30 +475,47 @@ def what_became_of_it(history: History, backtest: str) -> Judgement:
 # --- afterwards ------------------------------------------------------------------------------------------------
 
 
-def stays_cancelled(history: History, backtest: str) -> Judgement:
-    """No reading after the first terminal one says anything else: not running, not completed, not gone."""
+def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Judgement:
+    """No reading after the first terminal one says anything else: not running, not completed, not gone.
+
+    A view that lags may show once more what was, within the limit of the cancel (a replica); it has to come right.
+    """
     expected = "it stays cancelled"
     ended = _afterwards(history, backtest)
     if isinstance(ended, str):
         return Judgement("stays cancelled", "unknown", expected, ended)
     end, after = ended
     if end.status == "completed":
+        if not _held_against(history, backtest, end, limit_s):
+            return Judgement("stays cancelled", "unknown", expected, _race(history, backtest, end))
         return Judgement("stays cancelled", "violated", expected, f"it was {_state(end)} instead", end.answered_s)
-    changed = next((s for s in after if s.status != end.status), None)
-    if changed:
-        since_s = changed.answered_s - end.answered_s
-        if changed.status == MISSING:
+    due_s = (_cancel_due_from(history, backtest) or end.answered_s) + limit_s
+    lagged = 0
+    for at, s in enumerate(after):
+        if s.status == end.status:
+            continue
+        came_right = any(r.status == end.status for r in after[at:])
+        gone_s = run[1] if s.status == MISSING and (run := _gone_for(after[at:])) else 0.0
+        if (s.status == MISSING and gone_s < COVERED_GAP_S) or (not s.terminal and s.asked_s <= due_s):
+            if came_right:
+                lagged += 1
+                continue
+            if s.status == MISSING or history.until_s <= due_s:
+                return Judgement("stays cancelled", "unknown", expected, f"last {_state(after[-1])}; it may come right")
+        since_s = s.answered_s - end.answered_s
+        if s.status == MISSING:
             seen = f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
         else:
+            seen = f'it turned from "{end.status}" to {_state(s)}, {since_s:.1f} s later'
             following = history.event("next_accepted", str(history.about.get("next_backtest")))
-            revived = following and 0 <= changed.answered_s - following.at_s <= AT_ONCE_S
-            when = "as soon as the new backtest was started" if revived else f"{since_s:.1f} s later"
-            seen = f'it turned from "{end.status}" to {_state(changed)}, {when}'
-        return Judgement("stays cancelled", "violated", expected, seen, changed.answered_s)
+            if following and s.answered_s >= following.at_s:
+                seen += f" ({s.answered_s - following.at_s:.1f} s after the new backtest was started)"
+        return Judgement("stays cancelled", "violated", expected, seen, s.answered_s)
     if not after:
         return Judgement("stays cancelled", "unknown", expected, "no further reading was had")
+    told = (f"{lagged} readings after the cancel still showed what was before it: a view that lags.",) if lagged else ()
     seen = f'it stayed "{end.status}" for {after[-1].answered_s - end.answered_s:.1f} s ({_count(after)})'
-    return Judgement("stays cancelled", "holds", expected, seen)
+    return Judgement("stays cancelled", "holds", expected, seen, None, told)
 
 
 def frozen_window_s(history: History, backtest: str, least_s: float, updates: float = 3) -> float:
@@ -423,7 +547,10 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
         return Judgement("frozen", "violated", expected, seen, wrong.answered_s)
     if risen := _rises_after(end, after):
         return Judgement("frozen", "violated", expected, _how_it_rose(end, risen), risen[0][1].answered_s)
-    covered_s = _covered_s((end, *after), max(COVERED_GAP_S, step_s))
+    ends_s = _ends_by_itself_s(history, backtest)
+    covered_s = _covered_s([s for s in (end, *after) if s.answered_s <= ends_s], max(COVERED_GAP_S, step_s))
+    if covered_s < window_s and history.until_s > ends_s:
+        return Judgement("frozen", "unknown", expected, _too_late_to_tell(history, backtest))
     if covered_s < window_s:
         seen = f"only {covered_s:.1f} s of the {window_s:.1f} s are covered by readings ({_count(after)})"
         return Judgement("frozen", "unknown", expected, seen)
@@ -439,7 +566,7 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     return Judgement("frozen", "holds", expected, seen, None, lost, figures)
 
 
-def is_not_completed(history: History, backtest: str) -> Judgement:
+def is_not_completed(history: History, backtest: str, limit_s: float = 2.0) -> Judgement:
     """The seed's second sanity check: never called completed after the cancel, and no result was made of it."""
     expected = "the cancelled backtest is not completed"
     ended = _afterwards(history, backtest)
@@ -448,6 +575,8 @@ def is_not_completed(history: History, backtest: str) -> Judgement:
     end, after = ended
     for s in (end, *after):
         if s.status == "completed":
+            if s is end and not _held_against(history, backtest, end, limit_s):
+                return Judgement("not completed", "unknown", expected, _race(history, backtest, end))
             return Judgement("not completed", "violated", expected, f"it is {_state(s)}", s.answered_s)
         if s.facts.get("has_result"):
             seen = f'it is "{s.status}", yet carries a result summary as if it had completed'
@@ -519,29 +648,29 @@ def list_agrees(history: History, backtest: str) -> Judgement:
 
 
 def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
-    """The cancel reached this backtest and no other: one that was active before must not be cancelled instead."""
-    expected = "no other backtest is cancelled instead"
+    """The cancel reached this backtest and no other: one that was active before must not be cancelled with it.
+
+    Its owner may have cancelled the other one: on a shared platform only KTRDR's own times tell, which agree within
+    ``SAME_MOMENT_S`` where one cancel ended both.
+    """
+    expected = "no other backtest is cancelled instead, or with it"
     sent = history.event("cancel_sent", backtest)
     if sent is None or _nothing_to_cancel(history, backtest):
         return Judgement("only this one", "unknown", expected, _nothing_to_cancel(history, backtest))
-    hit = []
-    for other in sorted({s.subject for s in history.samples if s.view == "list" and s.subject != backtest}):
-        readings = history.of("list", other)
-        before = [s for s in readings if s.answered_s <= sent.at_s]
-        after = [s for s in readings if s.asked_s >= sent.at_s]
-        if before and not before[-1].terminal and any(s.status == "cancelled" for s in after):
-            hit.append(other)
+    hit = _others_cancelled(history, sent.at_s)
     if not hit:
         return Judgement("only this one", "holds", expected, "no other active backtest was cancelled meanwhile")
-    seen = f"another backtest was cancelled at that moment: {', '.join(hit)}"
     since_s = _cancel_due_from(history, backtest)
+    seen = f"another backtest was cancelled meanwhile: {', '.join(hit)}"
     for s in history.of("backend", backtest):
         if s.status == "completed":
-            return Judgement(
-                "only this one", "violated", expected, f"{seen}, and this one ran on to its end", sent.at_s
-            )
+            seen += ", and this one ran on to its end"
+            return Judgement("only this one", "violated", expected, seen, sent.at_s)
         if s.terminal:
-            # Its owner may have cancelled the other: on a shared platform that alone proves nothing.
+            with_it = [other for other, ended_at in hit.items() if _same_moment(ended_at, _ended_at(history, backtest))]
+            if with_it:
+                seen = f"another backtest was cancelled with it, at the same moment by KTRDR's own times: {', '.join(with_it)}"
+                return Judgement("only this one", "violated", expected, seen, sent.at_s)
             told = (f"{seen[0].upper()}{seen[1:]}.",)
             return Judgement("only this one", "holds", expected, "this backtest was cancelled", None, told)
         if since_s is not None and s.asked_s > since_s + limit_s:
@@ -549,68 +678,283 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     return Judgement("only this one", "unknown", expected, f"{seen}; whether this one was as well is not known yet")
 
 
+def _others_cancelled(history: History, sent_s: float) -> dict[str, str]:
+    """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it."""
+    active: set[str] = set()
+    hit: dict[str, str] = {}
+    mine = _mine(history)
+    for s in history.samples:
+        if s.view not in ("list", "other") or s.subject in mine or s.problem or s.status == MISSING:
+            continue
+        if s.answered_s <= sent_s:
+            (active.discard if s.terminal else active.add)(s.subject)
+        elif s.asked_s >= sent_s and s.status == "cancelled" and s.subject in active:
+            hit[s.subject] = str(s.facts.get("completed_at") or hit.get(s.subject, ""))
+    return hit
+
+
+def _same_moment(one: str, other: str) -> bool:
+    first, second = _moment(one), _moment(other)
+    return bool(first and second and abs((first - second).total_seconds()) <= SAME_MOMENT_S)
+
+
+def _ended_at(history: History, backtest: str) -> str:
+    """When the backtest ended by KTRDR's own clock; empty where no reading says so."""
+    told = (s.facts.get("completed_at") for s in history.of("backend", backtest) if s.terminal)
+    return str(next((t for t in told if t), ""))
+
+
+def _mine(history: History) -> set[str]:
+    """The ids of this run's own backtests."""
+    own = [str(history.about.get(name, "")) for name in ("backtest", "next_backtest")]
+    return {e.subject for e in history.events if e.subject} | {*own, *map(str, history.about.get("mine", ()))}
+
+
+def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The cancelled work is not begun again under another id, on any worker, and leaves no child running.
+
+    Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where the
+    record of a running backtest leaves the period open (contract, surprise 21) it is an observation.
+    """
+    expected = "the cancelled work does not come back under another id"
+    sent, since_s = history.event("cancel_sent", backtest), _cancel_due_from(history, backtest)
+    if sent is None or since_s is None or _nothing_to_cancel(history, backtest):
+        reason = _nothing_to_cancel(history, backtest) or "the cancel has no answer yet"
+        return Judgement("does not come back", "unknown", expected, reason)
+    mine = _mine(history)
+    before = {s.subject for s in history.samples if s.view in ("list", "other") and s.answered_s <= sent.at_s}
+    looked = 0
+    doubtful: list[str] = []
+    for s in history.samples:
+        if s.view == "list" and s.asked_s > since_s:
+            looked += 1
+        if s.view != "other" or s.subject in mine or s.problem or s.asked_s < sent.at_s:
+            continue
+        where = f" on {s.facts['worker']}" if s.facts.get("worker") else ""
+        if s.facts.get("parent") == backtest:
+            if not s.terminal and s.asked_s > since_s + limit_s:
+                seen = f"its child {s.subject} is {_state(s)}{where} {s.asked_s - since_s:.1f} s after the cancel"
+                return Judgement("does not come back", "violated", expected, seen, s.answered_s)
+            continue
+        if s.subject in before or not _began_after(history, backtest, s):
+            continue
+        same = _same_work(history, s)
+        if same:
+            seen = f"{s.subject} does the same work{where}: it was begun after the cancel, and was {_state(s)} "
+            seen += f"{s.asked_s - sent.at_s:.1f} s after it"
+            return Judgement("does not come back", "violated", expected, seen, s.answered_s)
+        if same is None:
+            doubtful.append(s.subject)
+    if not looked:
+        return Judgement(
+            "does not come back", "unknown", expected, "the list of backtests was not read after the cancel"
+        )
+    told = tuple(
+        f"{other} was begun after the cancel with the same symbol, timeframe and strategy; its period is not told."
+        for other in dict.fromkeys(doubtful)
+    )
+    return Judgement(
+        "does not come back", "holds", expected, "nothing was begun after the cancel that is the same", None, told
+    )
+
+
+def _began_after(history: History, backtest: str, other: Sample) -> bool:
+    """Whether another backtest began after the cancel, by KTRDR's own times where it tells them."""
+    answer = history.last_event("cancel_answered", backtest)
+    cancelled = _moment((answer.facts.get("cancelled_at") if answer else None) or _ended_at(history, backtest))
+    began = _moment(other.facts.get("created_at") or other.facts.get("started_at"))
+    return not (began and cancelled) or (began - cancelled).total_seconds() > -SAME_MOMENT_S
+
+
+def _same_work(history: History, other: Sample) -> bool | None:
+    """Whether another backtest is the same as the cancelled one; None where its period is not told."""
+    payload = history.about.get("payload")
+    if not isinstance(payload, dict):
+        return False
+    for name, field_name in (("symbol", "symbol"), ("timeframe", "timeframe"), ("strategy", "strategy_name")):
+        told = other.facts.get(name)
+        if told is None or told != payload.get(field_name):
+            return False
+    period = [(other.facts.get(name), str(payload.get(name))) for name in ("start_date", "end_date")]
+    if any(told is None for told, _ in period):
+        return None
+    return all(str(told).startswith(asked) for told, asked in period)
+
+
+def stays_up(history: History, backtest: str) -> Judgement:
+    """The platform survives the cancel: from then on its backend answers, without an outage.
+
+    One lost reading is a gap. An outage is a time in which every reading of the backend was refused or broken for
+    ``DOWN_S``, or silent for ``SILENT_S``; one that also happened before the cancel is not its doing.
+    """
+    expected = "the system is stable: KTRDR goes on answering after the cancel"
+    sent = history.event("cancel_sent", backtest)
+    if sent is None or _cancel_due_from(history, backtest) is None:
+        return Judgement("stays up", "unknown", expected, "no cancel was answered")
+    outages = list(_outages(history))
+    after = [o for o in outages if o.until_s > sent.at_s]
+    if not after:
+        return Judgement("stays up", "holds", expected, "it answered all the time after the cancel")
+    first = after[0]
+    when = f"{max(0.0, first.from_s - sent.at_s):.1f} s after the cancel was sent"
+    if first.over:
+        seen = f"it did not answer for {first.until_s - first.from_s:.1f} s, from {when}: {first.words}"
+    else:
+        seen = f"it has not answered any more since {when} ({first.until_s - first.from_s:.1f} s now): {first.words}"
+    if first.from_s < sent.at_s - SAME_MOMENT_S or len(after) < len(outages):
+        return Judgement("stays up", "unknown", expected, f"{seen}; but it did not answer before the cancel either")
+    if not first.over and first.until_s - first.from_s < GIVE_UP_S:
+        return Judgement("stays up", "unknown", expected, f"{seen}; it may come back")
+    return Judgement("stays up", "violated", expected, seen, first.from_s)
+
+
+@dataclass(frozen=True)
+class _Outage:
+    from_s: float
+    until_s: float
+    words: str
+    over: bool
+
+
+def _outages(history: History) -> Iterable[_Outage]:
+    """Each time in which no reading of the backend could be had; see ``stays_up``. A 429 is an answer."""
+    lost: list[Sample] = []
+
+    def outage(until_s: float, *, over: bool) -> Iterable[_Outage]:
+        if len(lost) < 2:
+            return
+        from_s = min(s.asked_s for s in lost)
+        broken = sum(1 for s in lost if s.facts.get("refused") or "no answer within" not in (s.problem or ""))
+        if lost[-1].answered_s - from_s >= (DOWN_S if broken >= 2 else SILENT_S):
+            yield _Outage(from_s, until_s, lost[-1].problem or "", over)
+
+    for s in history.samples:
+        if s.view not in ("backend", "registry"):
+            continue
+        if not s.problem or s.facts.get("rate_limited"):
+            yield from outage(max(s.asked_s, lost[-1].answered_s) if lost else 0.0, over=True)
+            lost = []
+        else:
+            lost.append(s)
+    yield from outage(history.until_s, over=False)
+
+
+def all_can_be_stopped(history: History) -> Judgement:
+    """Whatever else this run had to end (the new backtest, further ones) ended when it was cancelled."""
+    expected = "this run's other backtests end as well when they are cancelled"
+    asked = [e for e in history.events if e.kind == "clean_up"]
+    ran_on = next((e for e in history.events if e.kind == "not_stopped"), None)
+    if ran_on:
+        return Judgement(
+            "others can be stopped", "violated", expected, f"{ran_on.subject} {ran_on.facts.get('words')}", ran_on.at_s
+        )
+    if not asked:
+        return Judgement("others can be stopped", "unknown", expected, "none had to be")
+    return Judgement("others can be stopped", "holds", expected, f"{len(asked)} ended")
+
+
 # --- the next backtest -----------------------------------------------------------------------------------------
 
 
-def next_is_accepted(history: History, cancelled: str, expected_at_once: str = "at once") -> Judgement:
-    """The seed's "New backtest starts without issues": accepted in answer to one request, under a new id."""
-    expected = f"a new backtest is accepted {expected_at_once}"
+def next_is_accepted(history: History, cancelled: str, limit_s: float = 5.0) -> Judgement:
+    """The seed's "New backtest starts without issues": accepted in answer to one request, under a new id, in time."""
+    expected = f"a new backtest is accepted at once, within {limit_s:.1f} s"
     answers = [e for e in history.events if e.kind in ("next_accepted", "next_refused")]
     if not answers:
         return Judgement("next accepted", "unknown", expected, "no new backtest was asked for")
     for e in answers:
         if e.kind == "next_refused":
-            return Judgement("next accepted", "violated", expected, str(e.facts.get("words", "refused")), e.at_s)
+            words = str(e.facts.get("words", "refused"))
+            # A limit of requests, or a place that something else of this run holds, says nothing about the cancel.
+            verdict: Verdict = "unknown" if e.facts.get("http") == 429 or e.facts.get("held_before") else "violated"
+            return Judgement("next accepted", verdict, expected, words, e.at_s if verdict == "violated" else None)
         if e.subject == cancelled:
             seen = f"it was given the id of the cancelled one: {cancelled}"
             return Judgement("next accepted", "violated", expected, seen, e.at_s)
     took_s = float(answers[-1].facts.get("took_s", 0.0))
     seen = f"accepted after {took_s:.2f} s"
+    if took_s > limit_s:
+        return Judgement("next accepted", "violated", expected, seen, answers[-1].at_s)
     return Judgement("next accepted", "holds", expected, seen, figures={"next_accepted_s": took_s})
 
 
 def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
-    """It really runs: above 0 % or completed, because ``success: true`` says little (contract, surprise 6)."""
+    """It really runs: it moves (two rises, like the one before it) or completes, and has not failed by the end.
+
+    ``success: true`` says little (contract, surprise 6). What the run's own clean-up does to it does not count.
+    """
     expected = f"the new backtest really runs within {limit_s:.1f} s"
     accepted = history.event("next_accepted", backtest)
     if accepted is None:
         return Judgement("next runs", "unknown", expected, "no new backtest was accepted")
     since_s = accepted.at_s
-    readings: list[Sample] = []
-    refused: list[Sample] = []
-    for s in history.samples:
-        if s.view != "backend" or s.subject != backtest:
-            continue
-        if s.problem:
-            refused = [*refused, s] if s.facts.get("refused") else []
-            if len(refused) >= 3 and s.asked_s - refused[0].asked_s >= 1.0:
-                seen = "KTRDR itself is gone: it refuses connections since the new backtest was started"
-                return Judgement("next runs", "violated", expected, seen, refused[0].asked_s)
-            continue
-        before = readings[-1] if readings else None
-        refused = []
-        readings.append(s)
+    ended_by_us = history.event("clean_up", backtest)
+    readings = [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
+    rises = _rises(readings)
+    runs: Judgement | None = None
+    before: Sample | None = None
+    for at, s in enumerate(readings, 1):
         after_s = s.answered_s - since_s
-        if s.status == "completed" or (s.status == "running" and _height(s) > 0):
+        if s.terminal and s.status != "completed":
+            words = s.facts.get("error_message") or "no reason given"
+            moved = f", after it had moved to {_percent(rises[-1])}" if rises else ""
+            seen = f'it was "{s.status}" {after_s:.2f} s after its start{moved}: {words}'
+            return Judgement("next runs", "violated", expected, seen, s.answered_s)
+        if runs is None and (s.status == "completed" or s in rises[1:]):
             if unseen := _unseen(since_s, limit_s, before, s):
                 return Judgement("next runs", "unknown", expected, f"{unseen} its start")
             seen = f"it was {_state(s)} {after_s:.2f} s after its start"
-            return Judgement("next runs", "holds", expected, seen, figures={"next_runs_s": after_s})
-        if s.terminal:
-            words = s.facts.get("error_message") or "no reason given"
-            seen = f'it was "{s.status}" {after_s:.2f} s after its start: {words}'
-            return Judgement("next runs", "violated", expected, seen, s.answered_s)
-        if s.asked_s > since_s + limit_s:
-            seen = f"it was {_state(s)} after {s.asked_s - since_s:.1f} s ({_count(readings)})"
+            runs = Judgement("next runs", "holds", expected, seen, figures={"next_runs_s": after_s})
+        if runs is None and s.asked_s > since_s + limit_s:
+            seen = f"it was {_state(s)} after {s.asked_s - since_s:.1f} s ({_count(readings[:at])})"
+            if s.status == "running" and rises:
+                seen = f"it stood still: {_state(s)} for {s.asked_s - rises[-1].answered_s:.1f} s ({_count(readings[:at])})"
             return Judgement("next runs", "violated", expected, seen, s.asked_s)
-    return Judgement("next runs", "unknown", expected, _not_known_yet(history, "backend", backtest))
+        before = s
+    gone = _gone_for(readings[len(readings) - _trailing_missing(readings) :])
+    if gone and gone[1] >= COVERED_GAP_S:
+        seen = (
+            f"KTRDR has no record of it any more (HTTP 404) since {gone[0].answered_s - since_s:.1f} s after its start"
+        )
+        return Judgement("next runs", "violated", expected, seen, gone[0].answered_s)
+    if runs:
+        return runs
+    told = _not_known_yet(history, "backend", backtest)
+    return Judgement("next runs", "unknown", expected, f"it has not been seen to move: {told}")
+
+
+def _trailing_missing(readings: Sequence[Sample]) -> int:
+    return next((n for n, s in enumerate(reversed(readings)) if s.status != MISSING), len(readings))
 
 
 # --- the witnesses ---------------------------------------------------------------------------------------------
 
 
+def names_of(history: History, worker: str, backtest: str) -> set[str]:
+    """The ids under which the worker may know the backtest: KTRDR's proxies allow it one of its own.
+
+    That is an id which the backend does not have, and which the worker was busy with while the backtest ran, or began
+    when it began.
+    """
+    started, sent = history.event("start_sent", backtest), history.event("cancel_sent", backtest)
+    began = next((m for s in history.of("backend", backtest) if (m := _moment(s.facts.get("started_at")))), None)
+    names = {backtest}
+    for s in history.of("health", worker):
+        own = s.facts.get("current_operation")
+        if not own or not s.facts.get("unlisted") or started is None or s.answered_s < started.at_s:
+            continue
+        own_began = _moment(s.facts.get("began_at"))
+        as_one = began and own_began and abs((began - own_began).total_seconds()) <= SAME_START_S
+        if as_one or (own_began is None and (sent is None or s.answered_s <= sent.at_s)):
+            names.add(str(own))
+    return names
+
+
 def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
-    """The worker's own view of the backtest is terminal and its health no longer names it, in time."""
+    """The worker's own view of the backtest is terminal and its health no longer names it, in time.
+
+    ``completed`` is not stopped: it is the proof that the cancel did not reach it, unless it was about to end anyway.
+    """
     expected = f"{_whose(worker)} has stopped the backtest within {limit_s:.1f} s of the cancel"
     since_s = _cancel_due_from(history, backtest)
     if since_s is None:
@@ -620,8 +964,18 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     dead = _gone_for_good(history, worker, since_s)
     if dead:
         return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
+    names = names_of(history, worker, backtest)
+    sent = history.event("cancel_sent", backtest)
+    sent_s = sent.at_s if sent else since_s
     views = [s for s in history.of("worker", backtest) if s.asked_s > since_s]
     health = [s for s in history.of("health", worker) if s.asked_s > since_s]
+    completed = next((s for s in views if s.status == "completed"), None)
+    if completed:
+        after_s = completed.answered_s - sent_s
+        if not (why := _held_against(history, backtest, completed, limit_s)):
+            return Judgement("worker stopped", "unknown", expected, _race(history, backtest, completed))
+        seen = f'its own view says "completed", seen {after_s:.2f} s after the cancel: it computed on to its end, although {why}'
+        return Judgement("worker stopped", "violated", expected, seen, completed.answered_s)
     late_view = next(
         (s for s in views if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s), None
     )
@@ -629,14 +983,13 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         seen = f"its own view still says {_state(late_view)} {late_view.asked_s - since_s:.1f} s after the cancel"
         return Judgement("worker stopped", "violated", expected, seen, late_view.asked_s)
     late_health = next(
-        (s for s in health if s.facts.get("current_operation") == backtest and s.asked_s > since_s + limit_s),
-        None,
+        (s for s in health if s.facts.get("current_operation") in names and s.asked_s > since_s + limit_s), None
     )
     if late_health:
         seen = f"its health still names the backtest {late_health.asked_s - since_s:.1f} s after the cancel"
         return Judgement("worker stopped", "violated", expected, seen, late_health.asked_s)
     quiet_view = _settled(views, lambda s: s.terminal or s.status == MISSING)
-    quiet_health = _settled(health, lambda s: not _holds_on(s, backtest))
+    quiet_health = _settled(health, lambda s: not _holds_on(s, names))
     if not quiet_view or not quiet_health:
         lacking = "view of the backtest" if not quiet_view else "health"
         return Judgement("worker stopped", "unknown", expected, f"no reading yet of the worker's {lacking} at rest")
@@ -644,59 +997,110 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         before = next((s for s in reversed(readings) if s.answered_s < quiet.answered_s), None)
         if unseen := _unseen(since_s, limit_s, before, quiet):
             return Judgement("worker stopped", "unknown", expected, f"{unseen} the answer to the cancel")
-    sent = history.event("cancel_sent", backtest)
-    sent_s = sent.at_s if sent else since_s
+        if quiet.answered_s > _ends_by_itself_s(history, backtest):
+            return Judgement("worker stopped", "unknown", expected, _too_late_to_tell(history, backtest))
     idle_s = max(quiet_view.answered_s, quiet_health.answered_s) - sent_s
     state = "forgotten" if quiet_view.status == MISSING else quiet_view.status
-    seen = f"its own view says {state}, and its health is {quiet_health.status}, {idle_s:.2f} s after the cancel"
+    seen = f"its own view says {state}, and its health is {quiet_health.status}, within {idle_s:.2f} s of the cancel"
     return Judgement("worker stopped", "holds", expected, seen, figures={"worker_idle_s": idle_s})
 
 
 def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
     """From the limit on at the latest, the worker's processor is near what it was idle.
 
-    The only witness that every HTTP view can be wrong against (contract, surprise 9). Rates are in cores
-    (1.0 is one core in full use). Time in which the worker runs something else proves nothing and is left out.
+    The only witness that every HTTP view can be wrong against (contract, surprises 9 and 20). Rates are in cores (1.0
+    is one core in full use). What is allowed does not depend on what the backtest used: a third of its speed is not
+    stopped. Time in which the worker runs something else proves nothing and is left out.
     """
-    expected = f"the processor of {_whose(worker)} is quiet within {limit_s:.1f} s of the cancel"
+    name, expected = (
+        "processor quiet",
+        f"the processor of {_whose(worker)} is quiet within {limit_s:.1f} s of the cancel",
+    )
     since_s = _cancel_due_from(history, backtest)
-    started = history.event("start_sent", backtest)
-    sent = history.event("cancel_sent", backtest)
+    started, sent = history.event("start_sent", backtest), history.event("cancel_sent", backtest)
     readings = [s for s in history.of("processor", worker) if s.cpu_s is not None and math.isfinite(s.cpu_s)]
     if since_s is None or sent is None or started is None or not readings:
-        return Judgement("processor quiet", "unknown", expected, "its processor time was not read")
+        return Judgement(name, "unknown", expected, _not_heard(history, worker) or "its processor time was not read")
     if another := _another_worker(history, backtest):
-        return Judgement("processor quiet", "unknown", expected, another)
+        return Judgement(name, "unknown", expected, another)
     idle, busy = _idle_and_busy(history, worker, backtest)
     used = busy[0] - idle if busy else 0.0
-    allowed = idle + max(QUIET_MARGIN, 0.35 * used)
+    allowed = idle + QUIET_MARGIN
     after = [s for s in readings if s.asked_s >= since_s]
     compared = f"idle before {idle:.2f}" + (f", the backtest {busy[0]:.2f}" if busy else "")
-    figures = {"idle_cores": idle, "busy_cores": busy[0] if busy else 0.0}
+    figures = {"idle_cores": idle, "busy_cores": busy[0] if busy else 0.0, "allowed_cores": allowed}
 
     def told(verdict: Verdict, rate: tuple[float, float], words: str, at_s: float | None = None) -> Judgement:
         seen = f"it used {rate[0]:.2f} cores over {rate[1]:.1f} s ({compared}){words}"
-        return Judgement("processor quiet", verdict, expected, seen, at_s, (), {**figures, "after_cores": rate[0]})
+        return Judgement(name, verdict, expected, seen, at_s, (), {**figures, "after_cores": rate[0]})
 
     late = _undisturbed(history, worker, backtest, [s for s in after if s.asked_s >= since_s + limit_s], surely=True)
-    noisy = next((r for stretch in late if (r := _first_rate(stretch, NOISY_SPAN_S))), None)
-    if noisy and noisy[0] > allowed:
+    if noisy := next((r for stretch in late if (r := _computes_on(stretch, allowed))), None):
         return told("violated", noisy, ": something computes on, whatever the answers say", since_s + limit_s)
     stretches = _undisturbed(history, worker, backtest, after)
-    for stretch in stretches:
-        quiet = next((r for at in range(len(stretch)) if (r := _rate(stretch[at:])) and r[0] <= allowed), None)
-        if quiet is None or quiet[1] < QUIET_SPAN_S:
-            continue
+    ends_s = _ends_by_itself_s(history, backtest)
+    quiet = next((r for stretch in stretches if (r := _quiet_stretch(stretch, allowed, ends_s))), None)
+    if quiet:
         # Cancelled at once it had no time to show what it uses; on a busy host nothing can show it either.
         shown = history.about.get("cancelled_at_once") and history.about.get("load_per_core", 0.0) <= BUSY_HOST
         if used < TELLING_CONTRAST and not shown:
             return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
         return told("holds", quiet, "")
     rate = _rate(stretches[-1]) if stretches else None
+    if rate and history.until_s > ends_s and rate[0] <= allowed:
+        return told("unknown", rate, f": {_too_late_to_tell(history, backtest)}")
     if rate is None:
-        seen = "its processor time was not read after the cancel while the worker had nothing else to do"
-        return Judgement("processor quiet", "unknown", expected, seen, figures=figures)
+        seen = _not_heard(history, worker) if not after else ""
+        seen = seen or "its processor time was not read after the cancel while the worker had nothing else to do"
+        return Judgement(name, "unknown", expected, seen, figures=figures)
     return told("unknown", rate, ", not yet quiet for long enough to tell")
+
+
+def was_heard_busy(processor: Judgement) -> bool:
+    """Whether a processor that could not be called quiet was heard after the cancel, and was not quiet."""
+    return processor.unknown and processor.figures.get("after_cores", 0.0) > processor.figures.get("allowed_cores", 9e9)
+
+
+def _not_heard(history: History, worker: str) -> str:
+    """That a processor within reach at the preflight was not heard after the cancel; empty where it was not in reach."""
+    within = history.about.get("witnesses")
+    if not isinstance(within, dict) or not within.get(worker):
+        return ""
+    lost = history.problems("processor", worker)
+    why = f": {lost[-1].problem}" if lost else ""
+    return f"its processor time was within reach at the preflight, and was not heard after the cancel{why}"
+
+
+def _computes_on(stretch: Sequence[Sample], allowed: float) -> tuple[float, float] | None:
+    """The rate, and its span, where a stretch of readings shows a process that goes on computing; else None.
+
+    It does where the rate between neighbours stays above what is allowed for ``NOISY_SPAN_S``, or on the mean of all
+    for ``STEADY_SPAN_S``. One busy moment between two readings may be housekeeping.
+    """
+    begin = 0
+    for at in range(1, len(stretch)):
+        pair = _rate(stretch[at - 1 : at + 1])
+        if pair and pair[0] <= allowed:
+            begin = at
+        elif (rate := _rate(stretch[begin : at + 1])) and rate[1] >= NOISY_SPAN_S and at - begin >= 2:
+            return rate
+    mean = _rate(stretch)
+    return mean if mean and mean[1] >= STEADY_SPAN_S and mean[0] > allowed else None
+
+
+def _quiet_stretch(stretch: Sequence[Sample], allowed: float, before_s: float) -> tuple[float, float] | None:
+    """The rate, and its span, of the part of a stretch in which the processor was quiet, if that began in time.
+
+    It reaches to the end of the stretch, and shows a stopped backtest only if it was quiet before it would have ended.
+    """
+    for at in range(len(stretch)):
+        whole = _rate(stretch[at:])
+        if whole is None or whole[1] < QUIET_SPAN_S or whole[0] > allowed:
+            continue
+        in_time = [s for s in stretch[at:] if s.answered_s <= before_s]
+        early = _rate(in_time)
+        return whole if early and early[1] >= QUIET_SPAN_S else None
+    return None
 
 
 def tells_apart(history: History, worker: str, backtest: str) -> bool:
@@ -716,7 +1120,7 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
         if _is_free(s, backtest) or s.asked_s <= since_s + limit_s:
             continue
         if s.status == MISSING:
-            seen = "the worker is no longer registered"
+            seen = f"the worker is no longer registered {s.asked_s - since_s:.1f} s later"
         elif s.facts.get("current_operation") != backtest:
             # Busy with what is not told, or unavailable after it was free, may have another reason.
             if s.status == "busy" or any(_is_free(r, backtest) for r in readings[:at]):
@@ -733,7 +1137,7 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
         return Judgement("place free", "unknown", expected, f"{unseen} the answer to the cancel")
     lag_s = free.answered_s - since_s
     note = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
-    seen = f"it was {free.status} {lag_s:.2f} s after the cancel was answered"
+    seen = f"it was {free.status} within {lag_s:.2f} s of the answer to the cancel"
     return Judgement("place free", "holds", expected, seen, None, note, {"place_free_s": lag_s})
 
 
@@ -744,13 +1148,13 @@ def _whose(worker: str) -> str:
 def _is_free(s: Sample, backtest: str) -> bool:
     if s.status in (MISSING, *NOT_TAKING_WORK):
         return False
-    return not _holds_on(s, backtest)
+    return not _holds_on(s, {backtest})
 
 
-def _holds_on(s: Sample, backtest: str) -> bool:
-    """Whether a worker is told to have the backtest, or to be busy without a word of what with."""
+def _holds_on(s: Sample, names: Collection[str]) -> bool:
+    """Whether a worker is told to have the backtest, by any of its names, or to be busy without a word of what with."""
     has = s.facts.get("current_operation")
-    return has == backtest or (s.status == "busy" and has is None)
+    return has in names or (s.status == "busy" and has is None)
 
 
 # --- reading a history -----------------------------------------------------------------------------------------
@@ -781,6 +1185,22 @@ def _unseen(since_s: float, limit_s: float, before: Sample | None, first: Sample
     if first.asked_s <= since_s + limit_s or first.asked_s - from_s <= COVERED_GAP_S:
         return ""
     return f"no reading between {from_s - since_s:.1f} s and {first.asked_s - since_s:.1f} s after"
+
+
+def _missing_at_first(readings: Sequence[Sample], since_s: float) -> tuple[str, ...]:
+    """For a replica that lags: how long the record of an accepted backtest was not there."""
+    missing = [s for s in readings if s.status == MISSING]
+    if not missing:
+        return ()
+    return (
+        f"KTRDR had no record of the backtest (HTTP 404) for {missing[-1].answered_s - since_s:.1f} s after its start was accepted.",
+    )
+
+
+def _gone_for(readings: Sequence[Sample]) -> tuple[Sample, float] | None:
+    """Of readings that begin with missing ones: the last of these in a row, and for how many seconds there were such."""
+    gone = list(itertools.takewhile(lambda s: s.status == MISSING, readings))
+    return (gone[-1], gone[-1].asked_s - gone[0].asked_s) if gone else None
 
 
 def _calls_it_cancelled(words: str) -> bool:
@@ -881,19 +1301,18 @@ def _rate(readings: Iterable[Sample]) -> tuple[float, float] | None:
 
 
 def _idle_and_busy(history: History, worker: str, backtest: str) -> tuple[float, tuple[float, float] | None]:
-    """Cores that the worker used before the start, and, with the span in seconds, from there to the cancel."""
+    """Cores that the worker used before the start, and, with the span in seconds, from there to the cancel.
+
+    Idle is what it used in its quietest time: an earlier backtest of this run may have run there before.
+    """
     started, sent = history.event("start_sent", backtest), history.event("cancel_sent", backtest)
     began_s, until_s = started.at_s if started else 0.0, sent.at_s if sent else history.until_s
     readings = [s for s in history.of("processor", worker) if s.cpu_s is not None and math.isfinite(s.cpu_s)]
-    before = _rate(s for s in readings if s.answered_s <= began_s)
+    before = [s for s in readings if s.answered_s <= began_s]
+    quiet = [r[0] for pair in pairwise(before) if (r := _rate(pair)) and r[1] >= IDLE_SPAN_S / 2]
+    whole = _rate(before)
     busy = _rate(s for s in readings if began_s < s.answered_s and s.asked_s <= until_s)
-    return before[0] if before else 0.0, busy
-
-
-def _first_rate(readings: Sequence[Sample], least_s: float) -> tuple[float, float] | None:
-    """The rate from the first reading on, over the shortest span of at least ``least_s``."""
-    rates = (_rate(readings[:upto]) for upto in range(2, len(readings) + 1))
-    return next((r for r in rates if r and r[1] >= least_s), None)
+    return min(quiet, default=whole[0] if whole else 0.0), busy
 
 
 def _undisturbed(
@@ -905,10 +1324,17 @@ def _undisturbed(
     gone on, between two readings of these. With ``surely`` a reading counts only where the next reading of the
     worker's health (of the registry, where its health is not read) was had and still names no other.
     """
+    names = names_of(history, worker, backtest)
+
+    def is_other(s: Sample) -> bool:
+        """Whether a reading says that the worker has something else; an id that the backend does not have is not."""
+        has = s.facts.get("current_operation")
+        return has is not None and has not in names and not s.facts.get("unlisted")
+
     elsewhere = [
         s.answered_s
         for s in history.samples
-        if (s.subject == worker and s.facts.get("current_operation") not in (None, backtest))
+        if (s.subject == worker and s.view in _TELLING and is_other(s))
         or (s.view == "backend" and s.subject != backtest and s.facts.get("worker") == worker and not s.terminal)
     ]
     told_by = [told for view in _TELLING if (told := history.of(view, worker))]
@@ -921,7 +1347,7 @@ def _undisturbed(
         until_s = s.answered_s if following is None else following
         from_s = s.asked_s - COVERED_GAP_S
         busy = any(from_s <= at_s <= until_s for at_s in elsewhere)
-        busy = busy or any(t.facts.get("current_operation") not in (None, backtest) for t in last)
+        busy = busy or any(is_other(t) for t in last)
         unsure = surely and bool(told) and following is None
         parted = before is not None and any(before.asked_s <= at_s <= s.answered_s for at_s in elsewhere)
         if parted:
@@ -933,13 +1359,15 @@ def _undisturbed(
 
 
 def who_is_gone(history: History, backtest: str, worker: str) -> str:
-    """That KTRDR, or the worker of the backtest, refuses every connection of late, or nothing. For giving up early."""
-    for view, subject, who in (("backend", backtest, "KTRDR itself"), ("health", worker, f"the worker {worker}")):
-        readings = [s for s in history.samples if s.view == view and s.subject == subject]
-        answered_s = max((s.answered_s for s in readings if not s.facts.get("refused")), default=0.0)
-        refused = [s for s in readings if s.facts.get("refused") and s.asked_s >= answered_s]
-        if len(refused) >= 3 and refused[-1].answered_s - refused[0].asked_s >= GONE_S:
-            return f"{who} is gone: it refuses connections for {refused[-1].answered_s - refused[0].asked_s:.1f} s now"
+    """That KTRDR, or the worker of the backtest, does not answer of late, or nothing. For giving up before the cancel."""
+    silent = next((o for o in _outages(history) if not o.over), None)
+    if silent:
+        return f"KTRDR itself is gone: it has not answered for {silent.until_s - silent.from_s:.1f} s: {silent.words}"
+    readings = [s for s in history.samples if s.view == "health" and s.subject == worker]
+    answered_s = max((s.answered_s for s in readings if not s.facts.get("refused")), default=0.0)
+    refused = [s for s in readings if s.facts.get("refused") and s.asked_s >= answered_s]
+    if len(refused) >= 3 and (gone_s := refused[-1].answered_s - refused[0].asked_s) >= DOWN_S:
+        return f"the worker {worker} is gone: it refuses connections for {gone_s:.1f} s now"
     return ""
 
 
@@ -951,6 +1379,9 @@ def _another_worker(history: History, backtest: str) -> str:
     sent = history.event("cancel_sent", backtest)
     views = [s for s in history.of("worker", backtest) if sent and s.answered_s <= sent.at_s]
     if not views or any(s.status != MISSING for s in views):
+        return ""
+    worker = str(history.about.get("worker", ""))
+    if len(names_of(history, worker, backtest)) > 1:
         return ""
     return (
         "what answers at the worker's address did not know of the running backtest, so it is another worker; "
@@ -989,8 +1420,16 @@ def _cpu_s(sample: Sample) -> float:
     return sample.cpu_s or 0.0
 
 
+def in_percent(percentage: float) -> str:
+    """A percentage in words; one that is just above 0 is not shown as 0."""
+    if 0 < percentage < 0.001:
+        return "less than 0.001 %"
+    digits = 1 if percentage >= 0.1 or percentage <= 0 else -math.floor(math.log10(percentage))
+    return f"{percentage:.{digits}f} %"
+
+
 def _percent(sample: Sample) -> str:
-    return "no percentage" if sample.percentage is None else f"{sample.percentage:.1f} %"
+    return "no percentage" if sample.percentage is None else in_percent(sample.percentage)
 
 
 def _state(sample: Sample) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,8 +33,10 @@ class Reading:
 
 def lost(subject: str, error: Exception) -> Reading:
     """A reading that could not be had: a gap, with the reason."""
-    refused = {"refused": True} if isinstance(error, NoAnswer) and error.refused else {}
-    return Reading(subject, problem=shortened(str(error) or type(error).__name__), facts=refused)
+    facts = {"refused": True} if isinstance(error, NoAnswer) and error.refused else {}
+    if isinstance(error, Refused) and error.status == 429:
+        facts["rate_limited"] = True
+    return Reading(subject, problem=shortened(str(error) or type(error).__name__), facts=facts)
 
 
 def backtest(client: Client, backtest_id: str) -> Iterator[Reading]:
@@ -82,17 +84,23 @@ def listed(client: Client, backtest_id: str) -> Iterator[Reading]:
         yield Reading(backtest_id, status=MISSING)
 
 
-def registry(client: Client, worker_id: str) -> Iterator[Reading]:
-    """What the backend's registry says of one worker."""
-    found = next((w for w in workers(client, tries=1) if w["worker_id"] == worker_id), None)
-    if found is None:
-        yield Reading(worker_id, status=MISSING)
-        return
-    yield Reading(
-        worker_id,
-        status=_word(found.get("status")),
-        facts={"current_operation": found.get("current_operation_id")},
-    )
+def registry(registered: Iterable[Mapping[str, Any]], known: Mapping[str, str]) -> Iterator[Reading]:
+    """What the backend's registry says of every worker. ``known``: the addresses announced so far, with their workers' ids.
+
+    A worker is its address: one that registers anew under another id is the same one.
+    """
+    named = set()
+    for found in registered:
+        worker_id = known.get(address_of(found), found["worker_id"])
+        named.add(worker_id)
+        status, has = _word(found.get("status")), found.get("current_operation_id")
+        yield Reading(worker_id, status=status, facts={"current_operation": has})
+    yield from (Reading(worker_id, status=MISSING) for worker_id in set(known.values()) - named)
+
+
+def address_of(worker: Mapping[str, Any]) -> str:
+    """The address that a registered worker announces, in one spelling."""
+    return str(worker.get("endpoint_url") or worker.get("url") or worker["worker_id"]).rstrip("/").lower()
 
 
 def health(client: Client, worker_id: str) -> Iterator[Reading]:
@@ -150,7 +158,7 @@ def cancel_facts(answer: Exchange) -> dict[str, Any]:
     """What an answer to the cancel says, in today's nested form or flat; a missing field is simply absent."""
     facts = {
         name: answer.find(f"$.data.{name}", answer.find(f"$.{name}"))
-        for name in ("success", "operation_id", "status", "remote_cancelled", "cancellation_reason")
+        for name in ("success", "operation_id", "status", "remote_cancelled", "cancellation_reason", "cancelled_at")
     }
     if answer.find("$.success") is False:
         facts["success"] = False
