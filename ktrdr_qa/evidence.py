@@ -10,7 +10,7 @@ from typing import Any
 import allure
 from allure_commons.types import AttachmentType
 
-from ktrdr_qa.client import Exchange
+from ktrdr_qa.client import KEPT_CHARACTERS, Exchange
 from ktrdr_qa.experiment import Candidate
 from ktrdr_qa.history import History
 from ktrdr_qa.judgements import Judgement
@@ -181,8 +181,9 @@ def _told(e: Exchange) -> str:
         body = json.dumps(e.answer, indent=2, ensure_ascii=False)
     if e.url.endswith("/metrics"):
         body = next((line for line in body.splitlines() if line.startswith("process_cpu_seconds_total")), body)
-    if len(body) > LONGEST_BODY:
-        body = f"{body[:LONGEST_BODY]}\n... ({len(body)} characters in all)"
+    size = f"{len(body)} characters" if e.answer_bytes <= KEPT_CHARACTERS else f"{e.answer_bytes} bytes"
+    if len(body) > LONGEST_BODY or e.answer_bytes > KEPT_CHARACTERS:
+        body = f"{body[:LONGEST_BODY]}\n... (in short; {size} in all)"
     lines += [f"           {line}" for line in body.splitlines()]
     return "\n".join(lines) + "\n"
 

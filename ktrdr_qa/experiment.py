@@ -143,6 +143,7 @@ class Experiment:
         self._waiting: list[Candidate] = []
         self._model_form_known = False
         self._mine: list[str] = []
+        self._seen_active: set[str] = set()
         for witness in witnesses.values():
             if witness.processor:
                 recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
@@ -270,15 +271,14 @@ class Experiment:
         """The backtests that KTRDR lists, with their statuses; empty where it has no list."""
         asked_s = self.recorder.clock()
         try:
-            listed = list(readings.listed(self._client, self.backtest))
+            listed = list(readings.listed(self._client, self.backtest, self._seen_active))
         except TransportError:
             return {}
-        self.recorder.add(
-            Sample("list", r.subject, asked_s, self.recorder.clock(), r.status, r.percentage)
-            for r in listed
-            if r.subject
-        )
-        return {r.subject: r.status or "" for r in listed if r.subject and r.status != MISSING}
+        answered_s = self.recorder.clock()
+        telling = list(readings.worth_recording(listed, self.backtest, self._seen_active))
+        self._seen_active |= {r.subject for r in telling if r.status not in {*TERMINAL, MISSING}}
+        self.recorder.add(Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in telling)
+        return {r.subject: r.status or "" for r in listed if r.status != MISSING}
 
     def _new_id(self, answer: Exchange, before: dict[str, str], who: str) -> str:
         """The id under which KTRDR says that it started a backtest; owned from here on."""

@@ -525,7 +525,9 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     if sent is None or _nothing_to_cancel(history, backtest):
         return Judgement("only this one", "unknown", expected, _nothing_to_cancel(history, backtest))
     hit = []
-    for other in sorted({s.subject for s in history.samples if s.view == "list" and s.subject != backtest}):
+    for other in history.subjects("list"):
+        if other == backtest:
+            continue
         readings = history.of("list", other)
         before = [s for s in readings if s.answered_s <= sent.at_s]
         after = [s for s in readings if s.asked_s >= sent.at_s]
