@@ -32,10 +32,11 @@ Feature: Cancelling a running backtest
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
-    Then the new backtest is accepted without waiting
+    Then the new backtest is accepted at once, within 5 seconds
     And the new backtest really runs within 30 seconds
     And the progress of the cancelled backtest stays frozen for 2 seconds, and for 3 of its usual updates
     And the list of backtests agrees that it is cancelled
+    And the cancelled work is not begun again under another name
     # The sanity checks catch a pass that means nothing.
     And as a sanity check, the backtest was really running, above 0 %, before it was cancelled
     And as a sanity check, the cancelled backtest is not completed, even now that the new one has run

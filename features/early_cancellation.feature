@@ -27,7 +27,7 @@ Feature: Cancelling a backtest right after its start
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
-    Then the new backtest is accepted without waiting
+    Then the new backtest is accepted at once, within 5 seconds
     And the new backtest really runs within 30 seconds
     And the progress of the cancelled backtest stays frozen for 2 seconds, and for 3 of its usual updates
     And as a sanity check, the cancelled backtest is not completed, even now that the new one has run

@@ -25,7 +25,7 @@ def before_all(context: Any) -> None:
     context.run = Run(context.config.userdata, os.environ)
     context.run.mind_the_terminal(context.config)
     context.add_cleanup(context.run.close)
-    context.run.open(RUNNER.results_dirs)
+    context.run.open(RUNNER)
     scenarios = (scenario for feature in RUNNER.features for scenario in feature.walk_scenarios())
     context.run.plan(scenarios, context.config)
     RUNNER.at_end = lambda failed: context.run.tell_the_verdict(failed, RUNNER.trouble)

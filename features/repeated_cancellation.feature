@@ -32,5 +32,5 @@ Feature: Cancelling again and again
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
-    Then the new backtest is accepted without waiting
+    Then the new backtest is accepted at once, within 5 seconds
     And the new backtest really runs within 30 seconds

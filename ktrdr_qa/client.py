@@ -14,7 +14,9 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,9 +25,20 @@ import requests
 import urllib3
 from jsonpath_ng.parser import parse as parse_jsonpath
 
-ANSWER_LIMIT_BYTES = 20_000_000
+from ktrdr_qa.body import Body
+from ktrdr_qa.words import cut, plain, plain_value
+
+ANSWER_LIMIT_BYTES = 100_000_000
+"""A longer answer is given up: it would take longer than any time limit."""
+KEPT_CHARACTERS, KEPT_ITEMS, KEPT_TEXT = 8_000, 20, 300
+"""What the transcript keeps of a long answer: its beginning, and an outline of what it says."""
 MASK = "***"
 TRY_AGAIN_S = 0.3
+LONGEST_PAUSE_S = 10.0
+"""The longest that a 429's Retry-After is obeyed: beyond it the gap would be no evidence for anything."""
+UNSAID_PAUSE_S = 0.5
+"""How long a 429 that does not say when is waited for."""
+PAUSES = 2
 SHORTEST_SECRET = 4
 """Shorter ones are masked in headers only: they would stand anywhere by chance."""
 _TELLING_SECRETS = (
@@ -87,11 +100,19 @@ class Exchange:
     status: int | None = None
     answer: Any = None
     answer_text: str = ""
+    answer_bytes: int = 0
     answer_headers: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
     problem_kind: str = ""
     purpose: str = ""
     step: str = ""
+
+    def in_short(self) -> Exchange:
+        """This exchange with no more of a long answer than a reader of the transcript needs."""
+        if len(self.answer_text) <= KEPT_CHARACTERS:
+            return self
+        outline = plain_value(self.answer, str, most=KEPT_ITEMS, longest=KEPT_TEXT)
+        return replace(self, answer=outline, answer_text=self.answer_text[:KEPT_CHARACTERS])
 
     @property
     def answered_s(self) -> float:
@@ -137,12 +158,11 @@ def _jsonpath(path: str) -> Any:
 
 def shortened(text: str, limit: int = 200) -> str:
     """Text on one line, cut to ``limit`` characters, for use inside a message."""
-    line = " ".join(text.split())
-    return (line if len(line) <= limit else line[: limit - 1] + "…") or "(empty)"
+    return cut(" ".join(text[: 20 * limit].split()), limit) or "(empty)"
 
 
 class Transcript:
-    """Every exchange of a run, in order; the steps attach what is new since they last looked."""
+    """Every exchange of a run, in order and in short; the steps attach what is new since they last looked."""
 
     def __init__(self) -> None:
         self._exchanges: list[Exchange] = []
@@ -151,7 +171,7 @@ class Transcript:
 
     def add(self, exchange: Exchange) -> None:
         with self._lock:
-            self._exchanges.append(exchange)
+            self._exchanges.append(exchange.in_short())
 
     def since(self, mark: int) -> list[Exchange]:
         with self._lock:
@@ -218,11 +238,38 @@ class Client:
         """Read something; ``tries`` is for what is read once only, where a lost answer would otherwise be a verdict."""
         return self._repeated(tries, lambda: self.exchange("GET", path, purpose=purpose, **options))
 
-    def post(self, path: str, body: Any = None, purpose: str = "", **options: Any) -> Exchange:
-        return self.exchange("POST", path, body=body, purpose=purpose, **options)
+    def post(
+        self, path: str, body: Any = None, purpose: str = "", *, patiently: bool = False, **options: Any
+    ) -> Exchange:
+        """``patiently``: where the platform limits the rate of requests, wait as it asks and send it again.
 
-    def delete(self, path: str, purpose: str = "", *, tries: int = 1, **options: Any) -> Exchange:
-        return self._repeated(tries, lambda: self.exchange("DELETE", path, purpose=purpose, **options))
+        At most ``PAUSES`` times, and never longer than ``LONGEST_PAUSE_S``: then the refusal is raised. What is
+        returned or raised is the last exchange alone, so that no waiting counts as KTRDR's.
+        """
+        return self._waiting_as_asked(
+            patiently, lambda: self.exchange("POST", path, body=body, purpose=purpose, **options)
+        )
+
+    def delete(
+        self, path: str, purpose: str = "", *, tries: int = 1, patiently: bool = False, **options: Any
+    ) -> Exchange:
+        """``tries`` as in ``get``, ``patiently`` as in ``post``."""
+
+        def send() -> Exchange:
+            return self._repeated(tries, lambda: self.exchange("DELETE", path, purpose=purpose, **options))
+
+        return self._waiting_as_asked(patiently, send)
+
+    def _waiting_as_asked(self, patiently: bool, send: Callable[[], Exchange]) -> Exchange:
+        for _ in range(PAUSES if patiently else 0):
+            try:
+                return send()
+            except Refused as refused:
+                pause_s = asked_pause_s(refused)
+                if refused.status != 429 or pause_s > LONGEST_PAUSE_S:
+                    raise
+            time.sleep(pause_s)
+        return send()
 
     def _repeated(self, tries: int, send: Callable[[], Exchange]) -> Exchange:
         for _ in range(tries - 1):
@@ -260,25 +307,23 @@ class Client:
                 answer = self._send(method, answer.location(url), body, limit_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem, kind = _plainly(error, url, limit_s)
+        took_s = self._clock() - began_s
         if answer is not None:
-            answer = answer.without(self.masked)
-        problem = self.masked(problem)
-        parsed: Any = None
-        if answer is not None and not problem and answer.text and answer.looks_like_json:
-            try:
-                parsed = json.loads(answer.text)
-            except ValueError:
+            answer = answer.made_safe(self._safe)
+            if answer.problem:
                 problem, kind = f"half an answer or invalid JSON: {shortened(answer.text)}", "invalid JSON"
+        problem = self._safe(problem)
         exchange = Exchange(
             method=method,
             url=url,
             at_s=began_s,
-            took_s=self._clock() - began_s,
+            took_s=took_s,
             body=body,
             headers={k: MASK if tells_a_secret(k) else self.masked(v) for k, v in self._headers.items()},
             status=answer.status if answer else None,
-            answer=parsed,
+            answer=answer.value if answer else None,
             answer_text=answer.text if answer else "",
+            answer_bytes=answer.size if answer else 0,
             answer_headers=answer.headers if answer else {},
             problem=problem,
             problem_kind=kind,
@@ -287,6 +332,9 @@ class Client:
         )
         self.transcript.add(exchange)
         return self._checked(exchange, answer, json_expected)
+
+    def _safe(self, text: str) -> str:
+        return plain(self.masked(text))
 
     def masked(self, text: str) -> str:
         """The text without the secrets: a platform may repeat in its answer what it was sent."""
@@ -328,20 +376,24 @@ class Client:
             verify=self._verify,
             cert=self._certificate,
         ) as response:
-            chunks = []
             size = 0
-            while chunk := response.raw.read1(decode_content=True):
-                chunks.append(chunk)
-                size += len(chunk)
+
+            def read(most: int) -> bytes:
+                nonlocal size
+                piece = bytes(response.raw.read1(most, decode_content=True))
+                size += len(piece)
                 if time.monotonic() > deadline_s:
                     raise requests.ReadTimeout("the answer came in drips")
                 if size > ANSWER_LIMIT_BYTES:
                     raise requests.RequestException(f"an answer of over {ANSWER_LIMIT_BYTES} bytes")
+                return piece
+
+            named = "json" in response.headers.get("content-type", "")
+            body = Body(read, response.encoding or "utf-8", json_named=named)
             expected = response.headers.get("content-length", "")
             if expected.isdigit() and "content-encoding" not in response.headers and size < int(expected):
                 raise requests.exceptions.ChunkedEncodingError(f"{size} of {expected} bytes came")
-            text = b"".join(chunks).decode(response.encoding or "utf-8", errors="replace")
-            return _Answer(response.status_code, dict(response.headers), text)
+            return _Answer(response.status_code, dict(response.headers), body.text, body.value, size, body.problem)
 
 
 @dataclass(frozen=True)
@@ -349,15 +401,14 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     text: str
+    value: Any
+    size: int
+    problem: str
 
-    def without(self, masked: Callable[[str], str]) -> _Answer:
-        """This answer with every text of it masked."""
-        return _Answer(self.status, {k: masked(v) for k, v in self.headers.items()}, masked(self.text))
-
-    @property
-    def looks_like_json(self) -> bool:
-        kind = next((v for k, v in self.headers.items() if k.lower() == "content-type"), "")
-        return "json" in kind or self.text.lstrip()[:1] in ("{", "[")
+    def made_safe(self, safe: Callable[[str], str]) -> _Answer:
+        """This answer with every text of it made safe to show."""
+        headers = {safe(name): safe(value) for name, value in self.headers.items()}
+        return replace(self, headers=headers, text=safe(self.text), value=plain_value(self.value, safe))
 
     def location(self, url: str) -> str:
         target = next((v for k, v in self.headers.items() if k.lower() == "location"), "")
@@ -369,6 +420,27 @@ class _Answer:
             return False
         here, there = urlsplit(url), urlsplit(target)
         return here.netloc == there.netloc and here.path.rstrip("/") == there.path.rstrip("/")
+
+
+def asked_pause_s(refused: Refused) -> float:
+    """How long a platform that limits the rate of requests asks to wait; short where it does not say how long.
+
+    ``Retry-After`` is a number of seconds or a date (RFC 9110, 10.2.3), which is taken by the platform's own clock.
+    """
+    headers = {name.lower(): value for name, value in refused.exchange.answer_headers.items()}
+    asked = headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.replace(".", "", 1).isdigit():
+        return float(asked)
+    until, now = _date(asked), _date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds()) if until else UNSAID_PAUSE_S
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def tells_a_secret(name: str) -> bool:
@@ -421,13 +493,14 @@ def _own_words(exchange: Exchange) -> str:
     detail = exchange.answer.get("detail")
     error = exchange.answer.get("error")
     if isinstance(detail, dict):
-        hint = f" (hint: {detail['hint']})" if detail.get("hint") else ""
-        return f": {detail.get('error', detail)}{hint}"
+        hint = f" (hint: {shortened(str(detail['hint']))})" if detail.get("hint") else ""
+        return f": {shortened(str(detail.get('error', detail)))}{hint}"
     if detail:
         return f": {shortened(str(detail))}"
     if isinstance(error, dict):
         fields = error.get("details")
         listed = fields if isinstance(fields, list) else []
         told = "; ".join(f"{d.get('field')}: {d.get('message')}" for d in listed if isinstance(d, dict))
-        return f": {error.get('message', error.get('code', ''))}{f' ({told})' if told else ''}"
+        words = shortened(str(error.get("message", error.get("code", ""))))
+        return f": {words}{f' ({shortened(told)})' if told else ''}"
     return f": {shortened(exchange.answer_text)}"

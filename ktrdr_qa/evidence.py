@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import allure
 from allure_commons.types import AttachmentType
 
-from ktrdr_qa.client import Exchange
+from ktrdr_qa.client import KEPT_CHARACTERS, Exchange
 from ktrdr_qa.experiment import Candidate
 from ktrdr_qa.history import History
 from ktrdr_qa.judgements import Judgement
@@ -21,44 +21,59 @@ LONGEST_BODY = 6000
 NEIGHBOURS = 3
 
 
-def attach_json(name: str, value: Any) -> None:
-    allure.attach(json.dumps(value, indent=2, ensure_ascii=False, default=str), name, AttachmentType.JSON)
+class Page:
+    """Where evidence is attached: to the scenario or the step that runs, or to a scenario that is over."""
+
+    def __init__(self, attach: Callable[..., None], describe: Callable[[str], None]):
+        self._attach = attach
+        self.describe = describe
+        """Sets the scenario's description in the report: the first thing that its reader sees."""
+
+    def json(self, name: str, value: Any) -> None:
+        self._attach(json.dumps(value, indent=2, ensure_ascii=False, default=str), name, AttachmentType.JSON)
+
+    def text(self, name: str, text: str) -> None:
+        self._attach(text, name, AttachmentType.TEXT)
+
+    def markdown(self, name: str, text: str) -> None:
+        self._attach(text, name, "text/markdown", "md")
+
+    def svg(self, name: str, svg: bytes) -> None:
+        self._attach(svg, name, AttachmentType.SVG)
+
+    def exchange(self, name: str, exchange: Exchange) -> None:
+        """One exchange under a name of its own, as the seed asks for its three."""
+        self.json(
+            name,
+            {
+                "request": {"method": exchange.method, "url": exchange.url, "body": exchange.body},
+                "status": exchange.status,
+                "took_s": round(exchange.took_s, 4),
+                "answer": exchange.answer if exchange.answer is not None else exchange.answer_text,
+                **({"problem": exchange.problem} if exchange.problem else {}),
+                "curl": exchange.curl,
+            },
+        )
+
+    def history(self, history: History) -> None:
+        self._attach(history.to_json(), "History (judge it again: python -m ktrdr_qa.judge FILE)", AttachmentType.JSON)
+
+    def transcript(self, exchanges: Sequence[Exchange]) -> None:
+        """The HTTP exchanges of a step; readings that say nothing new, or show progress only, are folded."""
+        if exchanges:
+            self.text(f"HTTP exchanges ({len(exchanges)})", transcript(exchanges))
 
 
-def attach_text(name: str, text: str) -> None:
-    allure.attach(text, name, AttachmentType.TEXT)
+HERE = Page(allure.attach, allure.dynamic.description)
 
 
-def attach_markdown(name: str, text: str) -> None:
-    allure.attach(text, name, "text/markdown", "md")
+def page_of(runner: Any, scenario: Any) -> Page:
+    """The page of a scenario that is over; see ``ktrdr_qa.runner.HonestRunner.attach_afterwards``."""
 
+    def attach(body: str | bytes, name: str, kind: Any, extension: str | None = None) -> None:
+        runner.attach_afterwards(scenario, name, body, kind, extension)
 
-def attach_svg(name: str, svg: bytes) -> None:
-    allure.attach(svg, name, AttachmentType.SVG)
-
-
-def describe(text: str) -> None:
-    """Set the scenario's description in the report: the first thing that its reader sees."""
-    allure.dynamic.description(text)  # type: ignore[no-untyped-call]
-
-
-def attach_exchange(name: str, exchange: Exchange) -> None:
-    """One exchange under a name of its own, as the seed asks for its three."""
-    attach_json(
-        name,
-        {
-            "request": {"method": exchange.method, "url": exchange.url, "body": exchange.body},
-            "status": exchange.status,
-            "took_s": round(exchange.took_s, 4),
-            "answer": exchange.answer if exchange.answer is not None else exchange.answer_text,
-            **({"problem": exchange.problem} if exchange.problem else {}),
-            "curl": exchange.curl,
-        },
-    )
-
-
-def attach_history(history: History) -> None:
-    allure.attach(history.to_json(), "History (judge it again: python -m ktrdr_qa.judge FILE)", AttachmentType.JSON)
+    return Page(attach, lambda text: runner.describe_afterwards(scenario, text))
 
 
 def offending_reading(history: History, judgement: Judgement, at_s: float) -> dict[str, Any]:
@@ -110,12 +125,6 @@ def json_lines_around(lines: Iterable[str], at_s: float, within_s: float = 1.0, 
         if distance_s <= within_s:
             found.append((distance_s, len(found), told))
     return [told for _, _, told in sorted(sorted(found, key=lambda f: f[0])[:most], key=lambda f: f[1])]
-
-
-def attach_transcript(exchanges: Sequence[Exchange]) -> None:
-    """The HTTP exchanges of a step; readings that say nothing new, or show progress only, are folded."""
-    if exchanges:
-        attach_text(f"HTTP exchanges ({len(exchanges)})", transcript(exchanges))
 
 
 def transcript(exchanges: Iterable[Exchange]) -> str:
@@ -181,8 +190,9 @@ def _told(e: Exchange) -> str:
         body = json.dumps(e.answer, indent=2, ensure_ascii=False)
     if e.url.endswith("/metrics"):
         body = next((line for line in body.splitlines() if line.startswith("process_cpu_seconds_total")), body)
-    if len(body) > LONGEST_BODY:
-        body = f"{body[:LONGEST_BODY]}\n... ({len(body)} characters in all)"
+    size = f"{len(body)} characters" if e.answer_bytes <= KEPT_CHARACTERS else f"{e.answer_bytes} bytes"
+    if len(body) > LONGEST_BODY or e.answer_bytes > KEPT_CHARACTERS:
+        body = f"{body[:LONGEST_BODY]}\n... (in short; {size} in all)"
     lines += [f"           {line}" for line in body.splitlines()]
     return "\n".join(lines) + "\n"
 

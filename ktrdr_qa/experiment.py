@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from ktrdr_qa import judgements, readings, verdict
 from ktrdr_qa.client import Client, Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
-from ktrdr_qa.history import MISSING, TERMINAL, History, Sample, View
+from ktrdr_qa.history import KNOWN, MISSING, TERMINAL, History, Sample, View
 from ktrdr_qa.journal import Journal
 from ktrdr_qa.judgements import Judgement
 from ktrdr_qa.outcomes import Inconclusive, PlatformNotReady
@@ -36,9 +37,12 @@ CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
+STILL_S = 2.0
+"""How long KTRDR may take to say that it still answers, after it did not answer a start."""
 MOST_OTHERS = 20
 """The records of so many backtests of others are read at the most, each time that they are looked at."""
 GONE = "gone"
+ACTIVE = KNOWN - TERMINAL
 SLACK_S = 1.5
 """Beyond a limit and one answer's time limit, how long the reading that shows a violation may take to come."""
 _OPERATION_ID = re.compile(r"op_backtesting_\w+")
@@ -133,7 +137,10 @@ class Experiment:
         self.backtest = ""
         self.next_backtest = ""
         self.observations: list[str] = []
-        self.told = False
+        self.asserted: dict[str, tuple[Any, Any]] = {}
+        """Of each judgement that a step asserted the scenario and the step: a violation that comes later is theirs."""
+        self.failed: set[str] = set()
+        """The judgements that have failed their step."""
         self.evidence: dict[str, Exchange] = {}
         self._client = client
         self._journal = journal
@@ -141,14 +148,13 @@ class Experiment:
         self._waiting: list[Candidate] = []
         self._model_form_known = False
         self._mine: list[str] = []
+        self._seen_active: set[str] = set()
         self._paces: list[tuple[float, float]] = []
         self._others_ended: set[str] = set()
         self._unlisted: dict[str, dict[str, Any]] = {}
         self._called_there: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self._ids: dict[str, str] = {}
-        self.unreachable = ""
-        """Why no clean-up is tried any more: KTRDR itself does not answer."""
         recorder.about["witnesses"] = {w.worker: w.processor_source for w in witnesses.values() if w.processor}
         self._registered()
         self._watch_processors()
@@ -161,9 +167,12 @@ class Experiment:
             return []
 
     def _known(self, registered: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        for worker in registered:
-            first = self._addresses.setdefault(readings.address_of(worker), worker["worker_id"])
-            self._ids[worker["worker_id"]] = first
+        """A worker is its address: one that registers anew under another id is the same, unless two share an address."""
+        addresses = [readings.address_of(worker) for worker in registered]
+        for worker, address in zip(registered, addresses, strict=True):
+            own = worker["worker_id"]
+            first = own if addresses.count(address) > 1 else self._addresses.setdefault(address, own)
+            self._ids.setdefault(own, first)
         return registered
 
     def _watch_processors(self) -> None:
@@ -295,15 +304,39 @@ class Experiment:
         """The backtests that KTRDR lists, with their statuses; empty where it has no list."""
         asked_s = self.recorder.clock()
         try:
-            listed = list(readings.listed(self._client, self.backtest))
+            listed = list(readings.listed(self._client, self.backtest, self._seen_active))
         except TransportError:
             return {}
-        self.recorder.add(
-            Sample("list", r.subject, asked_s, self.recorder.clock(), r.status, r.percentage)
-            for r in listed
-            if r.subject
-        )
-        return {r.subject: r.status or "" for r in listed if r.subject and r.status != MISSING}
+        answered_s = self.recorder.clock()
+        telling = list(readings.worth_recording(listed, self.backtest, self._seen_active))
+        self._seen_active |= {r.subject for r in telling if r.status not in {*TERMINAL, MISSING}}
+        self.recorder.add(Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in telling)
+        return {r.subject: r.status or "" for r in listed if r.status != MISSING}
+
+    def _look_at_others(self) -> None:
+        """Read the list, and the records of others' backtests that may have ended or begun with the cancel."""
+        listed = self._active()
+        history = self.recorder.history()
+        sent = history.event("cancel_sent", self.backtest)
+        before = {s.subject for s in history.samples if s.view == "list" and sent and s.answered_s <= sent.at_s}
+        telling = []
+        for other in sorted({*listed, *self._seen_active} - set(self._mine)):
+            status = listed.get(other, MISSING)
+            ended = other in self._seen_active and status not in ACTIVE and other not in self._others_ended
+            if ended or (sent and other not in before) or (not sent and status in ACTIVE):
+                telling.append(other)
+            if ended:
+                self._others_ended.add(other)
+        for other in telling[:MOST_OTHERS]:
+            self._read_other(other)
+
+    def _read_other(self, other: str) -> None:
+        asked_s = self.recorder.clock()
+        try:
+            read = list(readings.backtest(self._client, other, in_full=True))
+        except TransportError:
+            return
+        self.recorder.add(Sample("other", asked_s=asked_s, answered_s=self.recorder.clock(), **vars(r)) for r in read)
 
     def _new_id(self, answer: Exchange, before: dict[str, str], who: str) -> str:
         """The id under which KTRDR says that it started a backtest; owned from here on."""
@@ -376,6 +409,7 @@ class Experiment:
             words = ""
         except TransportError as error:
             answer, words = error.exchange, str(error).split(": ", 1)[-1]
+        self.evidence["second cancel"] = answer
         self.recorder.note("second_cancel_answered", self.backtest, answer.answered_s, http=answer.status, words=words)
 
     def occupy_the_other_workers(self) -> None:
@@ -419,9 +453,8 @@ class Experiment:
     _too_little_left = ""
 
     def _limits(self) -> dict[str, float]:
-        """The limits after the cancel as this target has them: the sentences that name them come later."""
-        limits = self.target.limits
-        return {name: limits.seconds(name, limit_s) for name, limit_s in verdict.LIMITS_S.items()}
+        """The limits in force, in seconds: a sentence that differs from the usual one counts from its step on."""
+        return verdict.limits_of(self.recorder.history())
 
     def _unless_ended(
         self, judge: Callable[[History], Judgement], limit_s: float, slack_s: float | None = None
@@ -575,6 +608,16 @@ class Experiment:
 
     _worker_in_registry = ""
 
+    @property
+    def witness(self) -> Witness | None:
+        """The worker that ran the backtest, as far as it can be reached."""
+        return self.witnesses.get(self.worker)
+
+    @property
+    def called_there(self) -> str:
+        """The id under which the worker knows the backtest."""
+        return self._called_there.get(self.backtest, self.backtest)
+
     def _watch_worker(self) -> None:
         """From here on also watch the worker that runs the backtest, as far as it can be reached."""
         registered = self._registered()
@@ -593,7 +636,7 @@ class Experiment:
         self.recorder.watch(
             "registry",
             "",
-            lambda: readings.registry(self._known(readings.workers(asked, tries=1)), self._addresses),
+            lambda: readings.registry(self._known(readings.workers(asked, tries=1)), self._ids),
             WITNESS_INTERVAL_S,
         )
         witness = self.witnesses.get(worker)
@@ -621,12 +664,15 @@ class Experiment:
         if operation in self._unlisted:
             return self._unlisted[operation]
         facts: dict[str, Any] = {}
-        if next(readings.backtest(speaker.clone(self._client.base_url), operation)).status == MISSING:
-            own = next(readings.backtest(speaker, operation))
-            began = own.facts.get("started_at") or own.facts.get("created_at")
-            facts = {"unlisted": True, **({"began_at": began} if began else {})}
-            if not self.recorder.history().event("cancel_sent", self.backtest):
-                self._called_there.setdefault(self.backtest, operation)
+        try:
+            if next(readings.backtest(self._client.clone(), operation)).status == MISSING:
+                own = next(readings.backtest(speaker, operation))
+                began = own.facts.get("started_at") or own.facts.get("created_at")
+                facts = {"unlisted": True, **({"began_at": began} if began else {})}
+                if not self.recorder.history().event("cancel_sent", self.backtest):
+                    self._called_there.setdefault(self.backtest, operation)
+        except TransportError:
+            return {}
         self._unlisted[operation] = facts
         return facts
 
@@ -762,17 +808,44 @@ class Experiment:
         return judgements.is_acknowledged(self.recorder.history(), self.backtest, limit_s)
 
     def await_cancelled(self, limit_s: float) -> Judgement:
+        """It is cancelled. One that completed as the cancel reached it is passed over, while there is another."""
         judge = lambda h: judgements.is_cancelled(h, self.backtest, limit_s)  # noqa: E731
-        judgement = eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
+        while True:
+            judgement = self._await_after_the_cancel(judge, limit_s)
+            if not (judgement.unknown and self._completed() and self._waiting):
+                break
+            self._pass_over(judgement.seen)
+            self.cancel()
+            acknowledged = self.judge_acknowledged(self._limits()["acknowledged_s"])
+            if not acknowledged.holds:
+                return acknowledged
+        if judgement.name == "stays up":
+            return judgement
         self.evidence["Post-cancel status"] = self._record(self.backtest)
-        self._active()
-        if judgement.violated:
+        self._look_at_others()
+        if judgement.violated and judgement.name == "cancelled":
             self._see_what_becomes_of_it()
         return judgement
 
+    def _completed(self) -> bool:
+        return any(s.status == "completed" for s in self.recorder.history().of("backend", self.backtest))
+
+    def _await_after_the_cancel(self, judge: Callable[[History], Judgement], limit_s: float) -> Judgement:
+        """Wait for a judgement; a platform that falls over meanwhile is what is judged then."""
+
+        def judged(history: History) -> Judgement:
+            judgement = judge(history)
+            up = judgements.stays_up(history, self.backtest)
+            return up if judgement.unknown and up.violated else judgement
+
+        # Whether an outage heals is seen within its own time, which is a little longer than the sentence's.
+        return eventually(self.recorder, judged, max(limit_s + self._slack_s, judgements.GIVE_UP_S), self._tick)
+
     def _see_what_becomes_of_it(self) -> None:
         """After a violated limit, only to say whether the cancel came late or not at all."""
-        eventually(self.recorder, lambda h: judgements.what_became_of_it(h, self.backtest), judgements.LATE_WATCH_S, self._tick)
+        eventually(
+            self.recorder, lambda h: judgements.what_became_of_it(h, self.backtest), judgements.LATE_WATCH_S, self._tick
+        )
 
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
         """Start a new backtest at once, by one request; a refusal for want of a worker is timed, then judged.
@@ -811,7 +884,7 @@ class Experiment:
     def _let_go_of_the_next(self) -> None:
         self.recorder.unwatch("backend", self.next_backtest)
         self._journal.ended(self.next_backtest)
-        self._await_a_place_held_in_vain()
+        self._await_a_place_held_in_vain(self._limits()["place_free_s"])
 
     def _fewest_bars(self, candidate: Candidate) -> tuple[int, str]:
         """How many bars a new backtest needs, and who says so: a try that fails would hold a place for seconds."""
@@ -845,18 +918,23 @@ class Experiment:
             raise
         except Refused as refused:
             self.evidence["next"] = refused.exchange
-            words = str(refused).split(": ", 1)[-1]
+            facts: dict[str, Any] = {"http": refused.status, "words": str(refused).split(": ", 1)[-1]}
             if refused.status == 503:
-                words += f"; {self._how_long_refused(candidate, sent.at_s)}"
-            self.recorder.note("next_refused", words=words, http=refused.status)
+                told, held_before = self._how_long_refused(candidate, sent.at_s)
+                facts["words"] += f"; {told}"
+                facts |= {"held_before": True} if held_before else {}
+            self.recorder.note("next_refused", **facts)
             return False
         except TransportError as error:
             self.evidence["next"] = error.exchange
+            if not self._answers_still():
+                self.recorder.note("next_refused", words=str(error), http=error.exchange.status)
+                return False
             started = self._adopt_what_may_have_started(candidate, error.exchange, before)
             if started:
                 self.observations.append(f"The answer to the start of the new backtest was lost: {error}")
                 return self._watch_next(started, candidate, error.exchange)
-            if repeat and self._answers_still():
+            if repeat:
                 self.observations.append(f"The start of the new backtest was repeated once: {error}")
                 return self._start_next(candidate, repeat=False)
             self.recorder.note("next_refused", words=str(error), http=error.exchange.status)
@@ -885,21 +963,29 @@ class Experiment:
     def _answers_still(self) -> bool:
         """Whether KTRDR itself still answers: then a lost answer was lost on the way."""
         try:
-            self._client.get("/api/v1/health", purpose="does it still answer")
+            self._client.get("/api/v1/health", purpose="does it still answer", timeout_s=STILL_S)
         except TransportError:
             return False
         return True
 
-    def _how_long_refused(self, candidate: Candidate, since_s: float) -> str:
-        """After a 503: how many workers there are, and how long it takes until a start is accepted."""
-        try:
-            registered = readings.workers(self._client)
-            busy = [w["worker_id"] for w in registered if w.get("status") == "busy"]
-            mine = [w["worker_id"] for w in registered if w.get("current_operation_id") == self.backtest]
-            told = f"{len(busy)} of {len(registered)} workers counted as busy"
-            told += f", {mine[0]} with the backtest just cancelled" if mine else ""
-        except TransportError as error:
-            told = f"the workers cannot be listed ({error})"
+    def _how_long_refused(self, candidate: Candidate, since_s: float) -> tuple[str, bool]:
+        """After a 503: what the workers are counted as busy with, and how long it takes until a start is accepted.
+
+        Also whether a place was only held by a backtest of this run that had ended before the cancel: that it takes a
+        while is the registry's doing, and says nothing about the cancel.
+        """
+        registered = self._registered(tries=3)
+        busy = [w["worker_id"] for w in registered if not readings.takes_work(w)]
+        told = f"{len(busy)} of {len(registered)} workers counted as busy"
+        told += "".join(
+            f", {w['worker_id']} with the backtest just cancelled"
+            for w in registered
+            if w.get("current_operation_id") == self.backtest
+        )
+        held = [w for w in self._held_in_vain(registered) if w.get("current_operation_id") != self.backtest]
+        told += "".join(f", {w['worker_id']} with {w['current_operation_id']}, which had ended before" for w in held)
+        if not registered:
+            told = "the workers cannot be listed"
         accepted: list[float] = []
         asked_s = [0.0]
 
@@ -919,12 +1005,14 @@ class Experiment:
         watch_s = self.target.limits.seconds("place_free_s", verdict.LIMITS_S["place_free_s"])
         self._until(accepts, watch_s)
         if accepted:
-            return f"{told}; a start was accepted only {accepted[0]:.1f} s later"
-        return f"{told}; still refused after {watch_s:.0f} s"
+            return f"{told}; a start was accepted only {accepted[0]:.1f} s later", bool(held)
+        return f"{told}; still refused after {watch_s:.0f} s", False
 
     def _ended_at_once_for(self, words: re.Pattern[str]) -> str:
         """What was seen of a new backtest that failed at once for such a reason, no fault of the cancel; or nothing."""
-        judgement = eventually(self.recorder, lambda h: judgements.next_runs(h, self.next_backtest, 2.0), 2.0)
+        watched = lambda h: h.of("backend", self.next_backtest)  # noqa: E731
+        self._until(lambda h: any(s.terminal or s.percentage for s in watched(h)), 2.0)
+        judgement = judgements.next_runs(self.recorder.history(), self.next_backtest, 2.0)
         return judgement.seen if judgement.violated and words.search(judgement.seen) else ""
 
     def _has_too_few_bars(self) -> bool:
@@ -956,17 +1044,19 @@ class Experiment:
 
     def await_next_runs(self, limit_s: float) -> Judgement:
         judge = lambda h: judgements.next_runs(h, self.next_backtest, limit_s)  # noqa: E731
-        return eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
+        return self._await_after_the_cancel(judge, limit_s)
 
     def watch_it_stay(self, least_s: float, updates: float) -> list[Judgement]:
         """Watch the cancelled backtest for the whole frozen window: it stays cancelled, and does not move."""
 
         def stays_frozen(history: History) -> Judgement:
-            stays = judgements.stays_cancelled(history, self.backtest)
+            stays = judgements.stays_cancelled(history, self.backtest, limit_s)
             frozen = judgements.is_frozen(history, self.backtest, least_s, updates)
-            return stays if stays.violated else frozen
+            up = judgements.stays_up(history, self.backtest)
+            return next((j for j in (stays, up) if j.violated), frozen)
 
         self.recorder.about["updates"] = updates
+        limit_s = self._limits()["cancelled_s"]
         history = self.recorder.history()
         window_s = judgements.frozen_window_s(history, self.backtest, least_s, updates)
         end = next((s for s in history.of("backend", self.backtest) if s.terminal), None)
@@ -976,28 +1066,58 @@ class Experiment:
             # It has failed; the rest of the window tells whether it moves on or has moved once.
             left_s -= self.recorder.clock() - history.until_s
             self._until(lambda h: False, max(left_s, 3 * BACKTEST_INTERVAL_S))
-        self._active()
+        if judgement.name == "stays up":
+            return [judgement]
+        self._look_at_others()
         history = self.recorder.history()
         return [
-            judgements.stays_cancelled(history, self.backtest),
+            judgements.stays_cancelled(history, self.backtest, limit_s),
             judgements.is_frozen(history, self.backtest, least_s, updates),
         ]
 
     def await_known(self, name: str, limit_s: float) -> Judgement:
         """Wait until a judgement, by its name, is not unknown any more."""
         self.history()
-        judge = lambda h: verdict.judge_all(h)[name]  # noqa: E731
-        return eventually(self.recorder, judge, limit_s + self._slack_s, self._tick)
+        unknown = Judgement(name, "unknown", name, "this history does not tell")
+        return self._await_after_the_cancel(lambda h: verdict.judge_all(h).get(name, unknown), limit_s)
 
     # --- leaving nothing behind ----------------------------------------------------------------------------
 
-    def cancel_what_still_runs(self) -> list[str]:
-        """Cancel this run's backtests that have not ended; returns a sentence for each that could not be."""
-        return [problem for backtest in self._journal.open if (problem := self._cancel_leftover(backtest))]
+    def last_look(self) -> None:
+        """Before the recording ends: one more reading of this run's backtests, and a look at the others'."""
+        if self.backtest and self.recorder.history().event("cancel_sent", self.backtest) and not self.is_gone():
+            self._read_fresh("backend", [b for b in (self.backtest, self.next_backtest) if b])
+            self._look_at_others()
 
-    def _cancel_leftover(self, backtest: str) -> str:
+    def is_gone(self) -> str:
+        """That KTRDR does not answer any more, in words, or nothing."""
+        return judgements.who_is_gone(self.recorder.history(), "", "")
+
+    def cancel_what_still_runs(self) -> list[str]:
+        """Cancel this run's backtests that have not ended; returns a sentence for each that could not be asked to.
+
+        One that runs on although its cancel was acknowledged is written into the history, for the verdict.
+        """
+        problems = []
+        for backtest in self._journal.open:
+            if self.recorder.history().event("not_stopped", backtest):
+                continue
+            seen = self.recorder.history().of("backend", backtest)
+            if seen and seen[-1].terminal:
+                self._journal.ended(backtest)
+            elif gone := self.is_gone():
+                problems.append(f"{backtest} may still run: {gone}; {_by_hand(self._client, backtest)}")
+            else:
+                problems += self._end(backtest)
+        return problems
+
+    def _end(self, backtest: str) -> list[str]:
         self.recorder.note("clean_up", backtest)
-        return end_backtest(self._client, self._journal, backtest)
+        trouble = end_backtest(self._client, self._journal, backtest, self._limits()["cancelled_s"])
+        if trouble and trouble.is_ktrdrs:
+            self.recorder.note("not_stopped", backtest, words=trouble.words)
+            return []
+        return [f"{backtest} {trouble.words}"] if trouble else []
 
     def close(self) -> list[str]:
         """Cancel what still runs and stop recording; returns what could not be ended."""
@@ -1006,28 +1126,40 @@ class Experiment:
         return problems
 
 
-def end_backtest(client: Client, journal: Journal, backtest: str) -> str:
-    """Cancel a backtest unless it has ended; the sentence returned is empty where it is over."""
+@dataclass(frozen=True)
+class NotEnded:
+    """Why a backtest could not be ended. ``is_ktrdrs``: it was told to end, and it is KTRDR's failure that it has not."""
+
+    words: str
+    is_ktrdrs: bool = False
+
+
+def end_backtest(client: Client, journal: Journal, backtest: str, limit_s: float = CLEAN_UP_S) -> NotEnded | None:
+    """Cancel a backtest unless it has ended, and see it end within ``limit_s`` of the answer; None where it is over."""
     path = f"{readings.OPERATIONS}/{backtest}"
-    by_hand = f"cancel it with: curl -X DELETE {client.base_url}{path}"
-    deadline_s = time.monotonic() + CLEAN_UP_S
-    sent = False
+    by_hand = _by_hand(client, backtest)
+    deadline_s = math.inf
     try:
-        while client.get(path, purpose="clean-up", tries=3).find("$.data.status") not in TERMINAL:
-            if not sent:
-                sent = True
+        while (status := readings.status(client, backtest)) not in TERMINAL | {MISSING}:
+            if deadline_s == math.inf:
                 _cancel_whatever_it_says(client, path)
+                deadline_s = time.monotonic() + limit_s
             elif time.monotonic() >= deadline_s:
-                return f"{backtest} still runs, although it was cancelled; {by_hand}"
+                words = f'is still "{status}" {limit_s:.1f} s after its cancel was acknowledged'
+                return NotEnded(f"{words}; {by_hand}", is_ktrdrs=True)
             else:
                 time.sleep(CLEAN_UP_PAUSE_S)
     except Refused as refused:
-        if refused.status != 404:
-            return f"{backtest} may still run: {refused}; {by_hand}"
+        own = refused.status >= 500 and refused.exchange.method == "DELETE" and not refused.passing
+        return NotEnded(f"may still run: {refused}; {by_hand}", is_ktrdrs=own)
     except TransportError as error:
-        return f"{backtest} may still run: {error}; {by_hand}"
+        return NotEnded(f"may still run: {error}; {by_hand}")
     journal.ended(backtest)
-    return ""
+    return None
+
+
+def _by_hand(client: Client, backtest: str) -> str:
+    return f"cancel it with: curl -X DELETE {client.base_url}{readings.OPERATIONS}/{backtest}"
 
 
 def _cancel_whatever_it_says(client: Client, path: str) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 FORMAT = "ktrdr-qa/history"
@@ -71,10 +72,22 @@ class History:
 
     def of(self, view: View, subject: str) -> tuple[Sample, ...]:
         """The readings of one view of one subject that could be had, oldest first."""
-        return tuple(s for s in self.samples if s.view == view and s.subject == subject and not s.problem)
+        return self._by_view_and_subject.get((view, subject, False), ())
 
     def problems(self, view: View, subject: str) -> tuple[Sample, ...]:
-        return tuple(s for s in self.samples if s.view == view and s.subject == subject and s.problem)
+        return self._by_view_and_subject.get((view, subject, True), ())
+
+    def subjects(self, view: View) -> list[str]:
+        """Whom the readings of a view are about, lost ones included, in the order of their names."""
+        return sorted({of for seen, of, _ in self._by_view_and_subject if seen == view})
+
+    @cached_property
+    def _by_view_and_subject(self) -> dict[tuple[View, str, bool], tuple[Sample, ...]]:
+        """The samples sorted out once, by whether they were lost too: a list may name thousands of backtests."""
+        sorted_out: dict[tuple[View, str, bool], list[Sample]] = {}
+        for s in self.samples:
+            sorted_out.setdefault((s.view, s.subject, bool(s.problem)), []).append(s)
+        return {key: tuple(samples) for key, samples in sorted_out.items()}
 
     def event(self, kind: str, subject: str) -> Event | None:
         """The first event of a kind about a subject."""

@@ -189,6 +189,12 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
     return None
 
 
+def lasted_s(end: Sample) -> float | None:
+    """How long a backtest ran by KTRDR's own times in its last record, in seconds; None where they are not told."""
+    began, ended = (_moment(end.facts.get(name)) for name in ("started_at", "completed_at"))
+    return (ended - began).total_seconds() if began and ended and ended > began else None
+
+
 def ended_before_cancel(history: History, backtest: str) -> Sample | None:
     """The reading that shows the backtest over before the cancel was even sent, if there is one."""
     cancel = history.event("cancel_sent", backtest)
@@ -664,6 +670,8 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     seen = f"another backtest was cancelled meanwhile: {', '.join(hit)}"
     for s in history.of("backend", backtest):
         if s.status == "completed":
+            if not _held_against(history, backtest, s, limit_s):
+                return Judgement("only this one", "unknown", expected, f"{seen}; {_race(history, backtest, s)}")
             seen += ", and this one ran on to its end"
             return Judgement("only this one", "violated", expected, seen, sent.at_s)
         if s.terminal:

@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ktrdr_qa import readings
-from ktrdr_qa.client import Refused
+from ktrdr_qa.client import LONGEST_PAUSE_S, Refused, asked_pause_s
 from ktrdr_qa.history import Event, History, Sample, View, ordered
 
 BACKTEST_INTERVAL_S = 0.14
 WITNESS_INTERVAL_S = 0.9
 """Together at most ten requests a second for one backtest: one of the backend's, and three witnesses."""
-LONGEST_PAUSE_S = 10.0
-"""The longest that a 429's Retry-After is obeyed: beyond it the gap would be no evidence for anything."""
 
 Read = Callable[[], Iterable[readings.Reading]]
 
@@ -115,7 +113,7 @@ class _Watch:
                 read = list(self._read())
             except Refused as refused:
                 read = [readings.lost(self._subject, refused)]
-                pause_s = _retry_after_s(refused)
+                pause_s = min(asked_pause_s(refused), LONGEST_PAUSE_S) if refused.status == 429 else 0.0
             except Exception as error:  # noqa: BLE001 - whatever a platform answers, the camera keeps running
                 read = [readings.lost(self._subject, error)]
             answered_s = self._recorder.clock()
@@ -128,8 +126,3 @@ class _Watch:
             while not self._over and (left_s := asked_s + pause_s - self._recorder.clock()) > 0:
                 self._wake.wait(left_s)
                 self._wake.clear()
-
-
-def _retry_after_s(refused: Refused) -> float:
-    given = {k.lower(): v for k, v in refused.exchange.answer_headers.items()}.get("retry-after", "")
-    return min(float(given), LONGEST_PAUSE_S) if refused.status == 429 and given.isdigit() else 0.0

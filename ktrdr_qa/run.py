@@ -10,24 +10,24 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrdr_qa import compose, evidence, judgements, readings, summary, trends, verdict
+from ktrdr_qa import asserting, evidence, judgements, summary, trends, verdict
+from ktrdr_qa.album import Album
 from ktrdr_qa.allure_results import SUITE_ERROR, write_environment
 from ktrdr_qa.client import Client, Transcript
 from ktrdr_qa.console import LiveLine, colours_wanted, toned
 from ktrdr_qa.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
-from ktrdr_qa.history import History
 from ktrdr_qa.journal import Journal
 from ktrdr_qa.judgements import Judgement
-from ktrdr_qa.matchers import verify
-from ktrdr_qa.outcomes import BadConfiguration, PlatformNotReady
+from ktrdr_qa.outcomes import BadConfiguration, Inconclusive, PlatformNotReady
 from ktrdr_qa.picture import Painter
 from ktrdr_qa.preflight import Preflight, Result
 from ktrdr_qa.recorder import Recorder
+from ktrdr_qa.scenario_end import ScenarioEnd
 from ktrdr_qa.target import choose
 
 REPORTS = Path("reports")
@@ -63,8 +63,12 @@ class Run:
         self.ended: list[ScenarioEnd] = []
         self._results_dirs: Sequence[Path] = ()
         self._earlier: list[trends.Line] = []
-        self._trend_told = False
         self._under_way: tuple[str, str] | None = None
+        self._scenario: Any = None
+        self._step: Any = None
+        self._of_this_film: list[tuple[Any, ScenarioEnd]] = []
+        self._worked: Candidate | None = None
+        self._passed_over: dict[Candidate, str] = {}
 
     def clock(self) -> float:
         """Seconds since the run began, on this host's monotonic clock."""
@@ -82,8 +86,12 @@ class Run:
 
     # --- opening and closing -------------------------------------------------------------------------------
 
-    def open(self, results_dirs: Sequence[Path]) -> None:
-        """Launch the embedded KTRDR if it is the target, and cancel what a killed run left behind."""
+    def open(self, runner: Any) -> None:
+        """Launch the embedded KTRDR if it is the target, and cancel what a killed run left behind.
+
+        ``runner``: what reports a step that fails after its scenario has ended (``ktrdr_qa.runner``).
+        """
+        self._runner = runner
         self._painter = Painter()
         if self.target.embedded_one:
             self.embedded = launch(self.target)
@@ -113,7 +121,18 @@ class Run:
         )
         self._earlier = trends.earlier(self.reports, self.target)
         self.preflight = self._new_preflight()
-        self._results_dirs = results_dirs
+        self._results_dirs = runner.results_dirs
+        self.album = Album(
+            self.target,
+            self._client,
+            self._painter,
+            self._earlier,
+            self.embedded,
+            self.clock,
+            self._began_s,
+            self.began_at,
+            say,
+        )
         self._say_banner()
         self._write_environment()
         self._cancel_leftovers()
@@ -181,9 +200,10 @@ class Run:
         leftovers = self.journal.leftovers()
         problems = []
         for leftover in leftovers:
-            problem = end_backtest(self._client, self.journal, leftover.backtest)
-            problems += [problem] if problem else []
-            say(f"left behind by a killed run: {problem or f'{leftover.backtest} has ended now'}")
+            trouble = end_backtest(self._client, self.journal, leftover.backtest)
+            problems += [trouble] if trouble else []
+            told = f"{leftover.backtest} {trouble.words if trouble else 'has ended now'}"
+            say(f"left behind by a killed run: {told}")
         if not problems:
             self.journal.settle(leftovers)
         for elsewhere in self.journal.left_elsewhere():
@@ -197,7 +217,7 @@ class Run:
         self.end_recording()
         self._write_environment()
         if self._problems and not self.embedded:
-            raise RuntimeError("; ".join(dict.fromkeys(self._problems)))
+            raise Inconclusive("; ".join(dict.fromkeys(self._problems)))
 
     def close(self) -> None:
         """Cancel what still runs; stop recording, the painter and the embedded processes."""
@@ -216,6 +236,7 @@ class Run:
     def begin_scenario(self, scenario: Any, *, same_backtest: bool) -> None:
         """A scenario that judges the same backtest goes on with its recording; every other begins afresh."""
         self._under_way = (scenario.feature.name, scenario.name)
+        self._scenario = scenario
         if self._not_ready:
             scenario.skip(f"the platform is not ready: {self._not_ready}")
             return
@@ -228,11 +249,59 @@ class Run:
             scenario.skip("it occupies every worker, which others may need; allow it with -D disturb=on")
 
     def end_recording(self) -> None:
-        """Cancel what still runs, stop recording, and let the next scenario check the platform afresh."""
-        if self.experiment:
-            self._problems += self.experiment.close()
-            self.experiment = None
+        """Judge the whole film, cancel what still runs, and let the next scenario check the platform afresh."""
+        self._end_film()
         self.preflight.forget()
+
+    def _end_film(self) -> None:
+        """The end of a recording: all of it is judged once more, and told to the scenarios that it is about.
+
+        What broke a rule after its step was passed fails that step. Only then is the recording stopped.
+        """
+        experiment, self.experiment = self.experiment, None
+        if experiment is None:
+            return
+        try:
+            experiment.last_look()
+            self._problems += experiment.cancel_what_still_runs()
+            if experiment.backtest:
+                self._judge_film(experiment)
+        finally:
+            experiment.recorder.stop()
+            self._of_this_film = []
+
+    def _judge_film(self, experiment: Experiment) -> None:
+        history = experiment.history()
+        found = verdict.judge_all(history)
+        for judgement in found.values():
+            if judgement.violated and judgement.name not in experiment.failed:
+                self._fail_afterwards(experiment, judgement)
+        shown = next((scenario for scenario, end in self._of_this_film if end.outcome != "skipped"), None)
+        for scenario, end in self._of_this_film:
+            end.judged, end.backtest, end.in_words = found, experiment.backtest, verdict.in_words(history, found)
+            told = [*end.observations, *experiment.observations, *(o for j in found.values() for o in j.observations)]
+            end.observations = list(dict.fromkeys(told))
+            if end.outcome in ("failed", "inconclusive") or scenario is shown:
+                about = {**history.about, "run": {"scenario": end.name, "outcome": end.outcome}}
+                page = evidence.page_of(self._runner, scenario)
+                self.album.tell(experiment, replace(history, about=about), end, page)
+
+    def _fail_afterwards(self, experiment: Experiment, judgement: Judgement) -> None:
+        """Fail the step that asserted a judgement which was broken after it, or else the last one of the recording."""
+        experiment.failed.add(judgement.name)
+        when = "judged once more at the end of the recording, after this step had passed"
+        try:
+            asserting.verify(experiment, judgement, self._earlier, when)
+        except AssertionError as broken:
+            if not self._of_this_film:
+                # In the middle of a step that makes several recordings: it is this step that fails.
+                self.experiment = experiment
+                raise
+            first = self._of_this_film[0][0]
+            scenario, step = experiment.asserted.get(judgement.name, (first, list(first.all_steps)[-1]))
+            self._runner.fail_afterwards(scenario, step, broken)
+        for one, end in self._of_this_film:
+            end.look_again(one)
 
     def check(self, step: Any, ask: Callable[..., Result], *given: Any) -> None:
         """A preflight check; what cannot be seen from here is marked so, and a failed one ends the run."""
@@ -252,17 +321,25 @@ class Run:
             self.new_experiment()
 
     def start_a_long_backtest(self) -> Experiment:
-        """Start the first candidate that can be used."""
+        """Start the first candidate that can be used; those that were passed over before in this run are not tried again."""
         if self.experiment is None or self.experiment.backtest:
             self.new_experiment()
         assert self.experiment
-        self.experiment.start(self.candidates, self.preflight.unusable)
+        known = self._passed_over if self._worked in self.candidates else {}
+        self.experiment.start(self.candidates, {**known, **self.preflight.unusable})
         return self.experiment
 
+    def cancel(self) -> None:
+        """Cancel the backtest while it runs, and remember which one of the table could be cancelled."""
+        assert self.experiment
+        self.experiment.cancel()
+        self._worked = self.experiment.used
+        for candidate, reason in self.experiment.passed_over:
+            self._passed_over.setdefault(candidate, f"passed over before in this run: {reason}")
+
     def new_experiment(self) -> Experiment:
-        """A fresh recording; an earlier one is closed first, its backtests cancelled."""
-        if self.experiment:
-            self._problems += self.experiment.close()
+        """A fresh recording; an earlier one is judged and closed first, its backtests cancelled."""
+        self._end_film()
         about: dict[str, Any] = {
             "target": self.target.name,
             "kind": self.target.kind,
@@ -270,7 +347,7 @@ class Run:
             "version": self.preflight.version,
             "clock_origin_s": self._began_s,
             "began_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "limits": {},
+            "limits": {n: self.target.limits.seconds(n, limit_s) for n, limit_s in verdict.LIMITS_S.items()},
         }
         if self.target.local:
             about["load_per_core"] = round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
@@ -292,12 +369,13 @@ class Run:
                 experiment = self.start_a_long_backtest()
             except PlatformNotReady as refused:
                 raise failure(f"backtest {number} of {count} is started", str(refused)) from refused
-            experiment.cancel()
+            self.cancel()
             self.verify(experiment.judge_acknowledged(self.limit("acknowledged_s", verdict.LIMITS_S["acknowledged_s"])))
             self.verify(experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"])))
             if experiment.worker in self.preflight.witnesses:
                 limit_s = self.limit("place_free_s", verdict.LIMITS_S["place_free_s"])
                 self.verify(experiment.await_known("place free", limit_s))
+            self.verify_all()
 
     def verify_if_told(self, step: Any, name: str) -> None:
         """Assert a judgement by its name; the step is marked where this KTRDR does not tell what it takes."""
@@ -315,23 +393,20 @@ class Run:
         assert experiment
         asked = experiment.recorder.about.setdefault("asked", [])
         asked += [judgement.name] if judgement.name not in asked else []
-        found = verdict.judge_all(experiment.history())
-        besides = []
-        if judgement.name in ("cancelled", "stays cancelled", "frozen"):
-            besides.append(f"the cancel was {found['acknowledged'].seen}")
-            if judgement.name == "cancelled":
-                besides.append(judgements.what_became_of_it(experiment.history(), experiment.backtest).seen)
-            if found["only this one"].violated or found["only this one"].observations:
-                besides += [*found["only this one"].observations] or [found["only this one"].seen]
-        if judgement.violated and (usual := trends.usual(self._earlier, judgement.name)):
-            besides.append(usual)
-        path = f"{readings.OPERATIONS}/{experiment.next_backtest if judgement.name == 'next runs' else experiment.backtest}"
-        again = f"curl -s {self.target.base_url}{path}"
-        if judgement.name == "acknowledged" and (answer := experiment.evidence.get("Cancel response")):
-            again = answer.curl
-        if judgement.name == "next accepted" and (answer := experiment.evidence.get("next")):
-            again = answer.curl
-        verify(judgement, besides, again)
+        experiment.asserted[judgement.name] = (self._scenario, self._step)
+        try:
+            asserting.verify(experiment, judgement, self._earlier)
+        except AssertionError:
+            experiment.failed.add(judgement.name)
+            raise
+
+    def verify_all(self) -> None:
+        """Assert that nothing that can be judged of the experiment so far is violated."""
+        assert self.experiment
+        self.experiment.last_look()
+        for judgement in verdict.judge_all(self.experiment.history()).values():
+            if judgement.violated:
+                self.verify(judgement)
 
     # --- witnesses -----------------------------------------------------------------------------------------
 
@@ -342,7 +417,7 @@ class Run:
         """
         if self.experiment is None or not self.experiment.backtest:
             experiment = self.start_a_long_backtest()
-            (experiment.cancel_at_once if at_once else experiment.cancel)()
+            (experiment.cancel_at_once if at_once else self.cancel)()
             experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"]))
         assert self.experiment
         found = verdict.judge_all(self.experiment.history())
@@ -393,6 +468,7 @@ class Run:
         say(text)
 
     def begin_step(self, step: Any) -> None:
+        self._step = step
         self.transcript.step = step.name
         self._line.begin(step.name)
 
@@ -401,135 +477,24 @@ class Run:
         self._line.clear()
         exchanges = self.transcript.since(self._mark)
         self._mark += len(exchanges)
-        evidence.attach_transcript(exchanges)
+        evidence.HERE.transcript(exchanges)
 
     def end_scenario(self, scenario: Any) -> None:
-        """Attach the evidence, then cancel what the scenario left running."""
+        """Note how it came out, and cancel what it left running; the evidence follows when the recording ends."""
         self._line.clear()
         experiment = self.experiment
         end = ScenarioEnd.of(scenario)
         self.ended.append(end)
         self._under_way = None
-        failed = end.outcome in ("failed", "inconclusive")
         if experiment is None or not experiment.backtest:
-            if failed:
-                evidence.describe(
-                    f"**{summary.headline(end)}**\n\n{summary.gist(end.reason)}\n\n"
-                    "No backtest was started, so there is no picture and no history of one."
-                )
-                self._attach_last_log_lines()
+            if end.outcome in ("failed", "inconclusive"):
+                self.album.nothing_to_tell(end, evidence.HERE)
             return
-        experiment.recorder.about["run"] = {"scenario": end.name, "outcome": end.outcome}
-        history = experiment.history()
-        found = verdict.judge_all(history)
-        for sentence in (
-            *experiment.observations,
-            *(o for judgement in found.values() for o in judgement.observations),
-        ):
-            self.observe(sentence)
-        end.judged = found
-        end.backtest = experiment.backtest
-        end.in_words = verdict.in_words(history, found)
+        self._of_this_film.append((scenario, end))
         end.observations = list(self.observations)
-        if failed or not experiment.told:
-            self._attach_scenario_evidence(experiment, history, end)
-            experiment.told = True
+        end.judged = verdict.judge_all(experiment.history())
+        end.backtest = experiment.backtest
         self._problems += experiment.cancel_what_still_runs()
-
-    def _attach_scenario_evidence(self, experiment: Experiment, history: History, end: ScenarioEnd) -> None:
-        """Verdict, table, the seed's evidence, picture and history of the scenario's recording."""
-        found = end.judged
-        failed = end.outcome in ("failed", "inconclusive")
-        rows = evidence.markdown_table(verdict.table(found))
-        rests = f"The verdict rests on {verdict.believed(found)}."
-        observed = evidence.markdown_list("Observations", self.observations)
-        last_words = summary.gist(end.reason) if end.outcome == "inconclusive" else rests
-        evidence.describe(f"**{summary.headline(end)}**\n\n{end.in_words}\n\n{last_words}")
-        evidence.attach_markdown("Criteria and sanity checks", f"{end.in_words}\n\n{rows}\n\n{rests}{observed}")
-        self._attach_picture("Picture of the run", lambda painter: painter.draw(history))
-        if failed:
-            self._attach_offending_readings(history, found)
-        self._attach_trend(end)
-        for name in ("Pre-cancel status and progress", "Cancel response", "Post-cancel status"):
-            if exchange := experiment.evidence.get(name):
-                evidence.attach_exchange(name, exchange)
-        evidence.attach_markdown(
-            "Choice of the backtest", evidence.choice_of_backtest(experiment.used, experiment.passed_over)
-        )
-        evidence.attach_history(history)
-        if failed:
-            self._attach_last_log_lines()
-
-    def _attach_offending_readings(self, history: History, found: Mapping[str, Judgement]) -> None:
-        """Of each broken rule the reading that shows it, its neighbours, and what the platform logged around it."""
-        for judgement in found.values():
-            if judgement.violated and judgement.at_s is not None:
-                told = evidence.offending_reading(history, judgement, judgement.at_s)
-                told["log_of_the_platform"] = self._log_around(judgement.at_s)
-                evidence.attach_json(f"Offending reading: {judgement.name}", told)
-
-    def _log_around(self, at_s: float) -> list[Any]:
-        """What the platform logged around a moment of this run; empty where its log is out of reach."""
-        if self.embedded and self.embedded.log.is_file():
-            lines = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            return evidence.json_lines_around(lines, self._began_s + at_s)
-        if project := compose.project_of(self.target):
-            text = compose.logs_around(project, time.time() - self.clock() + at_s)
-            return [self._client.masked(line) for line in text.splitlines()]
-        return []
-
-    def _attach_last_log_lines(self) -> None:
-        if self.embedded and self.embedded.log.is_file():
-            tail = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()[-80:]
-            evidence.attach_text("Log of the embedded KTRDR (last lines)", "\n".join(tail))
-        elif (project := compose.project_of(self.target)) and (tail_text := compose.logs(project)):
-            evidence.attach_text("Log of KTRDR (last lines)", self._client.masked(tail_text))
-
-    def _attach_picture(self, name: str, draw: Callable[[Painter], bytes]) -> None:
-        try:
-            assert self._painter
-            evidence.attach_svg(name, draw(self._painter))
-        except OSError as error:
-            say(f"{name} could not be drawn: {error}")
-            evidence.attach_text(name, f"could not be drawn: {error}")
-
-    def _attach_trend(self, end: ScenarioEnd) -> None:
-        """Once a run, where there are enough earlier ones: the last runs on this target, this one at the right."""
-        if self._trend_told or len(self._earlier) < trends.ENOUGH or end.outcome == "skipped":
-            return
-        self._trend_told = True
-        figures = {k: v for judgement in end.judged.values() for k, v in judgement.figures.items()}
-        limit_s = self.target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
-        runs = [*self._earlier, trends.line(self.target, self.began_at, end.outcome, figures, limit_s)][-trends.SHOWN :]
-        self._attach_picture(f"Trend over the last {len(runs)} runs", lambda painter: painter.draw_trend(runs))
-
-
-@dataclass
-class ScenarioEnd:
-    """How a scenario came out, kept for the verdict of the run."""
-
-    feature: str
-    name: str
-    outcome: verdict.Outcome | Literal["skipped"]
-    reason: str
-    judged: Mapping[str, Judgement] = field(default_factory=dict)
-    observations: list[str] = field(default_factory=list)
-    in_words: str = ""
-    backtest: str = ""
-    exception: BaseException | None = None
-
-    @classmethod
-    def of(cls, scenario: Any) -> ScenarioEnd:
-        failed = next((s for s in scenario.all_steps if s.status.has_failed()), None)
-        reason = ""
-        outcome: verdict.Outcome | Literal["skipped"] = "passed"
-        if failed or scenario.hook_failed:
-            outcome = "failed" if failed and failed.status.is_failure() else "inconclusive"
-            reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
-        elif scenario.status.name != "passed":
-            outcome, reason = "skipped", scenario.skip_reason or "not run"
-        exception = (failed or scenario).exception if outcome == "inconclusive" else None
-        return cls(scenario.feature.name, scenario.name, outcome, reason.strip(), exception=exception)
 
 
 def tell_why_it_did_not_begin(trouble: Sequence[str], reports: Path = REPORTS) -> None:

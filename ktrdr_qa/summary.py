@@ -25,7 +25,8 @@ from ktrdr_qa.allure_results import (
 )
 
 if TYPE_CHECKING:
-    from ktrdr_qa.run import Run, ScenarioEnd
+    from ktrdr_qa.run import Run
+    from ktrdr_qa.scenario_end import ScenarioEnd
 
 FORMAT = "ktrdr-qa/summary"
 VERSION = 1

@@ -41,6 +41,7 @@ class Limits(_Section):
     acknowledged_s: Annotated[Seconds, Field(strict=False)] | None = None
     cancelled_s: Annotated[Seconds, Field(strict=False)] | None = None
     frozen_s: Annotated[Seconds, Field(strict=False)] | None = None
+    next_accepted_s: Annotated[Seconds, Field(strict=False)] | None = None
     new_backtest_s: Annotated[Seconds, Field(strict=False)] | None = None
     worker_idle_s: Annotated[Seconds, Field(strict=False)] | None = None
     processor_quiet_s: Annotated[Seconds, Field(strict=False)] | None = None

@@ -116,7 +116,9 @@ def not_told(history: History) -> dict[str, str]:
     records = history.of("backend", backtest)
     reasons = {}
     if not history.of("list", backtest):
-        reasons["list agrees"] = reasons["does not come back"] = "this KTRDR has no list of backtests that could be read"
+        reasons["list agrees"] = reasons["does not come back"] = (
+            "this KTRDR has no list of backtests that could be read"
+        )
     if not any(e.kind == "clean_up" for e in history.events):
         reasons["others can be stopped"] = "no other backtest had to be stopped"
     times = ("completed_at", "tells_its_end")

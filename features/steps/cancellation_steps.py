@@ -30,7 +30,7 @@ def progress_is_moving(context: Any, limit_s: float) -> None:
 @when("the backtest is cancelled")
 def cancel_the_backtest(context: Any) -> None:
     """Cancels the backtest while it runs; where it ended just before, the next backtest of the table takes its place."""
-    context.run.experiment.cancel()
+    context.run.cancel()
 
 
 @when("the backtest is cancelled at once")
@@ -87,15 +87,16 @@ def start_a_new_backtest(context: Any) -> None:
     context.run.experiment.start_the_next(candidates_of(context.table, context.run.target))
 
 
-@then("the new backtest is accepted without waiting")
-def new_backtest_is_accepted(context: Any) -> None:
-    """KTRDR accepted the new backtest at the first request, under an id of its own."""
+@then("the new backtest is accepted at once, within {limit_s:g} seconds")
+def new_backtest_is_accepted(context: Any, limit_s: float) -> None:
+    """KTRDR accepted the new backtest at the first request, under an id of its own, and its answer took no longer than this."""
+    context.run.limit("next_accepted_s", limit_s)
     context.run.verify(context.run.experiment.judge("next accepted"))
 
 
 @then("the new backtest really runs within {limit_s:g} seconds")
 def new_backtest_runs(context: Any, limit_s: float) -> None:
-    """The new backtest shows progress or has completed, at the latest this long after it was accepted."""
+    """The new backtest was seen to move twice or has completed, at the latest this long after it was accepted, and has not failed since."""
     context.run.verify(context.run.experiment.await_next_runs(context.run.limit("new_backtest_s", limit_s)))
 
 
@@ -113,3 +114,9 @@ def progress_stays_frozen(context: Any, least_s: float, updates: float) -> None:
 def list_agrees(context: Any) -> None:
     """The list of all backtests shows the same status as the backtest's own record."""
     context.run.verify_if_told(context.step, "list agrees")
+
+
+@then("the cancelled work is not begun again under another name")
+def not_begun_again(context: Any) -> None:
+    """No backtest of the same data, period and strategy was begun after the cancellation, except by this run, and no part of the cancelled one runs on."""
+    context.run.verify_if_told(context.step, "does not come back")

@@ -1,0 +1,68 @@
+"""What a step asserts of a judgement, and what its failure says: expectation, what was seen besides, how to see it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ktrdr_qa import judgements, matchers, readings, trends, verdict
+from ktrdr_qa.experiment import Experiment
+from ktrdr_qa.judgements import Judgement
+
+_OF_THE_LIST = ("list agrees", "only this one", "does not come back")
+
+
+def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
+    """Assert a judgement of the experiment, with what a developer needs to see it again.
+
+    Raises ``AssertionError`` where it is violated, ``Inconclusive`` where it is not known. Where it cannot be known
+    because KTRDR fell over after the cancel, that is what fails. ``when`` says so where it is judged after its step.
+    """
+    found = verdict.judge_all(experiment.history())
+    if judgement.unknown and found["stays up"].violated:
+        judgement = found["stays up"]
+    besides = [when] if when else []
+    besides += _besides(experiment, judgement, found, earlier)
+    matchers.verify(judgement, besides, again(experiment, judgement.name))
+
+
+def _besides(
+    experiment: Experiment, judgement: Judgement, found: Mapping[str, Judgement], earlier: Sequence[trends.Line]
+) -> list[str]:
+    told = []
+    if judgement.name in ("cancelled", "stays cancelled", "frozen", "stays up"):
+        told.append(f"the cancel was {found['acknowledged'].seen}")
+    if judgement.name == "cancelled":
+        left = judgements.left_to_run(experiment.history(), experiment.backtest)
+        told += [left.in_words] if left and left.in_words not in judgement.seen else []
+        told.append(judgements.what_became_of_it(experiment.history(), experiment.backtest).seen)
+    if judgement.name in ("cancelled", "stays cancelled", "frozen"):
+        others = found["only this one"]
+        told += list(others.observations) or ([others.seen] if others.violated else [])
+    if judgement.violated and (usual := trends.usual(earlier, judgement.name)):
+        told.append(usual)
+    return told
+
+
+def again(experiment: Experiment, name: str) -> str:
+    """The ``curl`` line that repeats the request which showed what a judgement goes by."""
+    answered = {"acknowledged": "Cancel response", "next accepted": "next", "second cancel": "second cancel"}
+    if exchange := experiment.evidence.get(answered.get(name, "")):
+        return exchange.curl
+    base_url = experiment.target.base_url or ""
+    record = f"{base_url}{readings.OPERATIONS}/"
+    witness = experiment.witness
+    if witness and witness.address:
+        if name == "worker stopped":
+            return f"curl -s {witness.address}{readings.OPERATIONS}/{experiment.called_there}"
+        if name == "processor quiet":
+            return f"curl -s {witness.address}/metrics"
+    if name in _OF_THE_LIST:
+        return f"curl -s '{base_url}{readings.OPERATIONS}?operation_type=backtesting&limit={readings.LISTED}'"
+    if name == "place free":
+        return f"curl -s {base_url}{readings.WORKERS}"
+    if name == "stays up":
+        return f"curl -s {base_url}/api/v1/health"
+    if name == "others can be stopped":
+        stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
+        return f"curl -s {record}{stuck or experiment.backtest}"
+    return f"curl -s {record}{experiment.next_backtest if name == 'next runs' else experiment.backtest}"
