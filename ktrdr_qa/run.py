@@ -24,7 +24,7 @@ from ktrdr_qa.history import History
 from ktrdr_qa.journal import Journal
 from ktrdr_qa.judgements import Judgement
 from ktrdr_qa.matchers import verify
-from ktrdr_qa.outcomes import BadConfiguration, PlatformNotReady
+from ktrdr_qa.outcomes import BadConfiguration, Inconclusive, PlatformNotReady
 from ktrdr_qa.picture import Painter
 from ktrdr_qa.preflight import Preflight, Result
 from ktrdr_qa.recorder import Recorder
@@ -49,6 +49,8 @@ class Run:
         self.observations: list[str] = []
         self.colours = False
         self.planned: list[tuple[str, str]] = []
+        self.left_out: list[summary.NotChecked] = []
+        self.stops_at_a_failure = False
         self.began_at = summary.now()
         self._began_s = time.monotonic()
         self._cure = _on_or_off(userdata, "cure")
@@ -77,8 +79,11 @@ class Run:
             self._line.silence()
 
     def plan(self, scenarios: Iterable[Any], config: Any) -> None:
-        """What is to be run, so that what was never reached can be told."""
+        """What is to be run and what the command leaves out, so that what was not checked can be told."""
+        scenarios = list(scenarios)
         self.planned = [(s.feature.name, s.name) for s in scenarios if s.should_run(config)]
+        self.left_out = summary.left_out(scenarios, config)
+        self.stops_at_a_failure = bool(config.stop)
 
     # --- opening and closing -------------------------------------------------------------------------------
 
@@ -142,7 +147,8 @@ class Run:
         self._keep_figures(told)
         say("")
         sign, colon, words = summary.verdict_line(told).partition(":")
-        say(toned(sign, TONES[told["outcome"]], self.colours) + colon + words)
+        tone = "doubtful" if summary.in_part(told) else TONES[told["outcome"]]
+        say(toned(sign, tone, self.colours) + colon + words)
         for reason in told["reasons"]:
             say(f"  {reason}")
         results = ", ".join(_shown(directory) for directory in self._results_dirs) or "none"
@@ -198,6 +204,9 @@ class Run:
         self._write_environment()
         if self._problems and not self.embedded:
             raise RuntimeError("; ".join(dict.fromkeys(self._problems)))
+        if summary.nothing_was_cancelled(self.ended):
+            # Its scenarios are of somebody's own, and passed: a preflight only, say.
+            raise Inconclusive("no backtest was cancelled, so nothing was learnt about cancellation")
 
     def close(self) -> None:
         """Cancel what still runs; stop recording, the painter and the embedded processes."""
@@ -346,8 +355,10 @@ class Run:
             experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"]))
         assert self.experiment
         found = verdict.judge_all(self.experiment.history())
-        if not found["cancelled"].holds:
-            scenario.skip(f"no backtest was cancelled, so there is nothing to ask about: {found['cancelled'].seen}")
+        cancelled = found["cancelled"]
+        if not cancelled.holds:
+            how = "its cancellation failed" if cancelled.violated else "it is not known whether it was cancelled"
+            scenario.skip(f"{how}: {cancelled.seen}")
 
     def need_witness(self, scenario: Any, what: Literal["worker", "address", "processor"]) -> None:
         """Skip the scenario, with the reason and the setting to change, where a witness is out of reach."""
