@@ -48,7 +48,7 @@ class Run:
         self.candidates: list[Candidate] = []
         self.observations: list[str] = []
         self.colours = False
-        self.planned: list[tuple[str, str]] = []
+        self.planned: list[Any] = []
         self.left_out: list[summary.NotChecked] = []
         self.stops_at_a_failure = False
         self.began_at = summary.now()
@@ -81,7 +81,7 @@ class Run:
     def plan(self, scenarios: Iterable[Any], config: Any) -> None:
         """What is to be run and what the command leaves out, so that what was not checked can be told."""
         scenarios = list(scenarios)
-        self.planned = [(s.feature.name, s.name) for s in scenarios if s.should_run(config)]
+        self.planned = [scenario for scenario in scenarios if scenario.should_run(config)]
         self.left_out = summary.left_out(scenarios, config)
         self.stops_at_a_failure = bool(config.stop)
 

@@ -69,7 +69,7 @@ def left_out(scenarios: Iterable[Any], config: Any) -> list[NotChecked]:
 
     Behave marks what is not among the lines asked for (``FILE:LINE``, ``@LIST``) when it reads a file, and asks for
     tags and names when a scenario's turn comes. A file that a list names in two places is read twice, so a scenario
-    is left out only where each of its copies is.
+    is left out only where each of its copies is. Where Behave knows no reason it is told this one, for the report.
     """
     scenarios = list(scenarios)
     selected = {str(scenario.location) for scenario in scenarios if scenario.should_run(config)}
@@ -84,6 +84,7 @@ def left_out(scenarios: Iterable[Any], config: Any) -> list[NotChecked]:
         how = names
         if scenario.should_skip:
             by, how = "line", lines
+            scenario.skip_reason = scenario.skip_reason or f"left out by line: {lines}"
         elif not scenario.should_run_with_tags(config.tag_expression):
             by, how = "tag", f'--tags "{config.tag_expression.to_string()}"'
         reason = scenario.skip_reason or f"left out by {by}" + (f": {how}" if how else "")
@@ -175,7 +176,8 @@ def of(run: Run, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]
     rows = verdict.table(found)
     reasons = [f"{end.name}: {gist(end.reason)}" for end in run.ended if end.outcome in ("failed", "inconclusive")]
     reasons += [gist(words) for words in trouble]
-    not_run = list((Counter(run.planned) - Counter((end.feature, end.name) for end in run.ended)).elements())
+    not_reached = _not_reached(run)
+    not_run = [one for one in not_reached if one.by == "not run"]
     why = "the run was stopped before them"
     if run.stops_at_a_failure and any(end.outcome in ("failed", "inconclusive") for end in run.ended):
         why = "--stop ends a run at the first scenario that does not pass"
@@ -193,7 +195,7 @@ def of(run: Run, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]
         )
     not_checked = [
         *(NotChecked(e.feature, e.name, "skipped", gist(e.reason)) for e in run.ended if e.outcome == "skipped"),
-        *(NotChecked(feature, name, "not run", "not run") for feature, name in not_run),
+        *not_reached,
         *run.left_out,
     ]
     categories = {category_of(end) for end in run.ended} | {category_of_words(words) for words in trouble}
@@ -216,7 +218,7 @@ def of(run: Run, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]
         "what_happened": told.in_words if told else "",
         "scenarios": [
             *({"feature": e.feature, "name": e.name, "outcome": e.outcome, "reason": e.reason} for e in run.ended),
-            *({"feature": f, "name": n, "outcome": "skipped", "reason": "not run"} for f, n in not_run),
+            *({"feature": n.feature, "name": n.name, "outcome": "skipped", "reason": n.reason} for n in not_reached),
         ],
         "not_checked": [asdict(one) for one in not_checked],
         "checks": [asdict(row) for row in rows],
@@ -224,6 +226,21 @@ def of(run: Run, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]
         "observations": sorted({o for end in run.ended for o in end.observations}),
         "versions": versions(),
     }
+
+
+def _not_reached(run: Run) -> list[NotChecked]:
+    """The scenarios that were selected and never begun: the run was over before, or another program skipped them."""
+    ended = Counter((end.feature, end.name) for end in run.ended)
+    found = []
+    for scenario in run.planned:
+        feature, name = scenario.feature.name, scenario.name
+        if ended[feature, name]:
+            ended[feature, name] -= 1
+        elif scenario.should_skip:  # by a test plan of Allure's, for one
+            found.append(NotChecked(feature, name, "skipped", scenario.skip_reason or "skipped, no reason given"))
+        else:
+            found.append(NotChecked(feature, name, "not run", "not run"))
+    return found
 
 
 def _without_a_verdict(rows: Sequence[verdict.Row]) -> list[str]:

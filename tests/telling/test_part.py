@@ -58,8 +58,8 @@ def test_whole_file_leaves_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_left_out_by_line_is_told(monkeypatch: pytest.MonkeyPatch, offset: int) -> None:
     in_root(monkeypatch)
     asked = f"{MAIN}:{line_of(WORKER) + offset}"
-    selected, told = left_out(asked)
-    assert selected == [WORKER]
+    chosen, told = left_out(asked)
+    assert chosen == [WORKER]
     assert [(one.feature, one.name, one.by) for one in told] == [
         (FEATURE, name, "line") for name in (FIRST, PROCESSOR, PLACE)
     ]
@@ -74,8 +74,8 @@ def test_what_a_list_leaves_out_is_told_once(monkeypatch: pytest.MonkeyPatch, tm
     (name_of_early,) = (ln.split(": ")[1] for ln in early.splitlines() if "Scenario: A backtest cancelled" in ln)
     places = [(MAIN, WORKER), (EARLY, name_of_early), (MAIN, PLACE)]
     again.write_text("# -- RERUN: 3 failing scenarios\n" + "".join(f"{ROOT}/{f}:{line_of(n, f)}\n" for f, n in places))
-    selected, told = left_out(f"@{again}")
-    assert selected == [WORKER, name_of_early, PLACE]
+    chosen, told = left_out(f"@{again}")
+    assert chosen == [WORKER, name_of_early, PLACE]
     assert [one.name for one in told if one.feature == FEATURE] == [FIRST, PROCESSOR]
     assert len(told) == 4, "and two of the other feature, each once"
     assert {one.reason for one in told} == {f"left out by line: @{again}"}
@@ -83,21 +83,19 @@ def test_what_a_list_leaves_out_is_told_once(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_what_is_left_out_by_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     in_root(monkeypatch)
-    selected, told = left_out(MAIN, "-n", "worker itself", "-n", "place is free")
-    assert selected == [WORKER, PLACE]
+    chosen, told = left_out(MAIN, "-n", "worker itself", "-n", "place is free")
+    assert chosen == [WORKER, PLACE]
     assert [(one.name, one.by) for one in told] == [(FIRST, "name"), (PROCESSOR, "name")]
     assert told[0].reason == 'left out by name: --name "worker itself" --name "place is free"'
 
 
-@pytest.mark.parametrize(
-    ("tags", "selected"), [("@same_backtest and @normal", [PLACE]), ("not @same_backtest", [FIRST])]
-)
-def test_what_is_left_out_by_tag_is_told(monkeypatch: pytest.MonkeyPatch, tags: str, selected: list[str]) -> None:
+@pytest.mark.parametrize(("tags", "names"), [("@same_backtest and @normal", [PLACE]), ("not @same_backtest", [FIRST])])
+def test_what_is_left_out_by_tag_is_told(monkeypatch: pytest.MonkeyPatch, tags: str, names: list[str]) -> None:
     in_root(monkeypatch)
-    found, told = left_out(MAIN, "--tags", tags)
-    assert found == selected
+    chosen, told = left_out(MAIN, "--tags", tags)
+    assert chosen == names
     assert [(one.name, one.by) for one in told] == [
-        (name, "tag") for name in (FIRST, WORKER, PROCESSOR, PLACE) if name not in selected
+        (name, "tag") for name in (FIRST, WORKER, PROCESSOR, PLACE) if name not in names
     ]
     assert told[0].reason.startswith('left out by tag: --tags "') and "same_backtest" in told[0].reason
 
@@ -112,13 +110,22 @@ def ended(name: str, outcome: str = "passed", reason: str = "", **changes: Any) 
     return ScenarioEnd(told.pop("feature", FEATURE), name, outcome, reason, **told)  # type: ignore[arg-type]
 
 
+def selected(name: str, feature: str = FEATURE, *, skip: str | None = None) -> Any:
+    """What Behave's model tells of a scenario that was selected."""
+    return SimpleNamespace(feature=SimpleNamespace(name=feature), name=name, should_skip=bool(skip), skip_reason=skip)
+
+
 def of(
-    *ends: ScenarioEnd, planned: Sequence[str] = (), out: Sequence[NotChecked] = (), **changes: Any
+    *ends: ScenarioEnd,
+    planned: Sequence[str] = (),
+    passed_by: Sequence[Any] = (),
+    out: Sequence[NotChecked] = (),
+    **changes: Any,
 ) -> dict[str, Any]:
     """The summary of a run that ended so."""
     one_run: Any = SimpleNamespace(
         ended=list(ends),
-        planned=[*((e.feature, e.name) for e in ends), *((FEATURE, name) for name in planned)],
+        planned=[*(selected(e.name, e.feature) for e in ends), *(selected(name) for name in planned), *passed_by],
         left_out=list(out),
         stops_at_a_failure=changes.get("stop", False),
         target=SimpleNamespace(name="mine", kind="live", base_url="http://h:1", chosen_by="-D target"),
@@ -184,6 +191,14 @@ def test_what_was_never_reached_is_named_with_the_reason() -> None:
     assert "1 of 2 scenarios were not run: the run was stopped before them" in told["reasons"]
     assert told["outcome"] == "inconclusive"
     assert len(of(planned=[WORKER], failed=True)["not_checked"]) == 1
+
+
+def test_what_another_program_took_out_is_told_with_its_reason() -> None:
+    told = of(ended(FIRST), passed_by=[selected(PLACE, skip="not in the test plan")])
+    assert told["outcome"] == "passed" and "PASSED, in part: 1 of 2" in summary.verdict_line(told)
+    assert told["not_checked"][0]["by"] == "skipped" and "were not run" not in " ".join(told["reasons"])
+    assert f"not checked: {PLACE}: not in the test plan" in told["reasons"]
+    assert told["scenarios"][1]["reason"] == "not in the test plan"
 
 
 def test_two_scenarios_of_one_name_are_two() -> None:
@@ -335,6 +350,8 @@ def test_scenarios_run_again_from_a_list_are_a_part(tmp_path: Path) -> None:
     told = run(place, "-D", "target=target.toml", "@rerun.txt")
     found = told_as_a_part(told, WORKER, dict.fromkeys((FIRST, PROCESSOR, PLACE), "line"))
     assert {one["reason"] for one in found["not_checked"]} == {"left out by line: @rerun.txt"}
+    skipped = [result for result in told.results if result["status"] == "skipped"]
+    assert {r["statusDetails"]["message"] for r in skipped} == {"left out by line: @rerun.txt"} and len(skipped) == 3
 
 
 def test_name_and_tag_make_a_part(tmp_path: Path) -> None:
