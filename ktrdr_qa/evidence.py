@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -199,21 +200,22 @@ def _told(e: Exchange) -> str:
 
 def markdown_table(rows: Iterable[Row]) -> str:
     lines = ["| | Check | Verdict | What was seen |", "|---|---|---|---|"]
-    lines += [f"| {r.kind} | {r.check} | {MARKS[r.verdict]} | {_cell(r.seen)} |" for r in rows]
+    lines += [f"| {r.kind} | {r.check} | {MARKS[r.verdict]} | {as_text(r.seen)} |" for r in rows]
     return "\n".join(lines)
 
 
 def markdown_list(title: str, lines: Sequence[str]) -> str:
-    return f"\n\n**{title}**\n\n" + "\n".join(f"- {_cell(line)}" for line in lines) if lines else ""
+    return f"\n\n**{title}**\n\n" + "\n".join(f"- {as_text(line)}" for line in lines) if lines else ""
 
 
 def choice_of_backtest(used: Candidate | None, passed_over: Sequence[tuple[Candidate, str]]) -> str:
     """Which backtest was used, and why the others were passed over."""
     lines = ["| Backtest | |", "|---|---|"]
-    lines += [f"| {candidate} | passed over: {_cell(reason)} |" for candidate, reason in passed_over]
+    lines += [f"| {candidate} | passed over: {as_text(reason)} |" for candidate, reason in passed_over]
     lines += [f"| {used} | **used** |"] if used else []
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+def as_text(text: str) -> str:
+    """A text on one line, for a table or a list: what Markdown or HTML would take for its own stands as it is."""
+    return re.sub(r"([\\`|<])", r"\\\1", " ".join(text.split()))

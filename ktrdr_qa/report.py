@@ -76,6 +76,7 @@ LAYOUT = """
 # A sign for each verdict that reads in grey as well.
 SIGNS = {
     "PASSED": ("#15803d", "M14 25 l7 7 l13 -15"),
+    "PASSED, IN PART": ("#b45309", "M14 25 l7 7 l13 -15"),
     PRODUCT_DEFECT.upper(): ("#dc2626", "M15 15 L33 33 M33 15 L15 33"),
     PLATFORM_NOT_READY.upper(): ("#b45309", "M24 12 V27 M24 34 V35"),
     INCONCLUSIVE.upper(): ("#b45309", "M17 18 a7 7 0 1 1 9 8 q-2 1 -2 4 M24 36 V37"),
@@ -159,7 +160,10 @@ def verdict(results: Sequence[dict[str, Any]]) -> str:
     for category in GRAVEST_FIRST:
         if category in found:
             return category.upper()
-    return "PASSED" if any(result["status"] == "passed" for result in results) else INCONCLUSIVE.upper()
+    statuses = {result["status"] for result in results}
+    if "passed" not in statuses:
+        return INCONCLUSIVE.upper()
+    return "PASSED, IN PART" if "skipped" in statuses else "PASSED"
 
 
 def sign(headline: str) -> str:

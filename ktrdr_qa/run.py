@@ -48,7 +48,9 @@ class Run:
         self.candidates: list[Candidate] = []
         self.observations: list[str] = []
         self.colours = False
-        self.planned: list[tuple[str, str]] = []
+        self.planned: list[Any] = []
+        self.left_out: list[summary.NotChecked] = []
+        self.stops_at_a_failure = False
         self.began_at = summary.now()
         self._began_s = time.monotonic()
         self._cure = _on_or_off(userdata, "cure")
@@ -81,8 +83,11 @@ class Run:
             self._line.silence()
 
     def plan(self, scenarios: Iterable[Any], config: Any) -> None:
-        """What is to be run, so that what was never reached can be told."""
-        self.planned = [(s.feature.name, s.name) for s in scenarios if s.should_run(config)]
+        """What is to be run and what the command leaves out, so that what was not checked can be told."""
+        scenarios = list(scenarios)
+        self.planned = [scenario for scenario in scenarios if scenario.should_run(config)]
+        self.left_out = summary.left_out(scenarios, config)
+        self.stops_at_a_failure = bool(config.stop)
 
     # --- opening and closing -------------------------------------------------------------------------------
 
@@ -161,7 +166,8 @@ class Run:
         self._keep_figures(told)
         say("")
         sign, colon, words = summary.verdict_line(told).partition(":")
-        say(toned(sign, TONES[told["outcome"]], self.colours) + colon + words)
+        tone = "doubtful" if summary.in_part(told) else TONES[told["outcome"]]
+        say(toned(sign, tone, self.colours) + colon + words)
         for reason in told["reasons"]:
             say(f"  {reason}")
         results = ", ".join(_shown(directory) for directory in self._results_dirs) or "none"
@@ -218,6 +224,9 @@ class Run:
         self._write_environment()
         if self._problems and not self.embedded:
             raise Inconclusive("; ".join(dict.fromkeys(self._problems)))
+        if summary.nothing_was_cancelled(self.ended):
+            # Its scenarios are of somebody's own, and passed: a preflight only, say.
+            raise Inconclusive("no backtest was cancelled, so nothing was learnt about cancellation")
 
     def close(self) -> None:
         """Cancel what still runs; stop recording, the painter and the embedded processes."""
@@ -421,8 +430,10 @@ class Run:
             experiment.await_cancelled(self.limit("cancelled_s", verdict.LIMITS_S["cancelled_s"]))
         assert self.experiment
         found = verdict.judge_all(self.experiment.history())
-        if not found["cancelled"].holds:
-            scenario.skip(f"no backtest was cancelled, so there is nothing to ask about: {found['cancelled'].seen}")
+        cancelled = found["cancelled"]
+        if not cancelled.holds:
+            how = "its cancellation failed" if cancelled.violated else "it is not known whether it was cancelled"
+            scenario.skip(f"{how}: {cancelled.seen}")
 
     def need_witness(self, scenario: Any, what: Literal["worker", "address", "processor"]) -> None:
         """Skip the scenario, with the reason and the setting to change, where a witness is out of reach."""

@@ -9,10 +9,13 @@ import json
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ktrdr_qa import evidence, verdict
 from ktrdr_qa.allure_formatter import describe
@@ -25,20 +28,69 @@ from ktrdr_qa.allure_results import (
 )
 
 if TYPE_CHECKING:
+    from ktrdr_qa.judgements import Judgement
     from ktrdr_qa.run import Run
     from ktrdr_qa.scenario_end import ScenarioEnd
 
 FORMAT = "ktrdr-qa/summary"
 VERSION = 1
+LEFT_OUT_BY = ("line", "name", "tag")
 SIGNS = {"passed": "PASSED", "failed": "FAILED", "inconclusive": "INCONCLUSIVE"}
 _MEANINGS = {
-    None: "cancelling a running backtest works",
     PRODUCT_DEFECT: "KTRDR did something wrong",
     SUITE_ERROR: "the suite itself went wrong, so nothing was learnt about cancellation",
     PLATFORM_NOT_READY: "the platform was not ready, so nothing was learnt about cancellation",
     INCONCLUSIVE: "nothing was learnt about cancellation",
 }
-"""By category, the gravest first after the pass: a run with several kinds of trouble is called by the first."""
+"""By category, the gravest first: a run with several kinds of trouble is called by the first."""
+NAMED_IN_THE_LINE = 3
+"""So many scenarios that were not checked are named in the verdict line; the reasons name all of them."""
+_LABEL = re.compile(r"\s*(but|try|cure|advice|again): ")
+"""What the parts of a failure text begin with (style: "Failure text")."""
+_KNOWS = ("unknown", "holds", "violated")
+"""Verdicts, the one that says least first."""
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """A scenario of this run's feature files that says nothing about KTRDR, and why.
+
+    ``by``: the command left it out by ``line``, ``name`` or ``tag``; it was ``skipped`` while it ran; or it was
+    ``not run``, as the run was over before its turn.
+    """
+
+    feature: str
+    name: str
+    by: Literal["line", "name", "tag", "skipped", "not run"]
+    reason: str
+
+
+def left_out(scenarios: Iterable[Any], config: Any) -> list[NotChecked]:
+    """What the command does not select of the feature files it names, before anything has run.
+
+    Behave marks what is not among the lines asked for (``FILE:LINE``, ``@LIST``) when it reads a file, and asks for
+    tags and names when a scenario's turn comes. A file that a list names in two places is read twice, so a scenario
+    is left out only where each of its copies is. Where Behave knows no reason it is told this one, for the report.
+    """
+    scenarios = list(scenarios)
+    selected = {str(scenario.location) for scenario in scenarios if scenario.should_run(config)}
+    lines = " ".join(path for path in config.paths if path.startswith("@") or re.search(r":\d+$", path))
+    names = " ".join(f'--name "{name}"' for name in config.name or ())
+    found: dict[str, NotChecked] = {}
+    for scenario in scenarios:
+        place = str(scenario.location)
+        if place in selected:
+            continue
+        by: Literal["line", "name", "tag"] = "name"
+        how = names
+        if scenario.should_skip:
+            by, how = "line", lines
+            scenario.skip_reason = scenario.skip_reason or f"left out by line: {lines}"
+        elif not scenario.should_run_with_tags(config.tag_expression):
+            by, how = "tag", f'--tags "{config.tag_expression.to_string()}"'
+        reason = scenario.skip_reason or f"left out by {by}" + (f": {how}" if how else "")
+        found.setdefault(place, NotChecked(scenario.feature.name, scenario.name, by, reason))
+    return list(found.values())
 
 
 def versions() -> dict[str, str]:
@@ -79,7 +131,8 @@ def headline(end: ScenarioEnd) -> str:
     """One scenario in one sentence: the outcome and what it means."""
     if end.outcome == "skipped":
         return "NOT CHECKED."
-    return f"{SIGNS[end.outcome]}: {_MEANINGS[category_of(end)]}."
+    category = category_of(end)
+    return f"{SIGNS[end.outcome]}: {_MEANINGS[category] if category else end.name}."
 
 
 def decisive(ended: Sequence[ScenarioEnd]) -> ScenarioEnd | None:
@@ -94,32 +147,66 @@ def decisive(ended: Sequence[ScenarioEnd]) -> ScenarioEnd | None:
     return next((end for end in reversed(judged) if end.backtest == judged[0].backtest), None)
 
 
+def most_known(ended: Sequence[ScenarioEnd], backtest: str) -> dict[str, Judgement]:
+    """Each judgement of a backtest by the scenario that knew most of it.
+
+    Violated beats holds, holds beats unknown. Of two that say the same it is the later one, which has seen more; but
+    a rule is broken by what broke it first.
+    """
+    known: dict[str, Judgement] = {}
+    for end in ended:
+        for name, judgement in end.judged.items() if end.backtest == backtest else ():
+            before = known.get(name)
+            gain = _KNOWS.index(judgement.verdict) - _KNOWS.index(before.verdict) if before else 1
+            if gain > 0 or (gain == 0 and not judgement.violated):
+                known[name] = judgement
+    return known
+
+
+def nothing_was_cancelled(ended: Sequence[ScenarioEnd]) -> bool:
+    """Whether scenarios passed, and none of them with a backtest that was seen cancelled."""
+    passed = [end for end in ended if end.outcome == "passed"]
+    return bool(passed) and not any("cancelled" in end.judged and end.judged["cancelled"].holds for end in passed)
+
+
 def of(run: Run, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]:
     """The summary of a run as plain data. ``trouble`` is what went wrong outside of every scenario."""
     outcome = outcome_of(run, failed=failed)
     told = decisive(run.ended)
-    skipped = [f"not checked: {end.name}: {_first_line(end.reason)}" for end in run.ended if end.outcome == "skipped"]
+    found = most_known(run.ended, told.backtest) if told else {}
+    rows = verdict.table(found)
     reasons = [f"{end.name}: {gist(end.reason)}" for end in run.ended if end.outcome in ("failed", "inconclusive")]
-    reasons += [_first_line(words) for words in trouble]
-    ended = [(end.feature, end.name) for end in run.ended]
-    not_run = [(feature, name) for feature, name in run.planned if (feature, name) not in ended]
+    reasons += [gist(words) for words in trouble]
+    not_reached = _not_reached(run)
+    not_run = [one for one in not_reached if one.by == "not run"]
+    why = "the run was stopped before them"
+    if run.stops_at_a_failure and any(end.outcome in ("failed", "inconclusive") for end in run.ended):
+        why = "--stop ends a run at the first scenario that does not pass"
     if not run.ended:
         reasons.append("no scenario was run")
     elif not_run:
-        reasons.append(f"{len(not_run)} of {len(run.planned)} scenarios were not run: the run was stopped before them")
-    if told and outcome == "passed":
-        reasons.append(f"it rests on {verdict.believed(told.judged)}")
+        reasons.append(f"{len(not_run)} of {len(run.planned)} scenarios were not run: {why}")
+    if outcome == "passed":
+        reasons += [f"it rests on {verdict.believed(found)}"] if found else []
+        reasons += _without_a_verdict(rows)
     if not reasons and outcome == "inconclusive":
-        reasons.append("; ".join(skipped) or "the run failed outside of its scenarios; the console says how")
-    found = told.judged if told else {}
+        passed = any(end.outcome == "passed" for end in run.ended)
+        reasons.append(
+            "the run failed outside of its scenarios; the console says how" if passed else "nothing was checked"
+        )
+    not_checked = [
+        *(NotChecked(e.feature, e.name, "skipped", gist(e.reason)) for e in run.ended if e.outcome == "skipped"),
+        *not_reached,
+        *run.left_out,
+    ]
     categories = {category_of(end) for end in run.ended} | {category_of_words(words) for words in trouble}
-    category = next((name for name in _MEANINGS if name in categories and name), INCONCLUSIVE)
+    category = next((name for name in _MEANINGS if name in categories), INCONCLUSIVE)
     return {
         "format": FORMAT,
         "version": VERSION,
         "outcome": outcome,
         "category": None if outcome == "passed" else category,
-        "reasons": [*reasons, *skipped],
+        "reasons": [*reasons, *(f"not checked: {one.name}: {one.reason}" for one in not_checked)],
         "target": {
             "name": run.target.name,
             "kind": run.target.kind,
@@ -132,17 +219,40 @@ def of(run: Run, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]
         "what_happened": told.in_words if told else "",
         "scenarios": [
             *({"feature": e.feature, "name": e.name, "outcome": e.outcome, "reason": e.reason} for e in run.ended),
-            *({"feature": f, "name": n, "outcome": "skipped", "reason": "not run"} for f, n in not_run),
+            *({"feature": n.feature, "name": n.name, "outcome": "skipped", "reason": n.reason} for n in not_reached),
         ],
-        "checks": [
-            {"kind": r.kind, "check": r.check, "verdict": r.verdict, "seen": r.seen} for r in verdict.table(found)
-        ]
-        if found
-        else [],
+        "not_checked": [asdict(one) for one in not_checked],
+        "checks": [asdict(row) for row in rows],
         "figures": {k: round(v, 4) for j in found.values() for k, v in j.figures.items()},
         "observations": sorted({o for end in run.ended for o in end.observations}),
         "versions": versions(),
     }
+
+
+def _not_reached(run: Run) -> list[NotChecked]:
+    """The scenarios that were selected and never begun: the run was over before, or another program skipped them."""
+    ended = Counter((end.feature, end.name) for end in run.ended)
+    found = []
+    for scenario in run.planned:
+        feature, name = scenario.feature.name, scenario.name
+        if ended[feature, name]:
+            ended[feature, name] -= 1
+        elif scenario.should_skip:  # by a test plan of Allure's, for one
+            found.append(NotChecked(feature, name, "skipped", scenario.skip_reason or "skipped, no reason given"))
+        else:
+            found.append(NotChecked(feature, name, "not run", "not run"))
+    return found
+
+
+def _without_a_verdict(rows: Sequence[verdict.Row]) -> list[str]:
+    """The recipe's criteria, its sanity checks and the witnesses that a pass says nothing about."""
+    asked = {row.check: row.verdict for row in rows}
+    of_all = [*verdict.CRITERIA, *verdict.SANITY_CHECKS, *verdict.WITNESSES]
+    told = {
+        "not known": [check for check in of_all if asked.get(check) == "unknown"],
+        "not asked": [check for check in of_all if check not in asked],
+    }
+    return [f"{how}: {'; '.join(checks)}" for how, checks in told.items() if checks]
 
 
 def without_a_run(reason: str, category: str) -> dict[str, Any]:
@@ -158,6 +268,7 @@ def without_a_run(reason: str, category: str) -> dict[str, Any]:
         "took_s": 0.0,
         "what_happened": "",
         "scenarios": [],
+        "not_checked": [],
         "checks": [],
         "figures": {},
         "observations": [],
@@ -175,26 +286,49 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
+def in_part(told: Mapping[str, Any]) -> bool:
+    """Whether a pass is one of a part of the scenarios only."""
+    return bool(told["outcome"] == "passed" and told["not_checked"])
+
+
 def verdict_line(told: Mapping[str, Any]) -> str:
-    """One line: the outcome, what it means, on which target."""
+    """One line: the outcome, what it means or what it is about, on which target."""
     target = told["target"]
     stand_in = " (EMBEDDED STAND-IN, no real KTRDR)" if target["kind"] == "embedded" else ""
     where = f", on {target['name']} at {target['address']}{stand_in}" if target["name"] else ""
-    return f"{SIGNS[told['outcome']]}: {_MEANINGS[told['category']]}{where}"
+    part = ", in part" if in_part(told) else ""
+    means = _MEANINGS[told["category"]] if told["category"] else _what_passed(told)
+    return f"{SIGNS[told['outcome']]}{part}: {means}{where}"
+
+
+def _what_passed(told: Mapping[str, Any]) -> str:
+    """What a pass claims: that what the features are about works, or how many of their scenarios passed."""
+    passed = [scenario for scenario in told["scenarios"] if scenario["outcome"] == "passed"]
+    if in_part(told):
+        names = [f'"{one["name"]}"' for one in told["not_checked"]]
+        more = len(names) - NAMED_IN_THE_LINE
+        named = names if more <= 1 else [*names[:NAMED_IN_THE_LINE], f"and {more} more"]
+        return f"{len(passed)} of {len(passed) + len(names)} scenarios; not checked: {', '.join(named)}"
+    features = dict.fromkeys(str(scenario["feature"]) for scenario in passed)
+    *others, last = [name[:1].lower() + name[1:] for name in features]
+    return f"{', '.join(others)} and {last} work" if others else f"{last} works"
 
 
 def markdown(told: Mapping[str, Any]) -> str:
-    """The summary for a pull request or a chat."""
+    """The summary for a pull request or a chat; what others wrote is shown as they wrote it."""
+    plain = evidence.as_text
     rows = [verdict.Row(**row) for row in told["checks"]]
-    parts = [f"## {verdict_line(told)}", told["what_happened"]]
-    parts.append("\n".join(f"- {reason}" for reason in told["reasons"]))
+    parts = [f"## {plain(verdict_line(told))}", plain(told["what_happened"])]
+    parts.append("\n".join(f"- {plain(reason)}" for reason in told["reasons"]))
     if rows:
         parts.append(evidence.markdown_table(rows))
-    if told["scenarios"]:
-        scenarios = (f"| {s['name']} | {s['outcome']} |" for s in told["scenarios"])
-        parts.append("\n".join(["| Scenario | Outcome |", "|---|---|", *scenarios]))
+    scenarios = [(s["name"], s["outcome"]) for s in told["scenarios"]]
+    scenarios += [(n["name"], f"left out by {n['by']}") for n in told["not_checked"] if n["by"] in LEFT_OUT_BY]
+    if scenarios:
+        lines = (f"| {plain(name)} | {outcome} |" for name, outcome in scenarios)
+        parts.append("\n".join(["| Scenario | Outcome |", "|---|---|", *lines]))
     if told["observations"]:
-        parts.append("**Observations**\n\n" + "\n".join(f"- {o}" for o in told["observations"]))
+        parts.append("**Observations**\n\n" + "\n".join(f"- {plain(o)}" for o in told["observations"]))
     parts.append(f"Took {told['took_s']:.1f} s; " + ", ".join(f"{k} {v}" for k, v in told["versions"].items()) + ".")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -206,11 +340,22 @@ def write(told: Mapping[str, Any], reports: Path) -> None:
 
 
 def gist(reason: str) -> str:
-    """The telling line of a failure text: what was expected and what was seen, or the first line."""
-    seen = next((li.strip().removeprefix("but: ") for li in reason.splitlines() if li.strip().startswith("but:")), "")
-    first = _first_line(reason)
-    return f"{first.removeprefix('Expected: ')}, but {seen}" if seen else first
+    """The telling line of a failure text: what was expected and what was seen, or the first line.
+
+    A line that ends in a colon is told with those that it announces.
+    """
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    first = _with_what_it_announces(lines)
+    at = next((at for at, line in enumerate(lines) if line.startswith("but:")), None)
+    if at is None:
+        return first
+    seen = _with_what_it_announces(lines[at:]).removeprefix("but: ")
+    return f"{first.removeprefix('Expected: ')}, but {seen}"
 
 
-def _first_line(text: str) -> str:
-    return next((li.strip() for li in text.splitlines() if li.strip()), "")
+def _with_what_it_announces(lines: Sequence[str]) -> str:
+    """The first of some stripped lines, up to the next labelled one where it ends in a colon."""
+    if not lines or not lines[0].endswith(":"):
+        return lines[0] if lines else ""
+    announced = "; ".join(takewhile(lambda line: not _LABEL.match(line), lines[1:]))
+    return f"{lines[0]} {announced}" if announced else lines[0].removesuffix(":")

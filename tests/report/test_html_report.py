@@ -68,6 +68,7 @@ def page(tmp_path_factory):
     ("results", "expected"),
     [
         ([result()], "PASSED"),
+        ([result(), result("skipped", "left out by line")], "PASSED, IN PART"),
         ([result(), result("failed", "Expected: x")], "PRODUCT DEFECT"),
         ([result("broken", "AssertionError: Expected: x\n\nand then ...")], "PRODUCT DEFECT"),
         ([result("broken", "PlatformNotReady: no worker")], "PLATFORM NOT READY"),
