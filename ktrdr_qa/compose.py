@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ktrdr_qa.target import Target
+from ktrdr_qa.target import Target, expanded
 
 ANSWER_S = 30.0
 
@@ -46,7 +46,7 @@ def project_of(target: Target) -> Project | None:
     directory = target.checkout_directory
     if not target.local or target.embedded_one:
         return None
-    file = target.compose.file
+    file = _named_file(target.compose.file, directory) if target.compose.file else None
     if file is None and directory and directory.is_dir():
         names = ["docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"]
         if target.sandbox_file:
@@ -61,6 +61,13 @@ def project_of(target: Target) -> Project | None:
         target.compose.project,
         settings.name if settings else None,
     )
+
+
+def _named_file(name: str, directory: Path | None) -> str:
+    """The Compose file of a target file: relative to the checkout, else to the working directory."""
+    file = expanded(name)
+    elsewhere = directory and not (directory / file).is_file() and file.is_file()
+    return str(file.absolute() if elsewhere else file)
 
 
 def run(project: Project, *words: str) -> str:

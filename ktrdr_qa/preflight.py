@@ -20,7 +20,7 @@ from ktrdr_qa import compose, readings
 from ktrdr_qa.client import Client, Exchange, Refused, TransportError
 from ktrdr_qa.experiment import Candidate, failure
 from ktrdr_qa.outcomes import PlatformNotReady
-from ktrdr_qa.target import Target, sandbox_settings
+from ktrdr_qa.target import Target, expanded, sandbox_files, sandbox_settings
 from ktrdr_qa.witnesses import Witness, find
 
 State = Literal["ok", "failed", "not checked"]
@@ -212,8 +212,7 @@ class Preflight:
         name = "Sandbox settings"
         if self.target.embedded_one:
             return Result(name, "ok", "none: the embedded KTRDR chooses its own port")
-        directories = [d for d in (self.target.checkout_directory, Path.cwd()) if d]
-        file = next((f for d in directories if (f := d / ".env.sandbox").is_file()), None)
+        file = self.target.sandbox_file or next(iter(sandbox_files(Path.cwd(), self.target)), None)
         if file is None:
             return Result(
                 name, "ok", f"there is no .env.sandbox; {self.target.base_url} was chosen by {self.target.chosen_by}"
@@ -290,10 +289,8 @@ class Preflight:
         if self.target.embedded_one or not self.target.local:
             return [self._files]
         named = sandbox_settings(self.target.sandbox_file) if self.target.sandbox_file else {}
-        shared = [
-            Path(named[key]).expanduser().parent for key in ("KTRDR_MODELS_DIR", "KTRDR_DATA_DIR") if named.get(key)
-        ]
-        return list(dict.fromkeys([self._files, *shared, Path(self.target.checkout.shared_directory).expanduser()]))
+        shared = [expanded(named[key]).parent for key in ("KTRDR_MODELS_DIR", "KTRDR_DATA_DIR") if named.get(key)]
+        return list(dict.fromkeys([self._files, *shared, self.target.shared_directory]))
 
     def _ask_strategy(self, candidates: Sequence[Candidate]) -> Result:
         name = "Strategy"
@@ -331,9 +328,11 @@ class Preflight:
         file_name = f"{strategy}.yaml"
         if not (self.target.embedded_one or self.target.local) or self._files is None:
             return Result(name, otherwise, told, advice=f"put {file_name} where KTRDR looks for strategies")
-        shared = self._files if self.target.embedded_one else Path(self.target.checkout.shared_directory).expanduser()
+        shared = self._files if self.target.embedded_one else self.target.shared_directory
         named = sandbox_settings(self.target.sandbox_file) if self.target.sandbox_file else {}
-        mounted = Path(named.get("KTRDR_STRATEGIES_DIR") or shared / "strategies").expanduser()
+        mounted = (
+            expanded(named["KTRDR_STRATEGIES_DIR"]) if named.get("KTRDR_STRATEGIES_DIR") else shared / "strategies"
+        )
         shared_file, original = mounted / file_name, self._files / "strategies" / file_name
         if shared_file.is_file() and otherwise != "failed":
             return Result(name, "ok", f"{shared_file} is there")
