@@ -1,16 +1,26 @@
-"""What Docker Compose says of KTRDR's containers on this host, through its own command."""
+"""What Docker Compose says of KTRDR's containers on this host, through its own command (or Podman's in its place)."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ktrdr_qa.target import Target
+from ktrdr_qa.target import Target, expanded
 
 ANSWER_S = 30.0
+SANDBOX_FILE = "docker-compose.sandbox.yml"
+FOUND_BY_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+"""What Compose finds by itself, in its own order. With it, and only where no ``-f`` is given, it reads the override
+beside it too. KTRDR's sandbox file has another name: KTRDR's own commands name it, and no override goes with it."""
+NEEDED = re.compile("backend|api|db|database|postgres|timescale|migrat|backtest", re.IGNORECASE)
+"""What the names of the services have in them that a backtest needs."""
+_ONE_OFF_NAME = re.compile(r"[-_]run[-_][0-9a-f]+|_tmp\d+")
+"""The ends of the names that ``docker compose run`` and podman-compose's give."""
 
 
 @dataclass(frozen=True)
@@ -37,30 +47,57 @@ class Project:
         ]
 
 
+@dataclass(frozen=True)
+class Container:
+    """One container of a service, as Docker's and Podman's rows agree to tell it; ``state`` is in lower case."""
+
+    service: str
+    name: str
+    state: str
+    health: str = ""
+    exit_code: int = 0
+
+    @property
+    def needed(self) -> bool:
+        """Whether a backtest needs its service, as far as the name tells."""
+        return bool(NEEDED.search(self.service))
+
+
 class ComposeProblem(Exception):
     """Docker or its Compose plug-in cannot be asked; the message says why and how to mend it."""
 
 
 def project_of(target: Target) -> Project | None:
     """The Compose project that runs the target here, or None where none is named or found."""
-    directory = target.checkout_directory
     if not target.local or target.embedded_one:
         return None
-    file = target.compose.file
-    if file is None and directory and directory.is_dir():
-        names = ["docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"]
-        if target.sandbox_file:
-            names.insert(0, "docker-compose.sandbox.yml")
-        file = next((name for name in names if (directory / name).is_file()), None)
-    if file is None and target.compose.project is None:
+    checkout = target.checkout_directory
+    directory = checkout if checkout and checkout.is_dir() else Path.cwd()
+    found = next((name for name in FOUND_BY_COMPOSE if (directory / name).is_file()), None)
+    if target.compose.file:
+        file = _named_file(target.compose.file, directory)
+    elif target.sandbox_file and (directory / SANDBOX_FILE).is_file():
+        file = SANDBOX_FILE
+    elif checkout and found:
+        file = found
+    elif target.compose.project:
+        file = None
+    else:
         return None
     settings = target.sandbox_file
     return Project(
-        directory if directory and directory.is_dir() else Path.cwd(),
-        file,
+        directory,
+        None if file == found else file,
         target.compose.project,
         settings.name if settings else None,
     )
+
+
+def _named_file(name: str, directory: Path) -> str:
+    """The Compose file of a target file: relative to the checkout, else to the working directory."""
+    file = expanded(name)
+    elsewhere = not (directory / file).is_file() and file.is_file()
+    return str(file.absolute() if elsewhere else file)
 
 
 def run(project: Project, *words: str) -> str:
@@ -75,17 +112,51 @@ def run(project: Project, *words: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise ComposeProblem(f"docker did not answer within {ANSWER_S:.0f} s") from error
     if done.returncode:
-        words_told = (done.stderr or done.stdout).strip().splitlines()
-        told = words_told[-1] if words_told else f"exit status {done.returncode}"
-        if "daemon" in done.stderr.lower():
-            raise ComposeProblem(f"the Docker daemon does not run: {told}; start Docker")
-        raise ComposeProblem(f"{' '.join(command)}: {told}")
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        told = lines[-1] if lines else f"exit status {done.returncode}"
+        raise ComposeProblem(_refusal(done.stderr.lower(), told) or f"{' '.join(command)}: {told}")
     return done.stdout
 
 
-def containers(project: Project) -> list[dict[str, Any]]:
-    """Every container of the project, running or not: a JSON list in older Compose, an object a line in newer."""
-    text = run(project, "ps", "--all", "--format", "json").strip()
+def _refusal(said: str, told: str) -> str:
+    """Where no container can be asked at all: why, and how that is mended; nothing where it is another mistake."""
+
+    def speaks_of(*words: str) -> bool:
+        return any(word in said for word in words)
+
+    if speaks_of("permission denied", "access is denied") and speaks_of("sock", "daemon", "pipe/"):
+        return (
+            f"this user may not talk to Docker: {told}; "
+            "have it added to the group docker (sudo usermod -aG docker $USER), then log in again"
+        )
+    if speaks_of(
+        "cannot connect to the docker daemon",
+        "is the docker daemon running",
+        "error during connect",
+        "connect to podman",
+        "docker desktop is not running",
+    ):
+        return f"the Docker daemon does not run: {told}; start Docker (docker info tells whether it runs)"
+    if speaks_of("'compose' is not a docker command", "unknown command: docker compose") or re.search(
+        "unknown (shorthand )?flag: ('[fp]' in|--env-file|--project)", said
+    ):
+        return (
+            f"docker has no Compose plug-in here: {told}; install it (docker compose version tells whether it is there)"
+        )
+    return ""
+
+
+def containers(project: Project) -> list[Container]:
+    """Every container of the project's services, running or not, without what ``docker compose run`` left behind.
+
+    The command answers with a JSON list in older Compose and in Podman, with an object a line in newer Compose.
+    """
+    try:
+        text = run(project, "ps", "--all", "--format", "json").strip()
+    except ComposeProblem as problem:
+        if "unrecognized arguments: --all" not in str(problem):
+            raise
+        text = run(project, "ps", "--format", "json").strip()  # podman-compose always lists all
     try:
         if text.startswith("["):
             found = json.loads(text)
@@ -93,20 +164,54 @@ def containers(project: Project) -> list[dict[str, Any]]:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
         raise ComposeProblem(f"docker compose ps answered no JSON: {text[:80]!r}") from error
-    return [c for c in found if isinstance(c, dict)]
+    rows = [row for row in found if isinstance(row, dict)]
+    return [_container(row) for row in rows if not (row.get("IsInfra") or _is_one_off(row))]
 
 
-def what_is_wrong(container: dict[str, Any]) -> str:
+def _container(row: Mapping[str, Any]) -> Container:
+    labels, name = _labels(row), _name(row)
+    status = str(row.get("Status") or "")  # such as "Up 3 minutes (healthy)" or "Exited (137) 2 minutes ago"
+    state = str(row.get("State") or ("running" if status.startswith("Up") else status.split(" ")[0])).lower()
+    of_status = re.search(r"\((?:health: )?(\w+)\)", status)
+    health = row.get("Health") or (of_status[1] if of_status and status.startswith("Up") else "")
+    exit_code = row.get("ExitCode")
+    if exit_code is None and of_status and of_status[1].isdigit():
+        exit_code = int(of_status[1])
+    service = row.get("Service") or next((v for k, v in labels.items() if k.endswith(".compose.service")), "") or name
+    return Container(str(service), name, state, str(health), exit_code if isinstance(exit_code, int) else 0)
+
+
+def _is_one_off(row: Mapping[str, Any]) -> bool:
+    told = _labels(row).get("com.docker.compose.oneoff")
+    # Compose before 2.20 tells no labels, and podman-compose no such one.
+    return told.lower() == "true" if told else bool(_ONE_OFF_NAME.search(_name(row)))
+
+
+def _labels(row: Mapping[str, Any]) -> dict[str, str]:
+    """As Podman tells them, or in one text with commas, as Docker does."""
+    given = row.get("Labels") or {}
+    if isinstance(given, Mapping):
+        return {str(k): str(v) for k, v in given.items()}
+    return {k: v for k, _, v in (pair.partition("=") for pair in str(given).split(","))}
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    given = row.get("Name") or row.get("Names") or "a container"
+    return str(given[0] if isinstance(given, list) else given)
+
+
+def what_is_wrong(container: Container) -> str:
     """Why a container is not fine, or nothing. One that ended with status 0 has done its work (a migration)."""
-    name = container.get("Service") or container.get("Name") or "a container"
-    state = str(container.get("State") or "").lower()
+    service, state = container.service, container.state
     if state == "running":
-        return f"{name} is running but unhealthy" if container.get("Health") == "unhealthy" else ""
-    if state == "exited":
-        return f"{name} has exited with status {container.get('ExitCode')}" if container.get("ExitCode") else ""
+        return f"{service} is running but unhealthy" if container.health == "unhealthy" else ""
+    if state in ("exited", "stopped"):
+        serves = container.needed and "migrat" not in service.lower()
+        done = container.exit_code == 0 and not serves
+        return "" if done else f"{service} has exited with status {container.exit_code}"
     if state == "restarting":
-        return f"{name} keeps restarting"
-    return f"{name} is {state or 'in no known state'}"
+        return f"{service} keeps restarting"
+    return f"{service} is {state or 'in no known state'}"
 
 
 def logs(project: Project, lines: int = 60) -> str:

@@ -6,6 +6,7 @@ reported as fine. A failed check makes the run inconclusive: it says nothing abo
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import time
@@ -20,7 +21,7 @@ from ktrdr_qa import compose, readings
 from ktrdr_qa.client import Client, Exchange, Refused, TransportError
 from ktrdr_qa.experiment import Candidate, failure
 from ktrdr_qa.outcomes import PlatformNotReady
-from ktrdr_qa.target import Target, sandbox_settings
+from ktrdr_qa.target import Target, expanded, sandbox_files, sandbox_settings
 from ktrdr_qa.witnesses import Witness, find
 
 State = Literal["ok", "failed", "not checked"]
@@ -180,21 +181,39 @@ class Preflight:
             return Result(name, "ok", "backend and workers of the embedded KTRDR run")
         project = compose.project_of(self.target)
         if project is None:
-            why = "it is on another host" if not self.target.local else "no checkout or Compose file is named"
+            checkout = self.target.checkout_directory
+            nothing = f"there is no Compose file in {checkout}" if checkout else "no checkout or Compose file is named"
+            why = nothing if self.target.local else "it is on another host"
             return Result(name, "not checked", f"containers cannot be seen from here: {why}")
         recreate = Cure(((*project.command, "up", "-d", "--force-recreate"),), 15.0, 2, project.directory)
         try:
             found = compose.containers(project)
         except compose.ComposeProblem as problem:
-            return self._without_containers(
-                Result(name, "failed", str(problem), advice="docker info tells whether Docker runs")
-            )
+            return self._without_containers(Result(name, "failed", str(problem)))
         if not found:
             return self._without_containers(Result(name, "failed", "the Compose project has no containers", recreate))
-        wrong = [w for c in found if (w := compose.what_is_wrong(c))]
+        wrong = {c: w for c in found if (w := compose.what_is_wrong(c))}
+        if any(c.needed for c in wrong):
+            told = (w if c.needed else f"{w} (by its name no backtest needs it)" for c, w in wrong.items())
+            return Result(name, "failed", "; ".join(told), recreate)
         if wrong:
-            return Result(name, "failed", "; ".join(wrong), recreate)
+            return self._only_the_catalogue_minds(project, wrong)
         return Result(name, "ok", f"{len(found)} containers run")
+
+    def _only_the_catalogue_minds(self, project: compose.Project, wrong: dict[compose.Container, str]) -> Result:
+        """Sick containers that no backtest needs: a failure all the same, but the others are not to be recreated."""
+        services = list(dict.fromkeys(c.service for c in wrong))
+        them = "it" if len(services) == 1 else "them"
+        remove = shlex.join([*project.command, "rm", "--stop", "--force", *services])
+        return Result(
+            "Services running",
+            "failed",
+            f"{'; '.join(wrong.values())}; by {'its name' if them == 'it' else 'their names'} no backtest needs {them} "
+            "(that takes the backend, the database and the backtest workers); this fails only because KTRDR's "
+            "catalogue wants every container to run",
+            Cure(((*project.command, "up", "-d", "--force-recreate", *services),), 15.0, 2, project.directory),
+            f"or take {them} out of the project: {remove}",
+        )
 
     def _without_containers(self, failed: Result) -> Result:
         """A checkout has a Compose file even where KTRDR runs as a host service: then Docker has no say in it."""
@@ -212,8 +231,7 @@ class Preflight:
         name = "Sandbox settings"
         if self.target.embedded_one:
             return Result(name, "ok", "none: the embedded KTRDR chooses its own port")
-        directories = [d for d in (self.target.checkout_directory, Path.cwd()) if d]
-        file = next((f for d in directories if (f := d / ".env.sandbox").is_file()), None)
+        file = self.target.sandbox_file or next(iter(sandbox_files(Path.cwd(), self.target)), None)
         if file is None:
             return Result(
                 name, "ok", f"there is no .env.sandbox; {self.target.base_url} was chosen by {self.target.chosen_by}"
@@ -290,10 +308,8 @@ class Preflight:
         if self.target.embedded_one or not self.target.local:
             return [self._files]
         named = sandbox_settings(self.target.sandbox_file) if self.target.sandbox_file else {}
-        shared = [
-            Path(named[key]).expanduser().parent for key in ("KTRDR_MODELS_DIR", "KTRDR_DATA_DIR") if named.get(key)
-        ]
-        return list(dict.fromkeys([self._files, *shared, Path(self.target.checkout.shared_directory).expanduser()]))
+        shared = [expanded(named[key]).parent for key in ("KTRDR_MODELS_DIR", "KTRDR_DATA_DIR") if named.get(key)]
+        return list(dict.fromkeys([self._files, *shared, self.target.shared_directory]))
 
     def _ask_strategy(self, candidates: Sequence[Candidate]) -> Result:
         name = "Strategy"
@@ -331,9 +347,11 @@ class Preflight:
         file_name = f"{strategy}.yaml"
         if not (self.target.embedded_one or self.target.local) or self._files is None:
             return Result(name, otherwise, told, advice=f"put {file_name} where KTRDR looks for strategies")
-        shared = self._files if self.target.embedded_one else Path(self.target.checkout.shared_directory).expanduser()
+        shared = self._files if self.target.embedded_one else self.target.shared_directory
         named = sandbox_settings(self.target.sandbox_file) if self.target.sandbox_file else {}
-        mounted = Path(named.get("KTRDR_STRATEGIES_DIR") or shared / "strategies").expanduser()
+        mounted = (
+            expanded(named["KTRDR_STRATEGIES_DIR"]) if named.get("KTRDR_STRATEGIES_DIR") else shared / "strategies"
+        )
         shared_file, original = mounted / file_name, self._files / "strategies" / file_name
         if shared_file.is_file() and otherwise != "failed":
             return Result(name, "ok", f"{shared_file} is there")
@@ -405,18 +423,7 @@ class Preflight:
 
     def _ask_workers(self, settle_s: float) -> Result:
         name = "Backtest workers"
-        project = compose.project_of(self.target)
-        restart = (
-            Cure(
-                ((*project.command, "restart", "backtest-worker-1", "backtest-worker-2"),),
-                15.0,
-                1,
-                project.directory,
-            )
-            if project
-            else None
-        )
-        advice = "" if restart else "docker compose restart backtest-worker-1 backtest-worker-2, then wait 15 s"
+        restart, advice = self._restart_of_workers()
         deadline_s = time.monotonic() + settle_s
         while True:
             try:
@@ -448,6 +455,18 @@ class Preflight:
                     "wait for the backtests to end, or add a worker",
                 )
             time.sleep(LOOK_AGAIN_S)
+
+    def _restart_of_workers(self) -> tuple[Cure | None, str]:
+        """The catalogue's cure where Compose runs the workers here, else words of what to do."""
+        project = compose.project_of(self.target)
+        if project is None:
+            return None, "docker compose restart backtest-worker-1 backtest-worker-2, then wait 15 s"
+        services = ["backtest-worker-1", "backtest-worker-2"]
+        with contextlib.suppress(compose.ComposeProblem):
+            # In a slot of KTRDR's they are the copies of one service.
+            found = [c.service for c in compose.containers(project) if "backtest" in c.service]
+            services = list(dict.fromkeys(found)) or services
+        return Cure(((*project.command, "restart", *services),), 15.0, 1, project.directory), ""
 
 
 def _not_covered(answer: Exchange, candidate: Candidate) -> str:

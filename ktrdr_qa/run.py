@@ -201,6 +201,8 @@ class Run:
             say("Point it at yours with KTRDR_API_URL=http://HOST:PORT, KTRDR_API_PORT or -D target=NAME.")
             say("=" * 78)
         say(f"target: {self.target.name} at {self.target.base_url} (chosen by: {self.target.chosen_by})")
+        if self.target.unused:
+            say(f"seen and not used: {', '.join(self.target.unused)}")
 
     def _cancel_leftovers(self) -> None:
         leftovers = self.journal.leftovers()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -22,7 +25,16 @@ DEFAULT_PORT = 8000
 _FROM_ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 OPTIONS = ("target", "fault", "cure", "disturb")
-"""The names that ``behave -D`` may set."""
+"""The names of this suite that ``behave -D`` may set."""
+ALLURES = ("AllureFormatter.issue_pattern", "AllureFormatter.link_pattern", "AllureFormatter.hide_excluded")
+THEIRS = ("AllureFormatter.", "behave.")
+"""How the names begin that Allure's formatter, and Behave's own formatters and reporters, read from ``-D``."""
+FOLDERS_ABOVE = 10
+"""How far up KTRDR's own command line looks for a ``.env.sandbox``."""
+_ADDRESS_WORDS = ("URL", "URI", "HOST", "ADDRESS", "ADDR", "ENDPOINT", "SERVER", "TARGET")
+_OTHER_SERVICES = frozenset(
+    ("DB", "GRAFANA", "JAEGER", "PROMETHEUS", "OTLP", "OTEL", "WORKER", "IB", "MCP", "AGENT", "IMAGE")
+)
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -102,7 +114,7 @@ class Tls(_Section):
         found = {}
         for name in ("ca_file", "client_certificate", "client_key"):
             if given := getattr(self, name):
-                path = Path(given).expanduser()
+                path = expanded(given)
                 places = [path] if path.is_absolute() else [directory / path, path]
                 file = next((place for place in places if place.is_file()), None)
                 if file is None:
@@ -143,6 +155,7 @@ class Target(_Section):
 
     _name: str = PrivateAttr("")
     _chosen_by: str = PrivateAttr("")
+    _unused: tuple[str, ...] = PrivateAttr(())
 
     @field_validator("base_url")
     @classmethod
@@ -164,6 +177,11 @@ class Target(_Section):
         return self._chosen_by
 
     @property
+    def unused(self) -> tuple[str, ...]:
+        """Settings that name a KTRDR, were seen and are not used: another one may have been meant."""
+        return self._unused
+
+    @property
     def embedded_one(self) -> bool:
         return self.kind == "embedded"
 
@@ -174,7 +192,11 @@ class Target(_Section):
 
     @property
     def checkout_directory(self) -> Path | None:
-        return Path(self.checkout.directory).expanduser() if self.checkout.directory else None
+        return expanded(self.checkout.directory) if self.checkout.directory else None
+
+    @property
+    def shared_directory(self) -> Path:
+        return expanded(self.checkout.shared_directory)
 
     @property
     def sandbox_file(self) -> Path | None:
@@ -218,6 +240,11 @@ class Target(_Section):
         return frozenset(environment[n] for n in named if environment.get(n))
 
 
+def expanded(path: str) -> Path:
+    """A path of a settings file, with ``~`` and ``$NAME`` as the shell means them; an unknown name stays as it is."""
+    return Path(os.path.expandvars(path)).expanduser()
+
+
 def _address(value: str) -> str:
     value = value.strip()
     parts = urlsplit(value)
@@ -235,28 +262,33 @@ def _address(value: str) -> str:
 
 
 def choose(userdata: Mapping[str, str], environment: Mapping[str, str], directory: Path) -> Target:
-    """The target of this run, in the order: ``-D target``, ``KTRDR_API_URL``, ``KTRDR_API_PORT``, embedded.
+    """The target of this run, in the order: ``-D target``, what ``_settings`` finds, embedded.
 
-    ``KTRDR_API_PORT`` may stand in the environment or in ``.env.sandbox``, in ``directory`` or in the sandbox
-    target's checkout. Raises ``BadConfiguration``, one line a mistake.
+    Raises ``BadConfiguration``, one line a mistake.
     """
-    sandbox_settings = TARGETS / "sandbox.toml"
-    for given in userdata:
-        # A misspelt option would be ignored without a word, and another KTRDR would be tested than was meant.
-        if given not in OPTIONS and (close := difflib.get_close_matches(given, OPTIONS, 1, 0.75)):
-            raise BadConfiguration(f"-D {given}={userdata[given]}: unknown option; did you mean {close[0]!r}?")
-    if named := userdata.get("target"):
+    _refuse_unknown(userdata)
+    target = _chosen(userdata, environment, directory)
+    target._unused = tuple(_unused(target, environment, directory))
+    return target
+
+
+def _chosen(userdata: Mapping[str, str], environment: Mapping[str, str], directory: Path) -> Target:
+    named = userdata.get("target")
+    if named is not None and not named.strip():
+        # As with -D target=$NAME where the shell knows no NAME.
+        raise BadConfiguration(f"-D target={named.strip()} names nothing; there are: {', '.join(known_targets())}")
+    if named:
         target = load(named)
         if target.embedded_one:
             return _with_fault(target, userdata)
         _no_fault(target, userdata)
         if target.base_url is None:
-            found = _from_environment(environment, directory, target)
+            found = _from_settings(environment, directory, target)
             url, how = found or (f"http://localhost:{DEFAULT_PORT}", "KTRDR's default port")
             return target.at(url, f"-D target={named}, {how}")
         return target.at(target.base_url, f"-D target={named}")
-    sandbox = load(str(sandbox_settings)) if sandbox_settings.exists() else Target()
-    if found := _from_environment(environment, directory, sandbox):
+    sandbox = _sandbox_target()
+    if found := _from_settings(environment, directory, sandbox):
         url, how = found
         _no_fault(sandbox, userdata)
         # The sandbox's files and worker addresses are facts about this host.
@@ -265,6 +297,46 @@ def choose(userdata: Mapping[str, str], environment: Mapping[str, str], director
     target = load("embedded")
     target._chosen_by = "no KTRDR was named"
     return _with_fault(target, userdata)
+
+
+def _sandbox_target() -> Target:
+    file = TARGETS / "sandbox.toml"
+    return load(str(file)) if file.exists() else Target()
+
+
+def _refuse_unknown(userdata: Mapping[str, str]) -> None:
+    """A name that nobody reads would be ignored without a word, and another KTRDR be tested than was meant."""
+    for given, value in userdata.items():
+        close = difflib.get_close_matches(given.lower(), OPTIONS, 1, 0.75)
+        if given in OPTIONS or (not close and (given.startswith(THEIRS) or given in _declared())):
+            continue
+        secret = "@" in value or re.search("token|secret|password|key", given, re.IGNORECASE)
+        raise BadConfiguration(
+            f"-D {given}{'' if secret else f'={value}'}: unknown option; {_instead_of(given, close)}"
+        )
+
+
+def _instead_of(given: str, close: list[str]) -> str:
+    """What may have been meant by an option that there is not."""
+    words = set(re.split("[^a-z]+", given.lower()))
+    if found := close or difflib.get_close_matches(given, ALLURES, 1, 0.75):
+        return f"did you mean {found[0]!r}?"
+    if words & {"token", "secret", "password", "key", "header", "headers"}:
+        return "secrets are given as headers, under [headers] in a target file"
+    if "port" in words:
+        return "name the port with KTRDR_API_PORT=PORT in the environment"
+    if words & {"url", "uri", "host", "address", "server", "endpoint", "api", "ktrdr"}:
+        return "name the address with KTRDR_API_URL=ADDRESS in the environment, or with -D target=NAME"
+    if words & {"env", "environment", "system", "sandbox", "platform", "stage", "instance", "profile"}:
+        return "did you mean 'target'?"
+    return f"there are: {', '.join(OPTIONS)}"
+
+
+def _declared() -> frozenset[str]:
+    """The names under ``[tool.behave.userdata]`` (and its kin) in the configuration files that Behave reads."""
+    from behave.configuration import config_filenames, read_configuration
+
+    return frozenset(name for file in config_filenames() for name in read_configuration(file).get("userdata") or ())
 
 
 def _no_fault(target: Target, userdata: Mapping[str, str]) -> None:
@@ -286,24 +358,108 @@ def _with_fault(target: Target, userdata: Mapping[str, str]) -> Target:
     return changed
 
 
-def _from_environment(environment: Mapping[str, str], directory: Path, sandbox: Target) -> tuple[str, str] | None:
-    if url := environment.get("KTRDR_API_URL", "").strip():
-        try:
-            return _address(url), "KTRDR_API_URL"
-        except ValueError as error:
-            raise BadConfiguration(f"KTRDR_API_URL: {error}") from error
-    places = [("the environment", environment.get("KTRDR_API_PORT"))]
-    for place in (directory, sandbox.checkout_directory):
-        if place and (file := place / ".env.sandbox").is_file():
-            places.append((str(file), sandbox_settings(file).get("KTRDR_API_PORT")))
-    for where, port in places:
-        if port is not None and (port := port.strip()):
-            if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+@dataclass(frozen=True)
+class _Setting:
+    """One place that may name the KTRDR under test: an address, or a port of this host."""
+
+    name: str
+    value: str
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.file}" if self.file else self.name
+
+    @property
+    def how(self) -> str:
+        """For the banner: how the target came to be chosen."""
+        return f"{self.name}={int(self.value)} in {self.file or 'the environment'}" if self._is_port else self.name
+
+    @property
+    def _is_port(self) -> bool:
+        return self.name.endswith("_PORT")
+
+    def address(self) -> str:
+        """Raises ``BadConfiguration`` where it is none."""
+        if self._is_port:
+            if not (self.value.isascii() and self.value.isdigit() and 0 < int(self.value) < 65536):
                 raise BadConfiguration(
-                    f"KTRDR_API_PORT in {where} is {port!r}; expected a port number between 1 and 65535"
+                    f"{self.name} in {self.file or 'the environment'} is {self.value!r}; "
+                    "expected a port number between 1 and 65535"
                 )
-            return f"http://localhost:{int(port)}", f"KTRDR_API_PORT={int(port)} in {where}"
-    return None
+            return f"http://localhost:{int(self.value)}"
+        try:
+            return _address(self.value)
+        except ValueError as error:
+            raise BadConfiguration(f"{self.name}: {error}") from error
+
+
+def _settings(environment: Mapping[str, str], directory: Path, target: Target) -> Iterator[_Setting]:
+    """All that is set, the one that counts first.
+
+    The seed's ``KTRDR_API_URL`` and ``KTRDR_API_PORT``; the port in ``.env.sandbox``; and after it, as in KTRDR's own
+    client, the address that this client goes by, whose old name ``KTRDR_API_URL`` is.
+    """
+    for name in ("KTRDR_API_URL", "KTRDR_API_PORT"):
+        yield _Setting(name, environment.get(name, "").strip())
+    for file in sandbox_files(directory, target):
+        yield _Setting("KTRDR_API_PORT", sandbox_settings(file).get("KTRDR_API_PORT", ""), file)
+    yield _Setting("KTRDR_API_CLIENT_BASE_URL", environment.get("KTRDR_API_CLIENT_BASE_URL", "").strip())
+
+
+def _from_settings(environment: Mapping[str, str], directory: Path, target: Target) -> tuple[str, str] | None:
+    used = next((setting for setting in _settings(environment, directory, target) if setting.value), None)
+    return (used.address(), used.how) if used else None
+
+
+def _unused(target: Target, environment: Mapping[str, str], directory: Path) -> Iterator[str]:
+    """What was set and does not lead to the chosen target, by name; the values may be secrets."""
+    of_whom = _sandbox_target() if target.embedded_one else target
+    try:
+        for setting in _settings(environment, directory, of_whom):
+            if setting.value and not _leads_to(setting, target):
+                yield str(setting)
+            elif not setting.value and setting.file:
+                yield f"{setting.file} (it names no {setting.name})"
+            elif not setting.value and setting.name in environment:
+                yield f"{setting.name} (it is empty)"
+    except BadConfiguration as error:
+        yield f".env.sandbox ({error})"
+    known = {"KTRDR_API_URL", "KTRDR_API_PORT", "KTRDR_API_CLIENT_BASE_URL"}
+    yield from sorted(name for name in environment if name not in known and _may_name_a_ktrdr(name, known))
+
+
+def _leads_to(setting: _Setting, target: Target) -> bool:
+    try:
+        return setting.address() == target.base_url
+    except BadConfiguration:
+        return False
+
+
+def _may_name_a_ktrdr(variable: str, known: set[str]) -> bool:
+    """Whether somebody may have meant the KTRDR under test by it: its words say so, or it is nearly a known one."""
+    words = variable.upper().split("_")
+    if words[0] != "KTRDR" or _OTHER_SERVICES & set(words):
+        return False
+    tells = any(word == "PORT" or word.endswith(_ADDRESS_WORDS) for word in words[1:])
+    return tells or bool(difflib.get_close_matches(variable.upper(), known, 1, 0.85))
+
+
+def sandbox_files(directory: Path, target: Target) -> list[Path]:
+    """The ``.env.sandbox`` files that count, nearest first: here, in the target's checkout, in a folder above.
+
+    KTRDR's own command line walks up too. What is above the home directory belongs to others.
+    """
+    home = Path.home().resolve()
+    here = directory.resolve()
+    above = []
+    for place in (here, *list(here.parents)[: FOLDERS_ABOVE - 1]):
+        above.append(place)
+        if place == home:
+            break
+    in_the_folders = [file for place in above if (file := place / ".env.sandbox").is_file()][:1]
+    first = [file for file in in_the_folders if file.parent == here]
+    places = [*first, *([target.sandbox_file] if target.sandbox_file else []), *in_the_folders]
+    return list(dict.fromkeys(places))
 
 
 def sandbox_settings(file: Path) -> dict[str, str]:
@@ -312,7 +468,10 @@ def sandbox_settings(file: Path) -> dict[str, str]:
     Raises ``BadConfiguration`` where the file cannot be read as text.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        raw = file.read_bytes()
+        # A Windows editor or shell may begin the file with a byte-order mark.
+        marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        lines = raw.decode("utf-16" if marked else "utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfiguration(f"{file} cannot be read: {error}") from error
     pairs = (line.strip().removeprefix("export ").split("=", 1) for line in lines if not line.strip().startswith("#"))
@@ -328,13 +487,13 @@ def load(name: str) -> Target:
 
     Raises ``BadConfiguration`` with one line for each mistake in it.
     """
-    file = Path(name).expanduser() if name.endswith(".toml") else TARGETS / f"{name}.toml"
+    file = expanded(name) if name.endswith(".toml") else TARGETS / f"{name}.toml"
     if not file.is_file():
         close = difflib.get_close_matches(name, known_targets(), 1)
         hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known_targets())}"
         raise BadConfiguration(f"no target {name!r}: {file} does not exist{hint}")
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadConfiguration(f"{file}: not readable as TOML: {error}") from error
     given = document.get("backtests")
@@ -344,13 +503,27 @@ def load(name: str) -> Target:
         target = Target.model_validate(document)
     except ValidationError as error:
         raise BadConfiguration("\n".join(_mistakes(file, error))) from error
+    mistakes = list(_missing_paths(target))
     try:
         target = target.model_copy(update={"tls": target.tls.beside(file.parent)})
     except ValueError as error:
-        raise BadConfiguration(f"{file}: {error}") from error
+        mistakes.append(str(error))
+    if mistakes:
+        raise BadConfiguration("\n".join(f"{file}: {mistake}" for mistake in mistakes))
     target._name = file.stem
     target._chosen_by = f"-D target={name}"
     return target
+
+
+def _missing_paths(target: Target) -> Iterator[str]:
+    """What a target file names that is not there. Passed over, it would only make a check "not checked"."""
+    directory = target.checkout_directory
+    if directory and not directory.is_dir():
+        yield f"checkout.directory: there is no directory {directory}"
+    if target.compose.file:
+        compose_file = expanded(target.compose.file)
+        if not any((place / compose_file).is_file() for place in (directory or Path(), Path())):
+            yield f"compose.file: there is no file {compose_file}"
 
 
 def _mistakes(file: Path, error: ValidationError) -> list[str]:

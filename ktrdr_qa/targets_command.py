@@ -23,7 +23,9 @@ def main(say: Callable[[str], None] = print, environment: Mapping[str, str] = os
     for name, (_, line) in zip(names, told, strict=True):
         say(f"{name:12} {line}")
     try:
-        say(f"without -D target=NAME: {choose({}, environment, Path.cwd()).name}")
+        chosen = choose({}, environment, Path.cwd())
+        unused = f" (seen and not used: {', '.join(chosen.unused)})" if chosen.unused else ""
+        say(f"without -D target=NAME: {chosen.name}{unused}")
     except BadConfiguration as mistake:
         say(f"without -D target=NAME: {_one_line(mistake)}")
         return 1

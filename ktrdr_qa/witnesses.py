@@ -163,7 +163,7 @@ def _names_of_container(announced: str, target: Target) -> list[str]:
             found = compose.containers(project)
         except compose.ComposeProblem:
             found = []
-        names += [str(c["Name"]) for c in found if c.get("Service") == announced and c.get("Name")]
+        names += [container.name for container in found if container.service == announced]
     return list(dict.fromkeys(names))
 
 

@@ -25,6 +25,14 @@ def the_line(console: str, words: str) -> str:
         (["target=sandbx"], "did you mean 'sandbox'?"),
         (["target=elsewhere.toml"], "elsewhere.toml does not exist; there are: embedded, sandbox"),
         (["tagret=sandbox"], "-D tagret=sandbox: unknown option; did you mean 'target'?"),
+        (
+            ["url=http://localhost:8000"],
+            "-D url=http://localhost:8000: unknown option; name the address with KTRDR_API",
+        ),
+        (["port=8001"], "-D port=8001: unknown option; name the port with KTRDR_API_PORT=PORT"),
+        (["TARGET=sandbox"], "-D TARGET=sandbox: unknown option; did you mean 'target'?"),
+        (["target="], "-D target= names nothing; there are: embedded, sandbox"),
+        (["target=gone.toml"], "gone.toml: checkout.directory: there is no directory gone"),
         (["cure=maybe"], "-D cure=maybe: expected on or off"),
         (["disturb=1"], "-D disturb=1: expected on or off"),
         (["fault=no-such-fault"], "no-such-fault"),
@@ -36,6 +44,7 @@ def the_line(console: str, words: str) -> str:
 )
 def test_a_wrong_option_is_one_clear_line(place: Place, options: list[str], words: str) -> None:
     place.write("own.toml", 'base_ur = "x"\n[limits]\nrunning_s = 0\n')
+    place.write("gone.toml", '[checkout]\ndirectory = "gone"\n')
     place.write("mad.toml", 'kind = "embedded"\n[embedded]\narguments = ["--workers", "none"]\n')
     ran = place.behave(MAIN, *[word for option in options for word in ("-D", option)])
     console = ran.refused()
@@ -57,6 +66,17 @@ def test_a_port_in_the_sandbox_file_that_is_no_number(place: Place) -> None:
 def test_an_address_that_is_none(place: Place) -> None:
     console = place.behave(MAIN, KTRDR_API_URL="localhost:8000").refused()
     assert "KTRDR_API_URL: 'localhost:8000' is no address; expected for example http://localhost:8000" in console
+
+
+def test_settings_that_are_seen_and_not_used_stand_in_the_banner(place: Place) -> None:
+    ran = place.live(NOWHERE, KTRDR_API_PORT="8001", KTRDR_URL="http://localhost:8002").inconclusive()
+    assert "seen and not used: KTRDR_API_PORT, KTRDR_URL" in ran.output
+
+
+def test_a_sandbox_file_in_a_folder_above_is_used(place: Place) -> None:
+    (place.path.parent / ".env.sandbox").write_bytes("KTRDR_API_PORT=9\n".encode("utf-8-sig"))
+    ran = place.behave(MAIN).inconclusive()
+    assert "nothing listens at localhost:9" in ran.reasons and "EMBEDDED" not in ran.output
 
 
 def test_nothing_listens(place: Place) -> None:

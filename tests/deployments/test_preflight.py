@@ -18,6 +18,7 @@ from ktrdr_qa.target import Target
 from tests.deployments.harness import BRISK, MAIN, Place, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
 
+HERE = Path(__file__).parent
 LAG_0 = ("--registry-lag-s", "0")
 CANDIDATE = Candidate("EURUSD", "1d", "2023-01-01", "2024-12-31", "neuro", "models/neuro/1d/model.pt")
 RUNNING = [
@@ -88,7 +89,7 @@ def test_containers_that_run_or_have_done_their_work_are_fine(sandbox: Sandbox, 
     sandbox.containers(RUNNING, lines=lines)
     result = sandbox.preflight().services()
     assert result.state == "ok" and "3 containers" in result.seen
-    assert sandbox.calls == [f"{sandbox.checkout}: compose -f docker-compose.yml ps --all --format json"]
+    assert sandbox.calls == [f"{sandbox.checkout}: compose ps --all --format json"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,83 @@ def test_each_way_of_not_running_is_told_apart_with_its_cure(
     sandbox.containers([{**RUNNING[0], **changed}, RUNNING[1]])
     told = refused(sandbox.preflight().services)
     assert words in told
-    assert f"cure: cd {sandbox.checkout} && docker compose -f docker-compose.yml up -d --force-recreate" in told
+    assert f"cure: cd {sandbox.checkout} && docker compose up -d --force-recreate" in told
+
+
+def test_a_service_that_a_backtest_needs_has_not_done_its_work_when_it_has_ended(sandbox: Sandbox) -> None:
+    for service in ("backend", "db", "backtest-worker-2"):
+        sandbox.containers([RUNNING[0], {"Service": service, "State": "exited", "ExitCode": 0}])
+        assert f"{service} has exited with status 0" in refused(sandbox.preflight().services)
+
+
+def test_what_docker_compose_run_left_behind_is_none_of_the_services(sandbox: Sandbox) -> None:
+    sandbox.docker(f'cat "{HERE}/compose_ps_with_oneoff.jsonl"')
+    result = sandbox.preflight().services()
+    assert result.state == "ok" and "2 containers" in result.seen
+    # Compose before 2.20 tells no labels: there only the name shows it.
+    for name in ("slot-1-backend-run-0af13c2d4b5e", "slot-1_backend_run_0af13c2d4b5e"):
+        sandbox.containers([*RUNNING, {"Service": "backend", "Name": name, "State": "exited", "ExitCode": 130}])
+        assert sandbox.preflight().services().state == "ok"
+    # Labels say which is which even where a name looks like it.
+    labelled = {"Name": "x-run-0af1", "Labels": "com.docker.compose.oneoff=False", "State": "restarting"}
+    sandbox.containers([{**RUNNING[0], **labelled}])
+    assert "backend keeps restarting" in refused(sandbox.preflight().services)
+
+
+PODMANS = {
+    "Names": ["ktrdr_backend_1"],
+    "State": "running",
+    "Status": "Up 3 minutes (healthy)",
+    "Labels": {"com.docker.compose.service": "backend", "io.podman.compose.project": "ktrdr"},
+    "ExitCode": 0,
+    "Exited": False,
+    "IsInfra": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"Status": "Up 3 minutes (unhealthy)"}, "backend is running but unhealthy"),
+        ({"State": "exited", "ExitCode": 137, "Status": "Exited (137) 2 minutes ago"}, "backend has exited with st"),
+        ({"State": "stopped", "ExitCode": 143}, "backend has exited with status 143"),
+        ({"State": "", "ExitCode": None, "Status": "Exited (137) 2 minutes ago"}, "backend has exited with status 137"),
+        ({"State": "Paused"}, "backend is paused"),
+    ],
+)
+def test_rows_of_podman_are_read(sandbox: Sandbox, changed: dict[str, Any], words: str) -> None:
+    worker = {**PODMANS, "Names": ["ktrdr_backtest-worker-1_1"], "Labels": {"io.podman.compose.service": "b-w"}}
+    infra = {"Names": ["0a1b-infra"], "State": "created", "IsInfra": True, "Labels": None}
+    one_off = {**PODMANS, "Names": ["ktrdr_backend_tmp8159"], "State": "exited", "ExitCode": 1}
+    sandbox.containers([PODMANS, worker, infra, one_off])
+    result = sandbox.preflight().services()
+    assert result.state == "ok" and "2 containers" in result.seen
+    sandbox.containers([{**PODMANS, **changed}, worker])
+    assert words in refused(sandbox.preflight().services)
+
+
+def test_podman_compose_lists_all_without_being_told(sandbox: Sandbox) -> None:
+    (sandbox.path / "ps.json").write_text(json.dumps([PODMANS]))
+    sandbox.docker(
+        f"""case "$*" in *--all*) echo "podman-compose: error: unrecognized arguments: --all" >&2; exit 2;; esac
+cat "{sandbox.path}/ps.json" """
+    )
+    assert sandbox.preflight().services().state == "ok"
+    assert sandbox.calls[-1].endswith("compose ps --format json")
+
+
+def test_a_container_that_no_backtest_needs_is_told_as_such(sandbox: Sandbox) -> None:
+    agent = {"Service": "design-agent-1", "State": "restarting"}
+    sandbox.containers([*RUNNING, agent])
+    told = refused(sandbox.preflight().services)
+    assert "design-agent-1 keeps restarting; by its name no backtest needs it" in told
+    assert "fails only because KTRDR's catalogue wants every container to run" in told
+    assert "docker compose up -d --force-recreate design-agent-1\n" in told, "the others are left alone"
+    assert "advice: or take it out of the project: docker compose rm --stop --force design-agent-1" in told
+    sandbox.containers([{**RUNNING[0], "State": "restarting"}, agent])
+    told = refused(sandbox.preflight().services)
+    assert "backend keeps restarting; design-agent-1 keeps restarting (by its name no backtest needs it)" in told
+    assert told.splitlines()[1].endswith("up -d --force-recreate")
 
 
 def test_a_project_without_containers(sandbox: Sandbox) -> None:
@@ -124,11 +201,37 @@ def test_a_daemon_that_is_stopped(sandbox: Sandbox) -> None:
     assert "the Docker daemon does not run" in told and "start Docker" in told
 
 
+@pytest.mark.parametrize(
+    ("words", "told", "not_told"),
+    [
+        (
+            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
+            "dial unix /var/run/docker.sock: connect: permission denied",
+            "this user may not talk to Docker: permission denied while trying",
+            "start Docker",
+        ),
+        ("Error response from daemon: No such container: x", "docker compose ps --all", "start Docker"),
+        ("open docker-compose.yml: permission denied", "json: open docker-compose.yml: perm", "may not talk"),
+        ("docker: 'compose' is not a docker command.", "has no Compose plug-in", "start Docker"),
+        ("unknown shorthand flag: 'f' in -f", "has no Compose plug-in", "start Docker"),
+        (
+            "Cannot connect to Podman: dial unix /run/podman.sock: connect: connection refused",
+            "start Docker",
+            "may not",
+        ),
+        ("error during connect: open //./pipe/dockerDesktop: The system cannot find the file", "start Docker", "may n"),
+    ],
+)
+def test_each_refusal_of_docker_has_its_own_words(sandbox: Sandbox, words: str, told: str, not_told: str) -> None:
+    sandbox.docker(f"cat >&2 <<'END'\n{words}\nEND\nexit 1")
+    said = refused(sandbox.preflight().services)
+    assert told in said and not_told not in said
+    assert "docker info" not in said or "start Docker" in said
+
+
 def test_compose_that_says_something_else(sandbox: Sandbox) -> None:
-    sandbox.docker('echo "unknown shorthand flag: f in -f" >&2; exit 125')
-    assert "docker compose -f docker-compose.yml ps --all --format json: unknown shorthand flag" in refused(
-        sandbox.preflight().services
-    )
+    sandbox.docker('echo "service backend refers to undefined network x" >&2; exit 15')
+    assert "docker compose ps --all --format json: service backend refers" in refused(sandbox.preflight().services)
     sandbox.docker("echo NAME   IMAGE   STATUS")
     assert "docker compose ps answered no JSON" in refused(sandbox.preflight().services)
 
@@ -169,6 +272,39 @@ def test_a_sandbox_uses_its_own_compose_file(sandbox: Sandbox) -> None:
     sandbox.preflight().services()
     # Without its settings the same command would mean another project, on the default ports.
     assert "compose --env-file .env.sandbox -f docker-compose.sandbox.yml ps" in sandbox.calls[0]
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"])
+def test_a_file_that_compose_finds_itself_is_not_named_so_that_its_override_counts(sandbox: Sandbox, name: str) -> None:
+    sandbox.containers(RUNNING)
+    (sandbox.checkout / "docker-compose.yml").rename(sandbox.checkout / name)
+    (sandbox.checkout / "docker-compose.override.yml").write_text("services: {}\n")
+    sandbox.preflight().services()
+    sandbox.preflight(compose={"file": name}).services()
+    # As in a slot of KTRDR: its settings lie beside, but the file has Compose's own name.
+    (sandbox.checkout / ".env.sandbox").write_text("COMPOSE_PROJECT_NAME=slot-1\n")
+    sandbox.preflight().services()
+    (sandbox.checkout / "docker-compose.sandbox.yml").write_text("services: {}\n")
+    sandbox.preflight(compose={"file": name}).services()
+    assert [call.split(": compose ")[1] for call in sandbox.calls] == [
+        "ps --all --format json",
+        "ps --all --format json",
+        "--env-file .env.sandbox ps --all --format json",
+        "--env-file .env.sandbox ps --all --format json",
+    ]
+
+
+def test_of_two_files_the_one_that_compose_would_not_take_is_named(sandbox: Sandbox) -> None:
+    sandbox.containers(RUNNING)
+    (sandbox.checkout / "compose.yaml").write_text("services: {}\n")
+    sandbox.preflight(compose={"file": "docker-compose.yml"}).services()
+    assert "compose -f docker-compose.yml ps" in sandbox.calls[0]
+
+
+def test_a_checkout_without_a_compose_file_is_told_as_that(sandbox: Sandbox) -> None:
+    (sandbox.checkout / "docker-compose.yml").unlink()
+    result = sandbox.preflight().services()
+    assert result.state == "not checked" and f"there is no Compose file in {sandbox.checkout}" in result.seen
 
 
 # --- cures -----------------------------------------------------------------------------------------------------
@@ -235,7 +371,7 @@ def test_an_api_that_is_down_has_its_cure(sandbox: Sandbox) -> None:
     sandbox.rule["/api/v1/health"] = Answer(503, '{"detail": "starting"}')
     told = refused(sandbox.preflight().api_health)
     assert "HTTP 503: starting" in told
-    assert f"cure: cd {sandbox.checkout} && docker compose -f docker-compose.yml up -d backend" in told
+    assert f"cure: cd {sandbox.checkout} && docker compose up -d backend" in told
 
 
 def test_a_sandbox_port_that_is_not_the_one_in_use(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,8 +456,12 @@ def test_workers_that_are_missing_busy_or_dead_each_have_their_words(sandbox: Sa
     sandbox.rule[path] = Answer(200, "[]")
     told = refused(lambda: sandbox.preflight().workers(0.0))
     assert "no backtest worker is registered" in told
-    restart = "docker compose -f docker-compose.yml restart backtest-worker-1 backtest-worker-2"
+    restart = "docker compose restart backtest-worker-1 backtest-worker-2"
     assert f"cure: cd {sandbox.checkout} && {restart}" in told
+    # In a slot of KTRDR's the workers are the copies of one service.
+    sandbox.containers([{"Service": "backtest-worker", "Name": f"slot-1-backtest-worker-{n}"} for n in (1, 2)])
+    told = refused(lambda: sandbox.preflight().workers(0.0))
+    assert f"cure: cd {sandbox.checkout} && docker compose restart backtest-worker\n" in told + "\n"
     sandbox.rule[path] = Answer(200, '[{"worker_id": "t", "worker_type": "training", "status": "available"}]')
     assert "only workers for training" in refused(lambda: sandbox.preflight().workers(0.0))
     sandbox.rule["/health"] = Answer(200, '{"worker_status": "busy"}')
@@ -348,7 +488,7 @@ def test_a_sick_container_ends_the_run_with_the_cure_to_copy(place: Place, tmp_p
         ran = place.live(platform.url, more=more, PATH=path).inconclusive()
         assert platform.operations() == []
     assert "Services running: backend keeps restarting" in ran.reasons
-    assert "docker compose -f docker-compose.yml up -d --force-recreate" in ran.output
+    assert "docker compose up -d --force-recreate" in ran.output
 
 
 def test_a_healthy_sandbox_passes_with_its_files_checked(place: Place, tmp_path: Path) -> None:

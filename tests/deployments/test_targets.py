@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ktrdr_qa import compose
 from ktrdr_qa import target as target_module
 from ktrdr_qa.outcomes import BadConfiguration
 from ktrdr_qa.target import Target, choose, load
@@ -132,6 +134,192 @@ def test_misspelt_options_and_faults_on_a_live_target_are_refused(tmp_path: Path
         choose({"fault": "cancel-ignored"}, {"KTRDR_API_PORT": "8000"}, tmp_path)
     chosen = choose({"fault": "cancel-ignored,after-list-disagrees"}, {}, tmp_path)
     assert chosen.embedded.arguments[-4:] == ["--fault", "cancel-ignored", "--fault", "after-list-disagrees"]
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("url", "name the address with KTRDR_API_URL=ADDRESS in the environment, or with -D target=NAME"),
+        ("base_url", "name the address with KTRDR_API_URL=ADDRESS"),
+        ("host", "name the address with KTRDR_API_URL=ADDRESS"),
+        ("port", "name the port with KTRDR_API_PORT=PORT in the environment"),
+        ("KTRDR_API_PORT", "name the port with KTRDR_API_PORT=PORT in the environment"),
+        ("env", "did you mean 'target'?"),
+        ("TARGET", "did you mean 'target'?"),
+        ("Fault", "did you mean 'fault'?"),
+        ("disturbs", "did you mean 'disturb'?"),
+        ("colour", "there are: target, fault, cure, disturb"),
+        ("AllureFormater.issue_pattern", "did you mean 'AllureFormatter.issue_pattern'?"),
+    ],
+)
+def test_every_option_that_is_nobodys_is_refused_with_the_nearest_there_is(
+    tmp_path: Path, given: str, hint: str
+) -> None:
+    with pytest.raises(BadConfiguration, match=f"^-D {re.escape(given)}=x: unknown option; ") as caught:
+        choose({given: "x"}, {}, tmp_path)
+    assert hint in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_a_refused_option_was_set_to_shows_only_where_it_is_no_secret(tmp_path: Path) -> None:
+    for given, value in (
+        ("token", "s3cr3t-t0ken"),
+        ("url", "http://me:s3cr3t-t0ken@host"),
+        ("api_key", "s3cr3t-t0ken"),
+    ):
+        with pytest.raises(BadConfiguration, match=f"^-D {given}: unknown option; ") as caught:
+            choose({given: value}, {}, tmp_path)
+        assert "s3cr3t" not in str(caught.value)
+
+
+def test_options_of_allure_of_behave_and_of_the_configuration_file_are_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allures = {"AllureFormatter.issue_pattern": "x", "AllureFormatter.hide_excluded": "yes"}
+    behaves = {"behave.reporter.junit.show_timestamp": "no", "behave.formatter.html.x": "1"}
+    assert choose({**allures, **behaves}, {}, tmp_path).embedded_one
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.behave.userdata]\nour_own = "1"\ntagret = "sandbox"\n')
+    assert choose({"our_own": "2"}, {}, tmp_path).embedded_one
+    (tmp_path / "behave.ini").write_text("[behave.userdata]\nanother = 1\n")
+    assert choose({"our_own": "2", "another": "1"}, {}, tmp_path).embedded_one
+    with pytest.raises(BadConfiguration, match="-D third=1: unknown option"):
+        choose({"our_own": "2", "another": "1", "third": "1"}, {}, tmp_path)
+    # One that is declared there, but is this suite's own misspelt, would test another KTRDR than was meant.
+    with pytest.raises(BadConfiguration, match="did you mean 'target'"):
+        choose({"tagret": "sandbox"}, {}, tmp_path)
+
+
+def test_a_target_that_names_nothing_is_refused(tmp_path: Path) -> None:
+    for nothing in ("", "  "):
+        with pytest.raises(BadConfiguration, match="-D target= names nothing; there are: embedded, sandbox"):
+            choose({"target": nothing}, {}, tmp_path)
+
+
+# --- the sandbox file ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_sandbox_file_is_read_with_a_byte_order_mark_too(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / ".env.sandbox").write_bytes("KTRDR_API_PORT=7003\nINSTANCE_ID=ktrdr--qä\n".encode(encoding))
+    assert choose({}, {}, tmp_path).base_url == "http://localhost:7003"
+    assert target_module.sandbox_settings(tmp_path / ".env.sandbox")["INSTANCE_ID"] == "ktrdr--qä"
+
+
+def test_a_target_file_is_read_with_a_byte_order_mark_too(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_bytes("base_url = 'http://localhost:7000'".encode("utf-8-sig"))
+    assert load(str(tmp_path / "own.toml")).base_url == "http://localhost:7000"
+
+
+def test_a_sandbox_file_is_looked_for_in_the_folders_above_as_ktrdrs_own_command_line_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = tmp_path / "ktrdr--qa" / "tools" / "suite"
+    suite.mkdir(parents=True)
+    (tmp_path / "ktrdr--qa" / ".env.sandbox").write_text("KTRDR_API_PORT=7003\n")
+    chosen = choose({}, {}, suite)
+    assert chosen.base_url == "http://localhost:7003"
+    assert chosen.chosen_by == f"KTRDR_API_PORT=7003 in {tmp_path / 'ktrdr--qa' / '.env.sandbox'}"
+    # The nearest counts, and what a target file calls its checkout is nearer than a folder above.
+    checkout = tmp_path / "other"
+    checkout.mkdir()
+    (checkout / ".env.sandbox").write_text("KTRDR_API_PORT=7004\n")
+    written(tmp_path, f"[checkout]\ndirectory = '{checkout}'")
+    assert choose({"target": str(tmp_path / "own.toml")}, {}, suite).base_url == "http://localhost:7004"
+    (suite / ".env.sandbox").write_text("KTRDR_API_PORT=7005\n")
+    assert choose({"target": str(tmp_path / "own.toml")}, {}, suite).base_url == "http://localhost:7005"
+    # Not past the home directory: what is above belongs to others.
+    (suite / ".env.sandbox").unlink()
+    monkeypatch.setattr(Path, "home", lambda: suite.parent)
+    assert choose({}, {}, suite).embedded_one
+
+
+# --- settings that are seen and not used -----------------------------------------------------------------------
+
+
+def test_the_address_of_ktrdrs_own_client_is_used_where_nothing_else_is_named(tmp_path: Path) -> None:
+    own = {"KTRDR_API_CLIENT_BASE_URL": "http://localhost:8001/api/v1"}
+    chosen = choose({}, own, tmp_path)
+    assert chosen.base_url == "http://localhost:8001" and chosen.chosen_by == "KTRDR_API_CLIENT_BASE_URL"
+    assert chosen.unused == ()
+    # As in KTRDR's own client, the sandbox comes before it.
+    (tmp_path / ".env.sandbox").write_text("KTRDR_API_PORT=8002\n")
+    chosen = choose({}, own, tmp_path)
+    assert chosen.base_url == "http://localhost:8002" and chosen.unused == ("KTRDR_API_CLIENT_BASE_URL",)
+    with pytest.raises(BadConfiguration, match="KTRDR_API_CLIENT_BASE_URL: 'backend' is no address"):
+        (tmp_path / ".env.sandbox").unlink()
+        choose({}, {"KTRDR_API_CLIENT_BASE_URL": "backend"}, tmp_path)
+
+
+def test_what_is_seen_and_not_used_is_told(tmp_path: Path) -> None:
+    def unused(options: dict[str, str], **environment: str) -> tuple[str, ...]:
+        return choose(options, environment, tmp_path).unused
+
+    assert unused({}, PATH="/bin", KTRDR_LOG_LEVEL="INFO", KTRDR_DB_PORT="5432", KTRDR_IB_HOST="x") == ()
+    assert unused({}, KTRDR_URL="x", KTRDR_API_HOST="y", ktrdr_api_url="z") == (
+        "KTRDR_API_HOST",
+        "KTRDR_URL",
+        "ktrdr_api_url",
+    )
+    assert unused({}, KTRDR_API_URI="x", KTRDR_API_PROT="8000") == ("KTRDR_API_PROT", "KTRDR_API_URI")
+    assert unused({}, KTRDR_API_URL=" ") == ("KTRDR_API_URL (it is empty)",)
+    assert unused({}, KTRDR_API_URL="http://localhost:1", KTRDR_API_PORT="2") == ("KTRDR_API_PORT",)
+    # Two that say the same are both used.
+    assert unused({}, KTRDR_API_URL="http://localhost:2/", KTRDR_API_PORT="2") == ()
+    assert unused({"target": "embedded"}, KTRDR_API_PORT="2") == ("KTRDR_API_PORT",)
+    (tmp_path / ".env.sandbox").write_text("KTRDR_DB_PORT=5433\n")
+    assert unused({}) == (f"{tmp_path / '.env.sandbox'} (it names no KTRDR_API_PORT)",)
+    (tmp_path / ".env.sandbox").write_text("KTRDR_API_PORT=7003\n")
+    assert unused({}, KTRDR_API_PORT="2") == (f"KTRDR_API_PORT in {tmp_path / '.env.sandbox'}",)
+    assert unused({"target": "embedded"}) == (f"KTRDR_API_PORT in {tmp_path / '.env.sandbox'}",)
+
+
+# --- paths in a target file ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[checkout]\ndirectory = 'nowhere'", "checkout.directory: there is no directory nowhere"),
+        ("[checkout]\ndirectory = '$HOME'", "checkout.directory: there is no directory {home}"),
+        ("[checkout]\ndirectory = '$NOT_SET'", "checkout.directory: there is no directory $NOT_SET"),
+        ("[checkout]\ndirectory = 'own.toml'", "checkout.directory: there is no directory own.toml"),
+        ("[compose]\nfile = 'mine.yml'", "compose.file: there is no file mine.yml"),
+        ("[checkout]\ndirectory = '.'\n[compose]\nfile = '~'", "compose.file: there is no file {home}"),
+        ("[tls]\nca_file = '$HOME'", "tls.ca_file: there is no file {home}"),
+    ],
+)
+def test_a_path_that_does_not_exist_is_a_mistake_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.delenv("NOT_SET", raising=False)
+    with pytest.raises(BadConfiguration) as caught:
+        written(tmp_path, text)
+    (line,) = str(caught.value).splitlines()
+    assert words.format(home=tmp_path / "home") in line and "own.toml" in line
+
+
+@pytest.mark.parametrize("beginning", ["~", "$HOME", "${HOME}"])
+def test_the_home_directory_is_meant_by_its_short_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginning: str
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    checkout = tmp_path / "ktrdr"
+    checkout.mkdir()
+    (checkout / "mine.yml").write_text("services: {}\n")
+    (tmp_path / "ca.pem").write_text("")
+    target = written(
+        tmp_path,
+        f"[checkout]\ndirectory = '{beginning}/ktrdr'\nshared_directory = '{beginning}/shared'\n"
+        f"[compose]\nfile = '{beginning}/ktrdr/mine.yml'\n[tls]\nca_file = '{beginning}/ca.pem'\n",
+    )
+    assert target.checkout_directory == checkout and target.shared_directory == tmp_path / "shared"
+    project = compose.project_of(target.at("http://localhost:8000"))
+    assert project and project.file == str(checkout / "mine.yml")
+    assert target.tls.ca_file == str(tmp_path / "ca.pem")
 
 
 def test_a_limit_is_the_targets_or_the_sentences_and_is_stretched(tmp_path: Path) -> None:
