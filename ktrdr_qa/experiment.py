@@ -1010,8 +1010,11 @@ class Experiment:
 
     def _ended_at_once_for(self, words: re.Pattern[str]) -> str:
         """What was seen of a new backtest that failed at once for such a reason, no fault of the cancel; or nothing."""
-        watched = lambda h: h.of("backend", self.next_backtest)  # noqa: E731
-        self._until(lambda h: any(s.terminal or s.percentage for s in watched(h)), 2.0)
+
+        def has_begun(history: History) -> bool:
+            return any(s.terminal or s.percentage for s in history.of("backend", self.next_backtest))
+
+        self._until(has_begun, 2.0)
         judgement = judgements.next_runs(self.recorder.history(), self.next_backtest, 2.0)
         return judgement.seen if judgement.violated and words.search(judgement.seen) else ""
 
