@@ -37,6 +37,9 @@ CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
+MOVES_AND_LASTS = 2.0
+"""A backtest has to last so many times what must be left to run: about half of a short one passes until it was seen to
+move twice (contract, timelines: indicators first, then one change a second)."""
 STILL_S = 2.0
 """How long KTRDR may take to say that it still answers, after it did not answer a start."""
 MOST_OTHERS = 20
@@ -521,15 +524,17 @@ class Experiment:
 
     def _skip_what_is_too_short(self) -> None:
         """Pass over, untried, what would end too soon at the pace seen so far, while a longer one is left to try."""
-        need_s = max(self._limits()[n] for n in ("cancelled_s", "worker_idle_s", "processor_quiet_s"))
-        need_s += judgements.VERDICT_SPAN_S
+        need_s = judgements.needed_s(self.recorder.history(), self.backtest, self._limits())
         while self._paces and len(self._waiting) > 1:
             bars, lasts_s = self._paces[-1]
             would_last_s = self._waiting[0].bars_about / bars * lasts_s
-            if would_last_s >= need_s or self._waiting[0].bars_about >= max(c.bars_about for c in self._waiting[1:]):
+            if would_last_s >= MOVES_AND_LASTS * need_s or self._waiting[0].bars_about >= max(
+                c.bars_about for c in self._waiting[1:]
+            ):
                 return
             reason = f"not tried: at the pace of the one before it would last about {would_last_s:.1f} s"
-            self.passed_over.append((self._waiting.pop(0), f"{reason}, and {need_s:.1f} s must be left to run"))
+            reason += f", and {need_s:.1f} s must be left to run once it was seen to move"
+            self.passed_over.append((self._waiting.pop(0), reason))
 
     def _pass_over(self, reason: str) -> None:
         assert self.used is not None
