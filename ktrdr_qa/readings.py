@@ -82,16 +82,23 @@ def listed(client: Client, backtest_id: str) -> Iterator[Reading]:
         yield Reading(backtest_id, status=MISSING)
 
 
-def registry(client: Client, worker_id: str) -> Iterator[Reading]:
-    """What the backend's registry says of one worker."""
-    found = next((w for w in workers(client, tries=1) if w["worker_id"] == worker_id), None)
+def registry(client: Client, worker_id: str, address: str = "") -> Iterator[Reading]:
+    """What the backend's registry says of one worker, by its id, else by the address that it announced.
+
+    One that has registered anew under another id is still the same; ``registered_as`` then tells its new id.
+    """
+    listed = workers(client, tries=1)
+    same_id = (w for w in listed if w["worker_id"] == worker_id)
+    same_address = (w for w in listed if address and endpoint(w) == endpoint({"endpoint_url": address}))
+    found = next(same_id, None) or next(same_address, None)
     if found is None:
         yield Reading(worker_id, status=MISSING)
         return
+    anew = {} if found["worker_id"] == worker_id else {"registered_as": found["worker_id"]}
     yield Reading(
         worker_id,
         status=_word(found.get("status")),
-        facts={"current_operation": found.get("current_operation_id")},
+        facts={"current_operation": found.get("current_operation_id"), **anew},
     )
 
 
@@ -128,6 +135,11 @@ def workers(client: Client, tries: int = 3) -> list[dict[str, Any]]:
         for number, w in enumerate(_registered(client, tries), start=1)
         if (w.get("worker_type") or w.get("type")) in BACKTEST_WORDS
     ]
+
+
+def endpoint(worker: Mapping[str, Any]) -> str:
+    """The address that a registered worker announces, in one spelling; empty where it announces none."""
+    return str(worker.get("endpoint_url") or "").rstrip("/").lower()
 
 
 def takes_work(worker: dict[str, Any]) -> bool:
