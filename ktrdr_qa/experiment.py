@@ -156,10 +156,9 @@ class Experiment:
         self._others_ended: set[str] = set()
         self._unlisted: dict[str, dict[str, Any]] = {}
         self._called_there: dict[str, str] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses = {w.endpoint: w.worker for w in witnesses.values() if w.endpoint}
         self._ids: dict[str, str] = {}
         recorder.about["witnesses"] = {w.worker: w.processor_source for w in witnesses.values() if w.processor}
-        self._registered()
         self._watch_processors()
 
     def _registered(self, tries: int = 1) -> list[dict[str, Any]]:
@@ -171,7 +170,7 @@ class Experiment:
 
     def _known(self, registered: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """A worker is its address: one that registers anew under another id is the same, unless two share an address."""
-        addresses = [readings.address_of(worker) for worker in registered]
+        addresses = [readings.endpoint(worker) or worker["worker_id"] for worker in registered]
         for worker, address in zip(registered, addresses, strict=True):
             own = worker["worker_id"]
             first = own if addresses.count(address) > 1 else self._addresses.setdefault(address, own)

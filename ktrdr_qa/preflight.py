@@ -10,7 +10,7 @@ import contextlib
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from ktrdr_qa.client import Client, Exchange, Refused, TransportError
 from ktrdr_qa.experiment import Candidate, failure
 from ktrdr_qa.outcomes import PlatformNotReady
 from ktrdr_qa.target import Target, expanded, sandbox_files, sandbox_settings
-from ktrdr_qa.witnesses import Witness, find
+from ktrdr_qa.witnesses import Witness, find, witness_of
 
 State = Literal["ok", "failed", "not checked"]
 
@@ -62,7 +62,9 @@ Ask = Callable[[], Result]
 class Preflight:
     """Runs the checks against one target and keeps their results for the report.
 
-    ``processes_alive`` asks the launcher of the embedded KTRDR; ``home`` is where its files are.
+    ``dead_processes`` asks the launcher of the embedded KTRDR; ``home`` is where its files are. ``mine`` names the
+    backtests of this run that have ended: where they are what keeps every place taken, ``kept_places`` tells which
+    worker's, and that is KTRDR's doing.
     """
 
     def __init__(
@@ -73,12 +75,15 @@ class Preflight:
         cure: bool = False,
         home: Path | None = None,
         dead_processes: Callable[[], list[str]] | None = None,
+        mine: Callable[[], Collection[str]] | None = None,
         say: Callable[[str], None] = print,
     ):
         self.target = target
         self.results: dict[str, Result] = {}
         self.witnesses: dict[str, Witness] = {}
         self.unusable: dict[Candidate, str] = {}
+        self.kept_places: dict[str, str] = {}
+        self.mine = mine
         self.version = ""
         self._client = client
         self._cure = cure
@@ -238,14 +243,22 @@ class Preflight:
             )
         named = sandbox_settings(file).get("KTRDR_API_PORT")
         used = urlsplit(self.target.base_url or "").port
-        if named is None or str(used) == named:
+        chosen_by = self.target.chosen_by
+        if not named:
+            return Result(
+                name, "ok", f"{file} names no KTRDR_API_PORT; {self.target.base_url} was chosen by {chosen_by}"
+            )
+        if str(used) == named:
             return Result(name, "ok", f"{file} names the port in use")
-        if "KTRDR_API_PORT" in self.target.chosen_by:
+        if "KTRDR_API_PORT" in chosen_by:
+            from_environment = chosen_by.endswith("in the environment")
             return Result(
                 name,
                 "failed",
-                f"{file} says KTRDR_API_PORT={named}, but this run talks to port {used} ({self.target.chosen_by})",
-                advice=f"read it again: export KTRDR_API_PORT={named}, or unset KTRDR_API_PORT",
+                f"{file} says KTRDR_API_PORT={named}, but this run talks to port {used} ({chosen_by})",
+                advice=f"read it again: export KTRDR_API_PORT={named}, or unset KTRDR_API_PORT"
+                if from_environment
+                else "let both name one port, or choose with -D target=NAME",
             )
         return Result(
             name, "ok", f"{file} names port {named}; {self.target.base_url} was chosen by {self.target.chosen_by}"
@@ -255,21 +268,52 @@ class Preflight:
         name = "API health"
         project = compose.project_of(self.target)
         cure = Cure(((*project.command, "up", "-d", "backend"),), 10.0, 2, project.directory) if project else None
-        advice = (
-            ""
-            if cure
-            else f"start KTRDR, or say where it is: KTRDR_API_URL or KTRDR_API_PORT, or -D target=NAME (chosen by: {self.target.chosen_by})"
-        )
         try:
             answer = self._client.get("/api/v1/health", purpose="API health", tries=3)
             said = answer.need("$.status")
         except TransportError as error:
-            advice = "" if isinstance(error, Refused) and error.status in (401, 403) else advice
-            return Result(name, "failed", str(error), cure, advice)
+            advice, startable = self._advice_on(error)
+            return Result(name, "failed", str(error), cure if startable else None, advice)
         if str(said).lower() not in ("ok", "healthy", "up"):
-            return Result(name, "failed", f'the API says of itself: status "{said}"', cure, advice)
+            return Result(name, "failed", f'the API says of itself: status "{said}"', cure, self._unwell())
         self.version = str(answer.find("$.version", "not told"))
         return Result(name, "ok", f'status "{said}", version {self.version}')
+
+    def _advice_on(self, error: TransportError) -> tuple[str, bool]:
+        """What mends a request that failed, and whether starting KTRDR's backend may; no advice where it says so itself."""
+        exchange = error.exchange
+        kind, status = exchange.problem_kind, exchange.status or 0
+        where = f"KTRDR_API_URL or KTRDR_API_PORT, or -D target=NAME (chosen by: {self.target.chosen_by})"
+        if self.target.embedded_one:
+            return "run again; the log of the embedded KTRDR is in the report", False
+        if kind == "refused":
+            return f"start KTRDR, or say where it is: {where}", True
+        if kind == "timeout":
+            longer = "give it longer with answer_s under [limits] in the target file"
+            return f"something listens there, but does not answer: look at KTRDR's log, or {longer}", True
+        if kind in ("closed", "half"):
+            return "something listens there, but closes the connection: look at KTRDR's log", True
+        if kind in ("certificate", "tls", "proxy") or status in (401, 403) or 300 <= status < 400:
+            return "", False
+        if status == 429:
+            return "wait, or have the limit raised for this suite", False
+        if status in (502, 504) or (status == 503 and exchange.answer is None):
+            return "start KTRDR behind that proxy", True
+        if status == 503:
+            return f"it may be starting: wait; else {self._log_to_look_at()}", True
+        if status >= 500:
+            return self._unwell(), True
+        if kind in ("unknown host", "unreachable", "other"):
+            return f"say where KTRDR is: {where}", False
+        return f"what answers there is no KTRDR API: say where KTRDR is: {where}", False
+
+    def _unwell(self) -> str:
+        return f"KTRDR runs, but is not well: {self._log_to_look_at()}"
+
+    def _log_to_look_at(self) -> str:
+        project = compose.project_of(self.target)
+        command = shlex.join([*project.command, "logs", "--tail", "50", "backend"]) if project else ""
+        return f"look at its log{f' ({command})' if command else ''}"
 
     # --- backtest ------------------------------------------------------------------------------------------
 
@@ -294,12 +338,12 @@ class Preflight:
             return Result(name, "ok", f"found under {_either(roots)}: {found}")
         there = sorted(str(p.parent.relative_to(r)) for r in roots for p in r.glob("models/*/*/*") if p.is_file())
         listed = ", ".join(dict.fromkeys(there)) or "none"
-        timeframes = _named(c.timeframe for c in candidates)
+        sections = " and ".join(dict.fromkeys(f"[backtests.{c.timeframe}]" for c in candidates))
         return Result(
             name,
             "failed",
             f"{_named(c.model for c in candidates)}: not under {_either(roots)}",
-            advice=f"models that exist there: {listed}; set model under [backtests.{timeframes}] in the target file, or train one",
+            advice=f"models that exist there: {listed}; set model under {sections} in the target file, or train one",
         )
 
     def _roots(self) -> list[Path]:
@@ -423,44 +467,75 @@ class Preflight:
 
     def _ask_workers(self, settle_s: float) -> Result:
         name = "Backtest workers"
-        restart, advice = self._restart_of_workers()
+        self.kept_places = {}
         deadline_s = time.monotonic() + settle_s
         while True:
             try:
                 registered = readings.workers(self._client)
+                others = [] if registered else readings.types_of_workers(self._client)
             except TransportError as error:
-                return Result(name, "failed", f"the workers cannot be listed: {error}", restart, advice)
+                told, _ = self._advice_on(error)
+                return Result(name, "failed", f"the workers cannot be listed: {error}", None, told)
             if not registered:
-                others = readings.types_of_workers(self._client)
-                told = f", only workers for {', '.join(others)}" if others else ""
-                return Result(name, "failed", f"no backtest worker is registered{told}", restart, advice)
-            unknown = [w for w in registered if w["worker_id"] not in self.witnesses]
-            self.witnesses.update(find(unknown, self.target, self._client))
+                only = f", only workers for {', '.join(others)}" if others else ""
+                return Result(name, "failed", f"no backtest worker is registered{only}", *self._restart_of_workers())
+            self._find_witnesses(registered)
             alive = [w for w in registered if not self.witnesses[w["worker_id"]].dead]
             if not alive:
                 reasons = "; ".join(self.witnesses[w["worker_id"]].reason.split("; say where")[0] for w in registered)
-                return Result(name, "failed", f"the registered workers do not answer: {reasons}", restart, advice)
+                return Result(
+                    name, "failed", f"the registered workers do not answer: {reasons}", *self._restart_of_workers()
+                )
             free = [w for w in alive if readings.takes_work(w)]
             if free:
                 return Result(name, "ok", f"{len(free)} of {len(registered)} registered backtest workers are free")
             if time.monotonic() >= deadline_s:
-                states = ", ".join(
-                    f"{w['worker_id']} {w.get('status')} {w.get('current_operation_id') or ''}".strip() for w in alive
-                )
-                return Result(
-                    name,
-                    "failed",
-                    f"no backtest worker is free: {states}",
-                    None,
-                    "wait for the backtests to end, or add a worker",
-                )
+                return self._no_place(name, alive)
             time.sleep(LOOK_AGAIN_S)
+
+    def _find_witnesses(self, registered: list[dict[str, Any]]) -> None:
+        """Try to reach the workers that were not seen before; one known under an id of before is so no longer."""
+        known = {w["worker_id"]: witness_of(w, self.witnesses) for w in registered}
+        new = [w for w in registered if (k := known[w["worker_id"]]) is None or k.worker != w["worker_id"]]
+        self.witnesses.update(find(new, self.target, self._client))
+        addresses = {readings.endpoint(w) for w in registered}
+        for worker, witness in list(self.witnesses.items()):
+            if worker not in known and witness.endpoint in addresses:
+                del self.witnesses[worker]
+
+    def _no_place(self, name: str, taken: list[dict[str, Any]]) -> Result:
+        """No worker is free: by whose backtests, and whether waiting helps."""
+        ended = set(self.mine()) if self.mine else set()
+        of_whom = {w["worker_id"]: w.get("current_operation_id") for w in taken}
+        self.kept_places = {worker: backtest for worker, backtest in of_whom.items() if backtest in ended}
+        others = [
+            f"{w['worker_id']} {w.get('status')} {of_whom[w['worker_id']] or ''}".strip()
+            for w in taken
+            if w["worker_id"] not in self.kept_places
+        ]
+        if self.kept_places:
+            places = ", ".join(f"{worker} ({backtest})" for worker, backtest in self.kept_places.items())
+            kept = f"KTRDR's registry still counts the places of {places} as taken by backtests of this run that have ended"
+            seen = "; ".join([kept, *others])
+            advice = (
+                "KTRDR has to free the place of a backtest that has ended; a restart of its workers does it for now"
+            )
+            return Result(name, "failed", f"no backtest worker is free: {seen}", None, advice)
+        seen = f"no backtest worker is free: {', '.join(others)}"
+        if any(of_whom.values()):
+            return Result(name, "failed", seen, None, "wait for the backtests to end, or add a worker")
+        cure, restart = self._restart_of_workers()
+        advice = f"the registry gives them no work: look at the workers' logs{f'; {restart}' if restart else ''}"
+        return Result(name, "failed", seen, cure, advice)
 
     def _restart_of_workers(self) -> tuple[Cure | None, str]:
         """The catalogue's cure where Compose runs the workers here, else words of what to do."""
+        if self.target.embedded_one:
+            return None, "run again"
         project = compose.project_of(self.target)
         if project is None:
-            return None, "docker compose restart backtest-worker-1 backtest-worker-2, then wait 15 s"
+            words = "start or restart the backtest workers; under Docker: docker compose restart"
+            return None, f"{words} backtest-worker-1 backtest-worker-2, then wait 15 s"
         services = ["backtest-worker-1", "backtest-worker-2"]
         with contextlib.suppress(compose.ComposeProblem):
             # In a slot of KTRDR's they are the copies of one service.

@@ -241,11 +241,6 @@ def registry(registered: Iterable[Mapping[str, Any]], ids: Mapping[str, str]) ->
     yield from (Reading(worker_id, status=MISSING) for worker_id in set(ids.values()) - named)
 
 
-def address_of(worker: Mapping[str, Any]) -> str:
-    """The address that a registered worker announces, in one spelling."""
-    return str(worker.get("endpoint_url") or worker.get("url") or worker["worker_id"]).rstrip("/").lower()
-
-
 def health(client: Client, worker_id: str) -> Iterator[Reading]:
     """The worker's own word on whether it is busy, and with what."""
     answer = client.get("/health", purpose="reading")
@@ -281,6 +276,11 @@ def workers(client: Client, tries: int = 3) -> list[dict[str, Any]]:
         for number, w in enumerate(_registered(client, tries), start=1)
         if (w.get("worker_type") or w.get("type")) in BACKTEST_WORDS
     ]
+
+
+def endpoint(worker: Mapping[str, Any]) -> str:
+    """The address that a registered worker announces, in one spelling; empty where it announces none."""
+    return str(worker.get("endpoint_url") or "").rstrip("/").lower()
 
 
 def takes_work(worker: dict[str, Any]) -> bool:

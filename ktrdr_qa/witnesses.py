@@ -7,7 +7,7 @@ a container's name means nothing outside Docker, its port on the platform's own 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Witness:
-    """One worker as seen from here; ``address`` and ``processor`` are None where ``reason`` and advice say why."""
+    """One worker as seen from here; ``address`` and ``processor`` are None where ``reason`` and advice say why.
+
+    ``endpoint`` is the address that it announces to KTRDR: a worker is its address, whatever id it registers under.
+    """
 
     worker: str
     address: str | None
@@ -36,6 +39,16 @@ class Witness:
     reason: str
     processor: Callable[[], Iterator[readings.Reading]] | None
     processor_source: str
+    endpoint: str = ""
+
+
+def witness_of(registered: Mapping[str, Any], witnesses: Mapping[str, Witness]) -> Witness | None:
+    """The witness that is this registered worker: the one at its address; by the id where an address is not told."""
+    address = readings.endpoint(registered)
+    by_id = witnesses.get(str(registered.get("worker_id")))
+    if by_id and (not address or not by_id.endpoint or by_id.endpoint == address):
+        return by_id
+    return next((witness for witness in witnesses.values() if address and witness.endpoint == address), None)
 
 
 def find(workers: Iterable[dict[str, Any]], target: Target, client: Client) -> dict[str, Witness]:
@@ -67,19 +80,25 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
             speaker.close()
         asked = client.clone(address, trusted=address in target.workers.values())
         processor, source = _processor(name, address, asked, target)
-        return Witness(name, address, False, "", processor, source)
+        return Witness(name, address, False, "", processor, source, readings.endpoint(worker))
     reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
     processor, source = _container_processor(name, announced, target)
-    advice = f'{reason}; say where it is with {name} = "http://HOST:PORT" under [workers] in the target file'
-    return Witness(name, None, refused, advice, processor, source)
+    if known_as := _known_as(name, announced, target):
+        advice = f'{known_as} = "{target.workers[known_as]}" under [workers] in the target file is not where it is'
+    else:
+        advice = f'say where it is with {name} = "http://HOST:PORT" under [workers] in the target file'
+    return Witness(name, None, refused, f"{reason}; {advice}", processor, source, readings.endpoint(worker))
+
+
+def _known_as(name: str, announced: str, target: Target) -> str | None:
+    """Under which name the target file has a worker: ids may be made up anew, the host name that it announces stays."""
+    return next((n for n in (name, urlsplit(announced).hostname) if n in target.workers), None)
 
 
 def _addresses(name: str, announced: str, target: Target) -> list[str]:
     here, there = urlsplit(target.base_url or ""), urlsplit(announced)
-    # Ids may be made up anew at each start; the host name that a worker announces stays.
-    for known_as in (name, there.hostname):
-        if known_as in target.workers:
-            return [target.workers[known_as]]
+    if known_as := _known_as(name, announced, target):
+        return [target.workers[known_as]]
     # "localhost" in the mouth of a platform on another host is not this host.
     reachable = there.hostname and (target.local or there.hostname not in LOOPBACK)
     addresses = [announced.rstrip("/")] if reachable else []

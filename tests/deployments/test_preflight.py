@@ -473,6 +473,116 @@ def test_workers_that_are_missing_busy_or_dead_each_have_their_words(sandbox: Sa
     assert "the registered workers do not answer" in refused(lambda: sandbox.preflight().workers(0.0))
 
 
+def registered(sandbox: Sandbox, *workers: dict[str, Any]) -> None:
+    """What the registry lists; each worker answers at the API's own address unless it says otherwise."""
+    listed = [{"worker_type": "backtesting", "endpoint_url": sandbox.url, "status": "busy", **w} for w in workers]
+    sandbox.rule["/api/v1/workers"] = Answer(200, json.dumps(listed))
+    sandbox.rule["/health"] = Answer(200, '{"worker_status": "idle"}')
+
+
+def test_places_of_this_runs_own_ended_backtests_are_told_as_that(sandbox: Sandbox) -> None:
+    checks = sandbox.preflight()
+    checks.mine = lambda: ["op_1", "op_2", "op_9"]
+    registered(
+        sandbox,
+        {"worker_id": "w1", "current_operation_id": "op_1"},
+        {"worker_id": "w2", "current_operation_id": "op_2"},
+        {"worker_id": "w3", "current_operation_id": "op_x"},
+    )
+    told = refused(lambda: checks.workers(0.0))
+    assert (
+        "no backtest worker is free: KTRDR's registry still counts the places of w1 (op_1), w2 (op_2) as taken" in told
+    )
+    assert "by backtests of this run that have ended; w3 busy op_x" in told
+    assert "wait for the backtests to end" not in told
+    assert checks.kept_places == {"w1": "op_1", "w2": "op_2"}
+    # Somebody else's are theirs to end.
+    checks.forget()
+    registered(sandbox, {"worker_id": "w3", "current_operation_id": "op_x"})
+    told = refused(lambda: checks.workers(0.0))
+    assert "no backtest worker is free: w3 busy op_x" in told and "wait for the backtests to end" in told
+    assert checks.kept_places == {}
+    checks.forget()
+    registered(sandbox, {"worker_id": "w1", "current_operation_id": "op_1"})
+    refused(lambda: checks.workers(0.0))
+    checks.forget()
+    registered(sandbox, {"worker_id": "w1", "status": "available"})
+    assert checks.workers(0.0).state == "ok" and checks.kept_places == {}
+
+
+def test_workers_that_are_called_unavailable_are_not_waited_for(sandbox: Sandbox) -> None:
+    registered(sandbox, {"worker_id": "w1", "status": "temporarily_unavailable"})
+    told = refused(lambda: sandbox.preflight().workers(0.0))
+    assert "w1 temporarily_unavailable" in told and "wait for the backtests" not in told
+    assert "the registry gives them no work: look at the workers' logs" in told
+    assert "cure: " in told and "restart backtest-worker-1" in told
+
+
+def test_a_list_of_workers_that_cannot_be_had_is_no_matter_of_the_workers(sandbox: Sandbox) -> None:
+    sandbox.rule["/api/v1/workers"] = Answer(500, '{"detail": "boom"}')
+    told = refused(lambda: sandbox.preflight().workers(0.0))
+    assert "the workers cannot be listed" in told and "KTRDR runs, but is not well" in told
+    assert "restart" not in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "advice"),
+    [
+        ({"kind": "embedded"}, "run again"),
+        (
+            {"checkout": {}},
+            "start or restart the backtest workers; under Docker: docker compose restart backtest-worker-1",
+        ),
+    ],
+)
+def test_without_compose_the_workers_are_restarted_in_their_own_way(
+    sandbox: Sandbox, changed: dict[str, Any], advice: str
+) -> None:
+    registered(sandbox)
+    told = refused(lambda: sandbox.preflight(**changed).workers(0.0))
+    assert "no backtest worker is registered" in told and f"advice: {advice}" in told
+
+
+def test_a_worker_is_its_address(sandbox: Sandbox) -> None:
+    checks = sandbox.preflight()
+    registered(sandbox, {"worker_id": "old", "status": "available"})
+    checks.workers(0.0)
+    assert list(checks.witnesses) == ["old"]
+    # Registered anew under another id: the same worker, known by its new name.
+    checks.forget()
+    registered(sandbox, {"worker_id": "new", "status": "available", "endpoint_url": f"{sandbox.url}/"})
+    checks.workers(0.0)
+    assert list(checks.witnesses) == ["new"]
+    # The same id at another address: another worker, so the old address is not asked any more.
+    checks.forget()
+    with proxy("http://127.0.0.1:9", lambda asked: Answer(200, '{"worker_status": "idle"}')) as elsewhere:
+        registered(sandbox, {"worker_id": "new", "status": "available", "endpoint_url": elsewhere})
+        checks.workers(0.0)
+    assert checks.witnesses["new"].address == elsewhere
+
+
+def test_several_timeframes_are_named_as_the_sections_that_they_are(sandbox: Sandbox) -> None:
+    hourly = Candidate("EURUSD", "1h", "2023-01-01", "2024-12-31", "neuro", "models/neuro/1h")
+    told = refused(lambda: sandbox.preflight().model([CANDIDATE, hourly]))
+    assert "set model under [backtests.1d] and [backtests.1h] in the target file" in told
+
+
+def test_a_sandbox_file_that_names_no_port_names_none(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sandbox.path)
+    file = sandbox.checkout / ".env.sandbox"
+    for text in ("KTRDR_API_PORT=\n", "INSTANCE_ID=qa\n"):
+        file.write_text(text)
+        checks = sandbox.preflight()
+        checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
+        assert f"{file} names no KTRDR_API_PORT" in checks.sandbox().seen
+    # Two files that differ are no matter of the environment.
+    file.write_text("KTRDR_API_PORT=8001\n")
+    checks = sandbox.preflight()
+    checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in elsewhere/.env.sandbox")
+    told = refused(checks.sandbox)
+    assert "let both name one port, or choose with -D target=NAME" in told and "unset" not in told
+
+
 # --- through the whole of Behave -------------------------------------------------------------------------------
 
 

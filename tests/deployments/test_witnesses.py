@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from ktrdr_qa import witnesses
+from ktrdr_qa import readings, witnesses
+from ktrdr_qa.client import Client, Transcript
 from ktrdr_qa.target import Target
 from tests.deployments.harness import BRISK, Place, Platform, needs_a_core, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
@@ -159,6 +160,56 @@ def test_a_worker_may_be_named_by_the_host_name_that_it_announces() -> None:
         "http://backtest-worker-2:5004",
         "http://localhost:5004",
     ]
+
+
+def seen_as(worker: str, endpoint: str) -> witnesses.Witness:
+    return witnesses.Witness(worker, endpoint, False, "", None, "", endpoint=endpoint)
+
+
+def test_a_witness_is_found_by_its_address_else_by_its_id() -> None:
+    one, two = seen_as("w1", "http://here:5003"), seen_as("w2", "http://here:5004")
+    known = {w.worker: w for w in (one, two)}
+
+    def found(worker_id: str, endpoint: str | None) -> witnesses.Witness | None:
+        return witnesses.witness_of({"worker_id": worker_id, "endpoint_url": endpoint}, known)
+
+    assert found("w1", "http://here:5003") is one
+    assert found("made-up-anew", "http://HERE:5003/") is one
+    assert found("w1", None) is one and found("w3", None) is None
+    # An id that has moved means the worker that is there now.
+    assert found("w1", "http://here:5004") is two
+    assert found("w1", "http://here:5005") is None
+    nameless = seen_as("w9", "")
+    assert witnesses.witness_of({"worker_id": "w9", "endpoint_url": "http://here:1"}, {"w9": nameless}) is nameless
+
+
+def test_the_registry_is_asked_for_a_worker_by_its_address_too() -> None:
+    listed = [
+        {"worker_id": "w2", "worker_type": "backtesting", "endpoint_url": "http://here:5004", "status": "available"},
+        {
+            "worker_id": "anew",
+            "worker_type": "backtesting",
+            "endpoint_url": "http://here:5003",
+            "status": "BUSY",
+            "current_operation_id": "op_1",
+        },
+    ]
+    with proxy("http://127.0.0.1:9", lambda asked: Answer(200, json.dumps(listed))) as url:
+        client = Client(url, Transcript())
+        (gone,) = readings.registry(client, "w1")
+        (there,) = readings.registry(client, "w1", "http://here:5003/")
+        (same,) = readings.registry(client, "w2", "http://here:5004")
+    assert gone.status == "missing"
+    assert there.subject == "w1" and there.status == "busy" and there.facts["current_operation"] == "op_1"
+    assert there.facts["registered_as"] == "anew" and "registered_as" not in same.facts
+
+
+def test_an_address_that_was_given_and_does_not_answer_is_not_asked_for_again() -> None:
+    target = Target.model_validate({"workers": {"w": "http://127.0.0.1:9"}}).at("http://127.0.0.1:9", "the test")
+    worker = {"worker_id": "w", "endpoint_url": "http://w:5003"}
+    found = witnesses.find([worker], target, Client("http://127.0.0.1:9", Transcript()))["w"]
+    assert found.reason.startswith("nothing listens at 127.0.0.1:9")
+    assert found.reason.endswith('; w = "http://127.0.0.1:9" under [workers] in the target file is not where it is')
 
 
 def test_tokens_are_not_sent_to_an_address_that_a_platform_merely_announces(place: Place) -> None:
