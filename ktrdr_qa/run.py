@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrdr_qa import asserting, evidence, judgements, summary, trends, verdict
+from ktrdr_qa import asserting, evidence, judgements, readings, summary, trends, verdict
 from ktrdr_qa.album import Album
 from ktrdr_qa.allure_results import SUITE_ERROR, write_environment
 from ktrdr_qa.client import Client, Transcript
@@ -188,7 +188,15 @@ class Run:
     def _new_preflight(self) -> Preflight:
         dead = self._dead_processes if self.embedded else None
         home = self.embedded.home if self.embedded else None
-        return Preflight(self.target, self._client, cure=self._cure, home=home, dead_processes=dead, say=self._say)
+        return Preflight(
+            self.target,
+            self._client,
+            cure=self._cure,
+            home=home,
+            dead_processes=dead,
+            mine=lambda: self.journal.ended_ones,
+            say=self._say,
+        )
 
     def _dead_processes(self) -> list[str]:
         assert self.embedded
@@ -320,6 +328,10 @@ class Run:
             result = ask(*given)
         except PlatformNotReady as error:
             self._not_ready = str(error).splitlines()[0]
+            if self.preflight.kept_places:
+                # No accident of the platform's: backtests of this run have ended, and their places were not given back.
+                expected = "KTRDR gives a place back when the backtest that had it has ended"
+                raise failure(expected, self._not_ready, f"curl -s {self.target.base_url}{readings.WORKERS}") from error
             raise
         if result.state == "not checked":
             step.not_checked_reason = f"not checked: {result.seen}"
