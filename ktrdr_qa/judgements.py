@@ -60,7 +60,10 @@ TELLING_CONTRAST = 0.15
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was expected, what was seen, and since when. ``figures`` are seconds, percent or counts."""
+    """What was expected, what was seen, and since when. ``figures`` are seconds, percent or counts.
+
+    ``final``: not known, and no further reading will tell.
+    """
 
     name: str
     verdict: Verdict
@@ -69,6 +72,7 @@ class Judgement:
     at_s: float | None = None
     observations: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
+    final: bool = False
 
     @property
     def holds(self) -> bool:
@@ -420,7 +424,7 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     figures = {"cancelled_s": took_s}
     if end.status == "completed":
         if not (why := _held_against(history, backtest, end, limit_s)):
-            return Judgement("cancelled", "unknown", expected, _race(history, backtest, end))
+            return Judgement("cancelled", "unknown", expected, _race(history, backtest, end), final=True)
         seen = f"it was completed {took_s:.2f} s after the cancel: it ran on to its end, although {why}"
         return Judgement("cancelled", "violated", expected, seen, end.answered_s)
     if unseen := _unseen(since_s, limit_s, still[-1] if still else None, end):
@@ -493,7 +497,7 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
     end, after = ended
     if end.status == "completed":
         if not _held_against(history, backtest, end, limit_s):
-            return Judgement("stays cancelled", "unknown", expected, _race(history, backtest, end))
+            return Judgement("stays cancelled", "unknown", expected, _race(history, backtest, end), final=True)
         return Judgement("stays cancelled", "violated", expected, f"it was {_state(end)} instead", end.answered_s)
     due_s = (_cancel_due_from(history, backtest) or end.answered_s) + limit_s
     lagged = 0
@@ -556,7 +560,7 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     ends_s = _ends_by_itself_s(history, backtest)
     covered_s = _covered_s([s for s in (end, *after) if s.answered_s <= ends_s], max(COVERED_GAP_S, step_s))
     if covered_s < window_s and history.until_s > ends_s:
-        return Judgement("frozen", "unknown", expected, _too_late_to_tell(history, backtest))
+        return Judgement("frozen", "unknown", expected, _too_late_to_tell(history, backtest), final=True)
     if covered_s < window_s:
         seen = f"only {covered_s:.1f} s of the {window_s:.1f} s are covered by readings ({_count(after)})"
         return Judgement("frozen", "unknown", expected, seen)
@@ -582,7 +586,7 @@ def is_not_completed(history: History, backtest: str, limit_s: float = 2.0) -> J
     for s in (end, *after):
         if s.status == "completed":
             if s is end and not _held_against(history, backtest, end, limit_s):
-                return Judgement("not completed", "unknown", expected, _race(history, backtest, end))
+                return Judgement("not completed", "unknown", expected, _race(history, backtest, end), final=True)
             return Judgement("not completed", "violated", expected, f"it is {_state(s)}", s.answered_s)
         if s.facts.get("has_result"):
             seen = f'it is "{s.status}", yet carries a result summary as if it had completed'
@@ -671,7 +675,9 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     for s in history.of("backend", backtest):
         if s.status == "completed":
             if not _held_against(history, backtest, s, limit_s):
-                return Judgement("only this one", "unknown", expected, f"{seen}; {_race(history, backtest, s)}")
+                return Judgement(
+                    "only this one", "unknown", expected, f"{seen}; {_race(history, backtest, s)}", final=True
+                )
             seen += ", and this one ran on to its end"
             return Judgement("only this one", "violated", expected, seen, sent.at_s)
         if s.terminal:
@@ -968,7 +974,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     if since_s is None:
         return Judgement("worker stopped", "unknown", expected, "no cancel was answered")
     if another := _another_worker(history, backtest):
-        return Judgement("worker stopped", "unknown", expected, another)
+        return Judgement("worker stopped", "unknown", expected, another, final=True)
     dead = _gone_for_good(history, worker, since_s)
     if dead:
         return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
@@ -981,7 +987,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     if completed:
         after_s = completed.answered_s - sent_s
         if not (why := _held_against(history, backtest, completed, limit_s)):
-            return Judgement("worker stopped", "unknown", expected, _race(history, backtest, completed))
+            return Judgement("worker stopped", "unknown", expected, _race(history, backtest, completed), final=True)
         seen = f'its own view says "completed", seen {after_s:.2f} s after the cancel: it computed on to its end, although {why}'
         return Judgement("worker stopped", "violated", expected, seen, completed.answered_s)
     late_view = next(
@@ -1006,7 +1012,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         if unseen := _unseen(since_s, limit_s, before, quiet):
             return Judgement("worker stopped", "unknown", expected, f"{unseen} the answer to the cancel")
         if quiet.answered_s > _ends_by_itself_s(history, backtest):
-            return Judgement("worker stopped", "unknown", expected, _too_late_to_tell(history, backtest))
+            return Judgement("worker stopped", "unknown", expected, _too_late_to_tell(history, backtest), final=True)
     idle_s = max(quiet_view.answered_s, quiet_health.answered_s) - sent_s
     state = "forgotten" if quiet_view.status == MISSING else quiet_view.status
     seen = f"its own view says {state}, and its health is {quiet_health.status}, within {idle_s:.2f} s of the cancel"
@@ -1030,7 +1036,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     if since_s is None or sent is None or started is None or not readings:
         return Judgement(name, "unknown", expected, _not_heard(history, worker) or "its processor time was not read")
     if another := _another_worker(history, backtest):
-        return Judgement(name, "unknown", expected, another)
+        return Judgement(name, "unknown", expected, another, final=True)
     idle, busy = _idle_and_busy(history, worker, backtest)
     used = busy[0] - idle if busy else 0.0
     allowed = idle + QUIET_MARGIN
@@ -1038,9 +1044,11 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     compared = f"idle before {idle:.2f}" + (f", the backtest {busy[0]:.2f}" if busy else "")
     figures = {"idle_cores": idle, "busy_cores": busy[0] if busy else 0.0, "allowed_cores": allowed}
 
-    def told(verdict: Verdict, rate: tuple[float, float], words: str, at_s: float | None = None) -> Judgement:
+    def told(
+        verdict: Verdict, rate: tuple[float, float], words: str, at_s: float | None = None, *, final: bool = False
+    ) -> Judgement:
         seen = f"it used {rate[0]:.2f} cores over {rate[1]:.1f} s ({compared}){words}"
-        return Judgement(name, verdict, expected, seen, at_s, (), {**figures, "after_cores": rate[0]})
+        return Judgement(name, verdict, expected, seen, at_s, (), {**figures, "after_cores": rate[0]}, final)
 
     late = _undisturbed(history, worker, backtest, [s for s in after if s.asked_s >= since_s + limit_s], surely=True)
     if noisy := next((r for stretch in late if (r := _computes_on(stretch, allowed))), None):
@@ -1052,11 +1060,14 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
         # Cancelled at once it had no time to show what it uses; on a busy host nothing can show it either.
         shown = history.about.get("cancelled_at_once") and history.about.get("load_per_core", 0.0) <= BUSY_HOST
         if used < TELLING_CONTRAST and not shown:
-            return told("unknown", quiet, ": the backtest used too little to tell a stopped one from a running one")
+            words = ": the backtest used too little to tell a stopped one from a running one"
+            # Something that computes on may still show.
+            final = history.until_s >= since_s + limit_s + NOISY_SPAN_S
+            return told("unknown", quiet, words, final=final)
         return told("holds", quiet, "")
     rate = _rate(stretches[-1]) if stretches else None
     if rate and history.until_s > ends_s and rate[0] <= allowed:
-        return told("unknown", rate, f": {_too_late_to_tell(history, backtest)}")
+        return told("unknown", rate, f": {_too_late_to_tell(history, backtest)}", final=True)
     if rate is None:
         seen = _not_heard(history, worker) if not after else ""
         seen = seen or "its processor time was not read after the cancel while the worker had nothing else to do"

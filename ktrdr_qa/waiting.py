@@ -25,11 +25,11 @@ class Source(Protocol):
 def eventually(
     source: Source, judge: Judge, at_most_s: float, tick: Callable[[History], None] | None = None
 ) -> Judgement:
-    """Wait until the judgement holds; at once give up where it is violated, for then it cannot hold any more.
+    """Wait until the judgement holds; at once give up where it is violated, or will never be known.
 
     Judges at least once, and once more at the deadline; returns the last judgement.
     """
-    return _wait(source, judge, at_most_s, lambda j, _: not j.unknown, tick)
+    return _wait(source, judge, at_most_s, lambda j, _: not j.unknown or j.final, tick)
 
 
 def throughout(
