@@ -31,6 +31,8 @@ FRESH_S = 1.0
 """How long a reading that was asked for is waited for; one that does not come is a gap like any other."""
 CAPACITY_PAUSE_S = 0.5
 PLACES_PAUSE_S = 0.3
+MEASURED_BARS_A_S = 1300.0
+"""The pace of the measured KTRDR (contract, surprises 2 and 17): 0.4 s for two years of daily bars, 4 s for twenty."""
 MEASURED_FEWEST_BARS = 51
 """What the measured KTRDR needs "for indicator warm-up" (contract, surprise 6)."""
 CONTRAST_S = 1.0
@@ -152,7 +154,8 @@ class Experiment:
         self._model_form_known = False
         self._mine: list[str] = []
         self._seen_active: set[str] = set()
-        self._paces: list[tuple[float, float]] = []
+        self._pace: tuple[float, str] | None = None
+        """Bars a second, and whose pace that is."""
         self._others_ended: set[str] = set()
         self._unlisted: dict[str, dict[str, Any]] = {}
         self._called_there: dict[str, str] = {}
@@ -518,20 +521,19 @@ class Experiment:
         self._end(self.backtest)
 
     def _note_pace(self, lasts_s: float) -> None:
-        if self.used and 0 < self.used.bars_about < math.inf:
-            self._paces.append((self.used.bars_about, lasts_s))
+        if self.used and 0 < self.used.bars_about < math.inf and lasts_s > 0:
+            self._pace = self.used.bars_about / lasts_s, "the one before"
 
     def _skip_what_is_too_short(self) -> None:
         """Pass over, untried, what would end too soon at the pace seen so far, while a longer one is left to try."""
         need_s = judgements.needed_s(self.recorder.history(), self.backtest, self._limits())
-        while self._paces and len(self._waiting) > 1:
-            bars, lasts_s = self._paces[-1]
-            would_last_s = self._waiting[0].bars_about / bars * lasts_s
+        while self._pace and len(self._waiting) > 1:
+            would_last_s = self._waiting[0].bars_about / self._pace[0]
             if would_last_s >= MOVES_AND_LASTS * need_s or self._waiting[0].bars_about >= max(
                 c.bars_about for c in self._waiting[1:]
             ):
                 return
-            reason = f"not tried: at the pace of the one before it would last about {would_last_s:.1f} s"
+            reason = f"not tried: at the pace of {self._pace[1]} it would last about {would_last_s:.1f} s"
             reason += f", and {need_s:.1f} s must be left to run once it was seen to move"
             self.passed_over.append((self._waiting.pop(0), reason))
 
@@ -546,6 +548,8 @@ class Experiment:
             # Each form is tried once only: a model in neither is missing.
             self._model_form_known = True
             other = used.in_the_other_form()
+            if used.names_a_file:
+                self._pace = MEASURED_BARS_A_S, "a measured KTRDR that wants a model's directory, like this one,"
             self.passed_over.append((used, f"{reason} (its model path was {used.model})"))
             self._waiting = [
                 other,

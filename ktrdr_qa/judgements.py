@@ -518,8 +518,9 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
         else:
             seen = f'it turned from "{end.status}" to {_state(s)}, {since_s:.1f} s later'
             following = history.event("next_accepted", str(history.about.get("next_backtest")))
-            if following and s.answered_s >= following.at_s:
-                seen += f" ({s.answered_s - following.at_s:.1f} s after the new backtest was started)"
+            before = after[at - 1] if at else end
+            if following and before.answered_s <= following.at_s <= s.answered_s:
+                seen += ", in the first reading after the new backtest was started"
         return Judgement("stays cancelled", "violated", expected, seen, s.answered_s)
     if not after:
         return Judgement("stays cancelled", "unknown", expected, "no further reading was had")
