@@ -12,7 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
     from standin import settings as settings_module
 
     parsed = settings_module.parser().parse_args(arguments)
-    from standin import faults, supervisor
+    from standin import awkward, faults, supervisor
+    from standin.seams import Seams
 
     if parsed.list_faults:
         rows = faults.table()
@@ -24,11 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"standin: {mistake}", file=sys.stderr)
         return 2
     try:
-        seams = faults.switched_on(settings.fault)
+        broken = faults.switched_on(settings.fault)
     except faults.UnknownFaultError as problem:
         print(f"standin: {problem}", file=sys.stderr)
         return 2
-    return supervisor.main(seams.settings(settings), seams)
+    settings = Seams(broken).settings(settings)
+    return supervisor.main(settings, Seams([*awkward.seams(settings), *broken]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import random
 import time
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -25,7 +27,9 @@ from standin.seams import Seam
 from standin.settings import Settings
 
 HEALTH_CHECK_EVERY_S = 2.0
+"""Where no `registry_loop_s` says otherwise."""
 FIRST_REFRESH_AFTER_S = 0.02
+TRY_AGAIN_S = 0.05
 
 
 class StartRequest(BaseModel):
@@ -103,6 +107,8 @@ class Backend:
         self.registry = Registry(settings.worker_word)
         self.operations: dict[str, Operation] = {}
         self.all_registered = asyncio.Event()
+        self.close_for: Callable[[float], None] = lambda closed_s: None
+        """Shuts the door to everyone for a while; whoever serves the backend puts it here."""
         self._began = time.monotonic()
         self._cancelling: set[str] = set()
         self._releasing: set[str] = set()
@@ -123,9 +129,7 @@ class Backend:
     def register(self, worker: Registration) -> None:
         """Take a worker into the registry."""
         now = self.clock.now()
-        self.registry.workers[worker.worker_id] = WorkerRecord(
-            worker.worker_id, worker.worker_type, worker.url, worker.endpoint_url, now, now
-        )
+        self.registry.add(WorkerRecord(worker.worker_id, worker.worker_type, worker.url, worker.endpoint_url, now, now))
         self.log.write("worker registered", worker_id=worker.worker_id, worker_type=worker.worker_type)
         if len(self.registry.workers) >= self.settings.workers:
             self.all_registered.set()
@@ -133,23 +137,29 @@ class Backend:
 
     # Starting.
 
-    async def start(self, wanted: StartRequest) -> Operation:
-        """Have a free worker run a backtest. Raises `NoWorkerFreeError`, or `RemoteError` if it is gone."""
+    async def start(
+        self, wanted: StartRequest, worker_id: str | None = None, parent_id: str | None = None
+    ) -> Operation:
+        """Have a free worker, or that worker, run a backtest.
+
+        Raises `NoWorkerFreeError`, or `RemoteError` if the worker is gone.
+        """
         order = Order(contract.new_operation_id(self.clock.now()), **wanted.model_dump())
         refused: set[str] = set()
         while True:
-            worker = self.registry.take(order.operation_id)
+            worker = self.registry.take(order.operation_id, worker_id)
             if worker is None or worker.worker_id in refused:
                 raise NoWorkerFreeError
-            operation = Operation(order, self.clock.now(), worker.worker_id)
+            operation = Operation(order, self.clock.now(), worker.worker_id, parent_id=parent_id)
             self.operations[order.operation_id] = operation
             try:
-                status, _ = await call("POST", f"{worker.url}/backtests/start", dataclasses.asdict(order))
+                status, body = await call("POST", f"{worker.url}/backtests/start", dataclasses.asdict(order))
             except RemoteError:
                 del self.operations[order.operation_id]
                 self.registry.give_back(worker.worker_id, order.operation_id)
                 raise
             if status == 200:
+                operation.remote_id = body["operation_id"]
                 break
             # The worker knows better than the registry that it is busy: try another one.
             del self.operations[order.operation_id]
@@ -162,6 +172,21 @@ class Backend:
         self._count_workers()
         return operation
 
+    def order_again(self, operation: Operation) -> StartRequest:
+        """An order for the same backtest."""
+        asked = dataclasses.asdict(operation.order)
+        return StartRequest(**{name: asked[name] for name in StartRequest.model_fields})
+
+    async def start_when_free(
+        self, wanted: StartRequest, worker_id: str | None = None, parent_id: str | None = None
+    ) -> Operation:
+        """The same, as soon as a worker is free."""
+        while True:
+            try:
+                return await self.start(wanted, worker_id, parent_id)
+            except (NoWorkerFreeError, RemoteError):
+                await asyncio.sleep(TRY_AGAIN_S)
+
     # Following.
 
     async def _follow(self, operation: Operation) -> None:
@@ -173,17 +198,26 @@ class Backend:
             if operation.active:
                 await asyncio.sleep(self.settings.refresh_s)
 
-    async def refresh(self, operation: Operation) -> None:
-        """Take over what the worker says of an operation now."""
-        worker = self.registry.workers[operation.worker_id]
+    def _at_worker(self, operation: Operation) -> str:
+        """The address of the worker's own record of an operation."""
+        worker = self.registry.worker(operation.worker_id)
+        assert worker is not None
+        return f"{worker.url}/api/v1/operations/{operation.remote_id}"
+
+    async def worker_says(self, operation: Operation) -> dict[str, Any] | None:
+        """The worker's own record of an operation, or None where it cannot be had."""
         try:
-            status, body = await call("GET", f"{worker.url}/api/v1/operations/{operation.operation_id}", timeout_s=2.0)
+            status, body = await call("GET", self._at_worker(operation), timeout_s=2.0)
         except RemoteError as problem:
             self.log.write("worker not reached", operation.operation_id, problem=str(problem))
+            return None
+        return body["data"] if status == 200 else None
+
+    async def refresh(self, operation: Operation) -> None:
+        """Take over what the worker says of an operation now."""
+        said = await self.worker_says(operation)
+        if said is None or not operation.active or operation.operation_id in self._cancelling:
             return
-        if status != 200 or not operation.active or operation.operation_id in self._cancelling:
-            return
-        said = body["data"]
         operation.started_at = _time(said["started_at"])
         operation.percentage = said["progress"]["percentage"]
         operation.current_step = said["progress"]["current_step"]
@@ -200,7 +234,8 @@ class Backend:
         self.note(operation)
         self.metrics.active.dec()
         self.metrics.ended(status)
-        self.soon(self._release(operation))
+        if self.settings.registry_loop_s == 0:
+            self.soon(self._release(operation))
 
     async def _release(self, operation: Operation) -> None:
         self._releasing.add(operation.worker_id)
@@ -240,15 +275,16 @@ class Backend:
         told = await self.carry_out_cancel(operation, reason)
         if operation.status != "cancelled":
             return 400, contract.cannot_be_cancelled(operation)
-        return 200, contract.cancel_answer(
-            operation.operation_id, operation.completed_at or at, reason, remote_cancelled=told
-        )
+        children = [each.operation_id for each in self.children(operation) if each.status == "cancelled"]
+        return 200, contract.cancel_answer(operation.operation_id, operation.completed_at or at, reason, told, children)
 
     async def carry_out_cancel(self, operation: Operation, reason: str | None) -> bool:
         """Tell the worker, then call the operation cancelled in any case. Says whether it was told."""
         self._cancelling.add(operation.operation_id)
         try:
             before = operation.copy()
+            if self.settings.cancel_dawdles_s > 0:
+                await asyncio.sleep(self.settings.cancel_dawdles_s)
             told = await self.seams.tells_worker(operation)
             if told is None:
                 told = await self.tell_worker(operation, reason)
@@ -260,14 +296,21 @@ class Backend:
             percentage = operation.percentage if self.settings.keeps_progress else 0.0
             self.end(operation, "cancelled", percentage, reason or contract.CANCELLED_BY_USER)
             self.seams.cancelled(operation, before)
+            if not self.seams.spares_children():
+                for child in self.children(operation):
+                    if child.active:
+                        await self.carry_out_cancel(child, "Parent operation cancelled")
         return told
+
+    def children(self, operation: Operation) -> list[Operation]:
+        """The operations that were begun for another one."""
+        return [each for each in self.operations.values() if each.parent_id == operation.operation_id]
 
     async def tell_worker(self, operation: Operation, reason: str | None) -> bool:
         """Have the worker cancel an operation, and wait until it has. Says whether it did."""
-        worker = self.registry.workers[operation.worker_id]
-        url = f"{worker.url}/api/v1/operations/{operation.operation_id}"
+        within_s = self.settings.cancel_takes_s + 5.0
         try:
-            status, _ = await call("DELETE", url, {"reason": reason}, self.settings.cancel_takes_s + 5.0)
+            status, _ = await call("DELETE", self._at_worker(operation), {"reason": reason}, within_s)
         except RemoteError as problem:
             self.log.write("worker not told", operation.operation_id, problem=str(problem))
             return False
@@ -286,15 +329,17 @@ class Backend:
         word = self.settings.worker_word
         return contract.no_worker(len(self.registry.of_type(word)), self.uptime_s, word)
 
-    # Looking after workers, and the neighbour.
+    # Looking after workers.
 
     async def check_workers(self) -> None:
-        """Ask every worker for its health, for ever."""
+        """Ask every worker for its health, for ever; nobody knows in which moment of its round a loop is met."""
+        every_s = self.settings.registry_loop_s or HEALTH_CHECK_EVERY_S
+        await asyncio.sleep(random.uniform(0.0, every_s))
         while True:
-            await asyncio.sleep(HEALTH_CHECK_EVERY_S)
             if self.seams.checks_workers():
                 await asyncio.gather(*(self._check(each) for each in self.registry.workers.values()))
                 self._count_workers()
+            await asyncio.sleep(every_s)
 
     async def _check(self, worker: WorkerRecord) -> None:
         try:
@@ -306,33 +351,12 @@ class Backend:
             return
         working_on, held_by = body["current_operation"], worker.current_operation_id
         if working_on is not None and held_by is None:
-            worker.status, worker.current_operation_id = "busy", working_on
+            known = (each.operation_id for each in self.operations.values() if each.remote_id == working_on)
+            worker.status, worker.current_operation_id = "busy", next(known, working_on)
         elif working_on is None and held_by is not None and self.seams.frees_slot(worker.worker_id):
             holder = self.operations.get(held_by)
             if holder is None or not holder.active:
                 self.registry.give_back(worker.worker_id, held_by)
-
-    async def keep_neighbour(self) -> None:
-        """Somebody else's backtest: started at launch, and again whenever it has ended."""
-        wanted = StartRequest(
-            model_path="models/neuro_mean_reversion/1d_v21",
-            strategy_name="neuro_mean_reversion",
-            symbol="EURUSD",
-            timeframe="1d",
-            start_date="2000-01-01",
-            end_date="2022-12-31",
-            initial_capital=50_000.0,
-        )
-        while True:
-            try:
-                operation = await self.start(wanted)
-            except (NoWorkerFreeError, RemoteError):
-                await asyncio.sleep(0.2)
-                continue
-            self.log.write("neighbour", operation.operation_id)
-            while operation.active:
-                await asyncio.sleep(0.1)
-            await asyncio.sleep(self.settings.registry_lag_s + 0.1)
 
     def _count_workers(self) -> None:
         workers = self.registry.of_type(self.settings.worker_word)

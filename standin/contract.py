@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,7 +41,9 @@ class Operation:
     error_message: str | None = None
     result_summary: dict[str, Any] | None = None
     in_worker: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
+    parent_id: str | None = None
+    remote_id: str = ""
+    """What its worker calls it."""
 
     @property
     def operation_id(self) -> str:
@@ -85,7 +88,7 @@ def operation_view(operation: Operation) -> dict[str, Any]:
         "success": True,
         "data": {
             "operation_id": operation.operation_id,
-            "parent_operation_id": None,
+            "parent_operation_id": operation.parent_id,
             "operation_type": "backtesting",
             "status": operation.status,
             "created_at": stamp(operation.created_at),
@@ -154,7 +157,9 @@ def start_answer(order: Order) -> dict[str, Any]:
     }
 
 
-def cancel_answer(operation_id: str, at: datetime, reason: str | None, remote_cancelled: bool) -> dict[str, Any]:
+def cancel_answer(
+    operation_id: str, at: datetime, reason: str | None, remote_cancelled: bool, children: Sequence[str] = ()
+) -> dict[str, Any]:
     """A cancel was acknowledged."""
     return {
         "success": True,
@@ -166,7 +171,7 @@ def cancel_answer(operation_id: str, at: datetime, reason: str | None, remote_ca
             "cancellation_reason": reason,
             "task_cancelled": False,
             "remote_cancelled": remote_cancelled,
-            "children_cancelled": [],
+            "children_cancelled": list(children),
         },
     }
 

@@ -94,13 +94,16 @@ def set_aside(path: Path) -> Path:
     return path.with_suffix(".whole")
 
 
-def prepare(home: Path, with_hourly: bool) -> None:
-    """Make sure that the home's data files exist; files that are there already are used as they are."""
+def prepare(home: Path, with_hourly: bool, since: str = "") -> None:
+    """Make sure that the home's data files exist; files that are there already are used as they are.
+
+    `since` is the first day (YYYY-MM-DD) of the daily rates, and so of the hourly ones made from them.
+    """
     daily_file, hourly_file = data_file(home, "EURUSD", "1d"), data_file(home, "EURUSD", "1h")
     whole = set_aside(daily_file)
     if whole.exists():
         whole.replace(daily_file)
     if not daily_file.exists():
-        save(daily_file, reference_rates())
+        save(daily_file, [bar for bar in reference_rates() if f"{bar.time:%Y-%m-%d}" >= since])
     if with_hourly and not hourly_file.exists():
         save(hourly_file, hourly(load(home, "EURUSD", "1d")))

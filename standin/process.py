@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import shutil
 import socket
 import sys
@@ -21,6 +22,7 @@ from standin.backend import Backend
 from standin.log import Log, LogHandler
 from standin.seams import Seam
 from standin.settings import Settings
+from standin.supervisor import BACKLOG, bound
 from standin.web import App, Front
 from standin.worker import Worker
 
@@ -37,19 +39,47 @@ class Server(uvicorn.Server):
         yield
 
 
-async def _serve(app: App, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", http="h11", loop="asyncio", ws="none"
-    )
-    await Server(config).serve(sockets=[listener])
+class Door:
+    """A listening socket and the application behind it; it can be closed for a while, and opened again."""
+
+    def __init__(self, app: App, listener: socket.socket) -> None:
+        self._config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", http="h11", loop="asyncio", ws="none"
+        )
+        self._listener = listener
+        self._server = Server(self._config)
+        self._closed_s = 0.0
+
+    async def serve(self) -> None:
+        """Serve until the process is ended."""
+        while True:
+            await self._server.serve(sockets=[self._listener])
+            # Bound but not listening: connections are refused, and nobody else gets the port meanwhile.
+            self._listener = bound(self._listener_port)
+            await asyncio.sleep(self._closed_s)
+            self._listener.listen(BACKLOG)
+            self._server = Server(self._config)
+
+    def close_for(self, closed_s: float) -> None:
+        """Reset all connections and refuse new ones for so long; what the process holds in memory is kept."""
+        self._listener_port = self._listener.getsockname()[1]
+        self._closed_s = closed_s
+        for connection in list(self._server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        for server in self._server.servers:
+            server.close()
+        self._server.should_exit = self._server.force_exit = True
 
 
 async def run_backend(settings: Settings, seams: Seam, log: Log, listener: socket.socket, ready: Ready) -> None:
     """Serve the backend until the process is ended; it is ready when all workers have registered."""
+    _roll_the_dice(settings, "backend")
     backend = Backend(settings, seams, log)
     serving: Awaitable[None]
     if seams.serves():
-        serving = _serve(Front(backend_module.application(backend), settings, seams, True), listener)
+        door = Door(Front(backend_module.application(backend), settings, seams, True), listener)
+        backend.close_for, serving = door.close_for, door.serve()
         if settings.workers == 0 or seams.registers_as(settings.worker_word) is None:
             backend.all_registered.set()
     else:
@@ -60,8 +90,6 @@ async def run_backend(settings: Settings, seams: Seam, log: Log, listener: socke
 
     async def tell_when_ready() -> None:
         await backend.all_registered.wait()
-        if settings.neighbour:
-            backend.soon(backend.keep_neighbour())
         ready()
 
     backend.soon(tell_when_ready())
@@ -78,6 +106,7 @@ async def run_worker(
     ready: Ready,
 ) -> None:
     """Serve a worker until the process is ended; it is ready when it has registered."""
+    _roll_the_dice(settings, worker_id)
     worker = Worker(settings, seams, log, worker_id, listener.getsockname()[1])
 
     async def join() -> None:
@@ -87,8 +116,13 @@ async def run_worker(
         seams.registered()
 
     joining = asyncio.get_running_loop().create_task(join())
-    await _serve(Front(worker_module.application(worker), settings, seams_of_worker(), False), listener)
+    await Door(Front(worker_module.application(worker), settings, seams_of_worker(), False), listener).serve()
     await joining
+
+
+def _roll_the_dice(settings: Settings, role: str) -> None:
+    """From here on a process's random choices are its own, and the same in every launch with the same seed."""
+    random.seed(f"{settings.seed} {role}" if settings.seed else None)
 
 
 def seams_of_worker() -> Seam:

@@ -50,15 +50,39 @@ class Registry:
 
     def __init__(self, worker_word: str) -> None:
         self.workers: dict[str, WorkerRecord] = {}
+        self._renamed: dict[str, str] = {}
         self._worker_word = worker_word
 
     def of_type(self, worker_type: str | None) -> list[WorkerRecord]:
         """The workers of a type, or all."""
         return [each for each in self.workers.values() if worker_type in (None, each.worker_type)]
 
-    def take(self, operation_id: str) -> WorkerRecord | None:
-        """Choose the backtest worker that was chosen least recently among the free ones, and call it busy."""
-        free = [each for each in self.of_type(self._worker_word) if each.status == "available"]
+    def add(self, record: WorkerRecord) -> None:
+        """Take a worker in. One that is there already under another name keeps its place, and what it holds."""
+        before = next((each for each in self.workers.values() if each.url == record.url), None)
+        if before is not None:
+            del self.workers[before.worker_id]
+            self._renamed[before.worker_id] = record.worker_id
+            record.status, record.current_operation_id = before.status, before.current_operation_id
+            record.last_selected = before.last_selected
+        self.workers[record.worker_id] = record
+
+    def worker(self, worker_id: str) -> WorkerRecord | None:
+        """The worker that is, or once was, called so."""
+        while worker_id not in self.workers and worker_id in self._renamed:
+            worker_id = self._renamed[worker_id]
+        return self.workers.get(worker_id)
+
+    def take(self, operation_id: str, only: str | None = None) -> WorkerRecord | None:
+        """Choose the backtest worker that was chosen least recently among the free ones, and call it busy.
+
+        `only` is the one worker that will do, where not any will.
+        """
+        free = [
+            each
+            for each in self.of_type(self._worker_word)
+            if each.status == "available" and only in (None, each.worker_id)
+        ]
         if not free:
             return None
         chosen = min(free, key=lambda each: each.last_selected or 0.0)
@@ -68,7 +92,7 @@ class Registry:
 
     def give_back(self, worker_id: str, operation_id: str) -> bool:
         """Call a worker available again, unless another operation has it by now. Says whether it was done."""
-        record = self.workers.get(worker_id)
+        record = self.worker(worker_id)
         if record is None or record.current_operation_id != operation_id:
             return False
         record.current_operation_id = None

@@ -29,6 +29,8 @@ class Ask:
 
     method: str
     path: str
+    internal: bool = False
+    """Whether one of the platform's own processes asks."""
 
     @property
     def starts(self) -> bool:
@@ -119,6 +121,10 @@ class Seam:
         """Whether an acknowledged cancel changes anything at all."""
         return True
 
+    def spares_children(self) -> bool:
+        """Whether the children of a cancelled operation run on."""
+        return False
+
     def cancelled(self, operation: Operation, before: Operation) -> None:
         """An operation has just been cancelled; `before` is what it was until then."""
 
@@ -159,8 +165,19 @@ class Seam:
         """Whether the worker skips the rest of its bars."""
         return False
 
-    def burns_on(self, job: Job) -> bool:
-        """Whether the computation goes on, unseen, after its cancel."""
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        """In the job's thread: the next bar is about to be worked on. Held up here, the backtest stands still."""
+
+    def burns_on(self, job: Job) -> float:
+        """How much of a core goes on being used for ever, unseen, after a cancel; `inf` for all there is."""
+        return 0.0
+
+    def ignores_cancel(self, job: Job) -> bool:
+        """Whether the computation goes on, unseen, to its own end, at its own pace, after a cancel."""
+        return False
+
+    def ends_again(self, job: Job) -> bool:
+        """Whether the end of a computation that ignored its cancel is written over the cancel."""
         return False
 
     def worker_cancelled(self, job: Job) -> None:
@@ -227,6 +244,9 @@ class Seams(Seam):
                 return False
         return True
 
+    def spares_children(self) -> bool:
+        return any(fault.spares_children() for fault in self._faults)
+
     def cancelled(self, operation: Operation, before: Operation) -> None:
         for fault in self._faults:
             fault.cancelled(operation, before)
@@ -263,8 +283,18 @@ class Seams(Seam):
     def hurries(self) -> bool:
         return any(fault.hurries() for fault in self._faults)
 
-    def burns_on(self, job: Job) -> bool:
-        return any(fault.burns_on(job) for fault in self._faults)
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        for fault in self._faults:
+            fault.bar_due(job, done, total)
+
+    def burns_on(self, job: Job) -> float:
+        return max((fault.burns_on(job) for fault in self._faults), default=0.0)
+
+    def ignores_cancel(self, job: Job) -> bool:
+        return any(fault.ignores_cancel(job) for fault in self._faults)
+
+    def ends_again(self, job: Job) -> bool:
+        return any(fault.ends_again(job) for fault in self._faults)
 
     def worker_cancelled(self, job: Job) -> None:
         for fault in self._faults:

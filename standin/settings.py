@@ -20,15 +20,22 @@ class Settings:
 
     port: int = _option(8000, "port of the API on 127.0.0.1; 0 picks a free one")
     home: str = _option("", "directory of models/, strategies/, data/; by default a fresh one, later removed")
+    seed: int = _option(0, "makes random choices the same in every launch, unless it is 0")
     log: str = _option("", "log file, one JSON object a line; by default standin.log in the home directory")
     workers: int = _option(2, "number of worker processes")
     announce: bool = _option(False, "print one line of JSON when ready instead of the text for people")
     die_with_stdin: bool = _option(False, "stop everything when standard input is closed")
 
     bars_per_second: float = _option(40.0, "pace of every backtest; 0 runs as fast as the processor allows")
+    busy: float = _option(
+        0.0,
+        "how much of a core a running backtest uses at least, 0 to 1: what is left until the next bar is due goes "
+        "into a search for better indicators (KTRDR: all of it)",
+    )
     adaptation_epochs: int = _option(-1, "learning epochs before each decision; -1: as the strategy says")
     min_bars: int = _option(2, "fewest bars a backtest may have (KTRDR: 51)")
     hourly: bool = _option(False, "offer EURUSD 1h too, interpolated between the daily rates since 2015")
+    data_since: str = _option("", "first day of the price data, YYYY-MM-DD; by default all there are")
     model_form: str = _option(
         "either",
         "what a model_path may name: the model's directory, its model.pt, or either",
@@ -37,14 +44,22 @@ class Settings:
 
     refresh_s: float = _option(0.15, "how often the backend fetches progress from a worker (KTRDR: 1.0)")
     first_progress_after_s: float = _option(0.0, "length of the indicator phase, at 0 %% (KTRDR: 2 to 17)")
+    indicator_bars_per_second: float = _option(
+        0.0, "pace of the indicator phase, which is then longer for longer backtests; 0: it takes no time for a bar"
+    )
     indicators_ignore_cancel: bool = _option(
         False, "a cancel in the indicator phase is acknowledged at once, but the phase computes on"
     )
     registry_lag_s: float = _option(0.3, "how long the registry calls a worker busy after its backtest's end")
+    registry_loop_s: float = _option(
+        0.0, "the registry notices a backtest's end only when it looks after its workers, this often (KTRDR: 10)"
+    )
     cancel_takes_s: float = _option(0.0, "how long a worker takes to stop gracefully once it has been told")
+    cancel_dawdles_s: float = _option(0.0, "how long the backend takes before it tells the worker of a cancel")
     cancel_answers_at_once: bool = _option(False, "the answer to a cancel does not wait for the worker")
     keeps_progress: bool = _option(False, "a cancelled backtest keeps its percentage instead of falling to 0")
     progress_step: float = _option(0.0, "percentages are rounded down to multiples of this, unless it is 0")
+    progress_every_bars: int = _option(0, "progress is told anew only after so many bars, unless it is 0")
     latency_s: float = _option(0.0, "time added to every answer to the outside")
     jitter_s: float = _option(0.0, "up to this much more, at random, on every answer to the outside")
     clock_skew_s: float = _option(0.0, "how far the clock in all answers is ahead (or, negative, behind)")
@@ -57,7 +72,32 @@ class Settings:
         "backtesting", "a backtest worker's type; the other word gets 422", ("backtesting", "backtest")
     )
     endpoint_host: str = _option("127.0.0.1", "host name in the workers' endpoint_url, resolvable or not")
+    old_operations: int = _option(0, "how many backtests of earlier days, all ended, are in the backend's memory")
     neighbour: bool = _option(False, "somebody else's backtest runs on one worker all the time")
+    visitor: str = _option(
+        "",
+        "somebody else: starts the same backtest as the first one started (twin), another one 0.5 s after each cancel "
+        "(newcomer), or is a neighbour who cancels his own 1.5 s after each other cancel (cancels-after) or at each "
+        "start (cancels-before)",
+        ("twin", "newcomer", "cancels-after", "cancels-before"),
+    )
+    children: bool = _option(False, "every backtest has a child, which is cancelled with it")
+    record_after_s: float = _option(0.0, "how long a new backtest's record is 404 after its start was answered")
+    replica_lag_s: float = _option(0.0, "every second reading of a backtest is that old")
+    rate_limits: bool = _option(
+        False, "429 with Retry-After at the first start, the first cancel, the next start, and at some readings"
+    )
+    resets_every: int = _option(0, "one reading in so many has its connection reset")
+    loses_reading_after_cancel: bool = _option(False, "the first reading of a backtest after its cancel is lost")
+    warnings_mb: float = _option(0.0, "every record carries so many megabytes of warnings")
+    upper_case: bool = _option(False, "every status is in upper case, to the outside")
+    renamed_worker: str = _option(
+        "",
+        "a worker registers anew, under another id at the same address, when its first backtest has got going or has "
+        "been cancelled",
+        ("running", "cancelled"),
+    )
+    own_ids: bool = _option(False, "workers call a backtest by an id of their own; the backend translates")
     fault: tuple[str, ...] = _option((), "switch a fault on; may be given several times (see --list-faults)")
 
     def mistakes(self) -> list[str]:

@@ -25,6 +25,7 @@ from standin.settings import VERSION, Settings
 
 READY_WITHIN_S = 10.0
 STOP_WITHIN_S = 0.6
+BACKLOG = 128
 SHIPPED_HOME = Path(__file__).parent / "home"
 
 
@@ -60,7 +61,7 @@ def prepare_home(settings: Settings, seams: Seam) -> tuple[Path, bool]:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(shipped, path)
-        market.prepare(home, settings.hourly)
+        market.prepare(home, settings.hourly, settings.data_since)
         seams.home(home)
     except BaseException as problem:
         if made is not None:
@@ -76,19 +77,28 @@ def prepare_home(settings: Settings, seams: Seam) -> tuple[Path, bool]:
     return home, temporary
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on the loopback interface."""
+def bound(port: int) -> socket.socket:
+    """A socket bound on the loopback interface, which does not listen yet. Raises OSError or OverflowError."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as problem:
+    except (OSError, OverflowError):
         listener.close()
+        raise
+    return listener
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on the loopback interface. Raises `LaunchError`."""
+    try:
+        listener = bound(port)
+    except (OSError, OverflowError) as problem:
         why = problem.strerror if isinstance(problem, OSError) else "no such port"
         raise LaunchError(
             f"Port {port} on 127.0.0.1 cannot be used ({why}); choose another with --port, 0 for a free one"
         ) from problem
-    listener.listen(128)
+    listener.listen(BACKLOG)
     return listener
 
 

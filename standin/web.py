@@ -42,12 +42,13 @@ class Front:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        ask = Ask(scope["method"], scope["path"])
+        internal = any(name == INTERNAL.encode() for name, _ in scope["headers"])
+        ask = Ask(scope["method"], scope["path"], internal)
         given = await self._seams.instead(ask)
         if given is None:
             given = await self._seams.afterwards(ask, await self._collect(scope, receive))
         given = self._disguised(given, ask)
-        if not any(name == INTERNAL.encode() for name, _ in scope["headers"]):
+        if not internal:
             delay_s = self._settings.latency_s + random.uniform(0.0, self._settings.jitter_s)
             if delay_s > 0:
                 await asyncio.sleep(delay_s)
@@ -77,11 +78,26 @@ class Front:
         return Answer(head["status"], bytes(body), headers)
 
     def _disguised(self, given: Answer, ask: Ask) -> Answer:
-        """The same answer with more fields, or its fields in another order, if so set."""
-        wanted = self._settings.extra_fields or self._settings.shuffled_fields
+        """The same answer with more fields, its fields in another order, or louder statuses, if so set."""
+        settings = self._settings
+        if settings.upper_case and not ask.internal and given.is_json:
+            given = given.with_json(_louder(given.json()))
+        wanted = settings.extra_fields or settings.shuffled_fields
         if not wanted or not given.is_json or ask.path.endswith("openapi.json"):
             return given
         return given.with_json(_rewritten(given.json(), self._settings))
+
+
+def _louder(value: Any) -> Any:
+    """Every status in upper case."""
+    if isinstance(value, list):
+        return [_louder(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: each.upper() if key in ("status", "worker_status") and isinstance(each, str) else _louder(each)
+        for key, each in value.items()
+    }
 
 
 def _rewritten(value: Any, settings: Settings) -> Any:

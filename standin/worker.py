@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +25,12 @@ from standin.metrics import Metrics
 from standin.remote import RemoteError, call
 from standin.seams import Seam
 from standin.settings import Settings
+
+Found = tuple[int, int, float]
+"""Periods of z-score and RSI, and how often they were right (see `engine.indicator_search`)."""
+FEWEST_SEARCHED = 500
+BUSY_PAUSE_S = 0.01
+"""How long a computation that is to use less than a whole core pauses when it is ahead."""
 
 
 class CancelledError(Exception):
@@ -49,8 +57,8 @@ class Job:
         self.in_indicators = False
         self.abandoned = False
         """Called ended while its thread computes on: the thread may no longer touch the operation."""
-        self.burning = False
-        """Computes on for ever, unseen and as fast as it can."""
+        self.burning = 0.0
+        """How much of a core it goes on using for ever, unseen."""
 
 
 class Worker:
@@ -66,11 +74,13 @@ class Worker:
         self.metrics = Metrics()
         self.jobs: dict[str, Job] = {}
         self.current: Job | None = None
+        self._api_url = ""
         self._loop = asyncio.get_running_loop()
         seams.attached_to_worker(self)
 
     async def register(self, api_url: str) -> None:
         """Tell the backend that this worker is there, until it has heard."""
+        self._api_url = api_url
         worker_type = self.seams.registers_as(self.settings.worker_word)
         if worker_type is None:
             return
@@ -92,21 +102,35 @@ class Worker:
     def start(self, order: Order) -> Job:
         """Begin a backtest in a thread."""
         now = self.clock.now()
+        if self.settings.own_ids:
+            order = replace(order, operation_id=f"{self.worker_id}_run_{len(self.jobs) + 1}")
         job = Job(Operation(order, now, self.worker_id, in_worker=True))
         job.operation.status, job.operation.started_at = "running", now
         self.jobs[order.operation_id] = self.current = job
         self.metrics.active.set(1)
         self.log.write("backtest started", order.operation_id)
         threading.Thread(target=self._run, args=(job,), name=order.operation_id, daemon=True).start()
+        if self.settings.renamed_worker and len(self.jobs) == 1:
+            self._renaming = self._loop.create_task(self._take_another_name(job))
         return job
+
+    async def _take_another_name(self, job: Job) -> None:
+        """Register anew, as a worker does that has lost its id."""
+        if self.settings.renamed_worker == "cancelled":
+            await job.ended.wait()
+        while not job.operation.percentage and not job.ended.is_set():
+            await asyncio.sleep(0.02)
+        self.worker_id = f"{self.worker_id}-{secrets.token_hex(3)}"
+        await self.register(self._api_url)
 
     async def cancel(self, job: Job, reason: str | None) -> None:
         """Stop a backtest, and return when it has stopped, or is said to have."""
         self.log.write("told to cancel", job.operation.operation_id)
         message = reason or contract.CANCELLED_BY_USER
         job.operation.error_message = message
-        if self.seams.burns_on(job):
-            job.abandoned = job.burning = True
+        job.burning = self.seams.burns_on(job)
+        if job.burning > 0 or self.seams.ignores_cancel(job):
+            job.abandoned = True
             self._end(job, "cancelled", message, None)
         elif job.in_indicators and self.settings.indicators_ignore_cancel:
             job.abandoned = True
@@ -123,9 +147,13 @@ class Worker:
 
     def _end(self, job: Job, status: str, message: str | None, summary: dict[str, Any] | None) -> None:
         """The end of a job, always in the event loop's thread."""
-        if job.ended.is_set():
-            return
         operation = job.operation
+        if job.ended.is_set():
+            if self.seams.ends_again(job):
+                operation.result_summary = summary
+                operation.end(status, self.clock.now(), 100.0 if status == "completed" else 0.0, message)
+                self.log.write("backtest ended again", operation.operation_id, status=status, message=message)
+            return
         kept = operation.percentage if status == "cancelled" and self.settings.keeps_progress else 0.0
         operation.result_summary = summary
         operation.end(status, self.clock.now(), 100.0 if status == "completed" else kept, message)
@@ -171,42 +199,76 @@ class Worker:
                 f"Insufficient data for backtesting: {len(bars) - first} bars "
                 f"(need at least {self.settings.min_bars} for indicator warm-up)"
             )
-        if self.settings.first_progress_after_s > 0:
-            self._indicator_phase(job, everything, order, model)
+        search = _searching(everything, _position(everything, order.start_date), model)
+        self._indicator_phase(job, search, len(bars) - first)
         run = Backtest(bars, first, model, strategy, order)
-        self._step_through(job, run, 0.0 if hurry else self.settings.bars_per_second)
-        while job.burning:
-            self._step_through(job, Backtest(bars, first, model, strategy, order), 0.0)
+        self._step_through(job, run, search, 0.0 if hurry else self.settings.bars_per_second)
+        if job.burning > 0:
+            self._burn(job, lambda: Backtest(bars, first, model, strategy, order))
         return engine.result_summary(run, time.monotonic() - began)
 
-    def _indicator_phase(self, job: Job, bars: list[market.Bar], order: Order, model: fuzzy.Model) -> None:
-        deadline = time.monotonic() + self.settings.first_progress_after_s
-        first = _position(bars, order.start_date)
+    def _indicator_phase(self, job: Job, search: Iterator[Found], bars: int) -> None:
+        settings = self.settings
+        lasts_s = settings.first_progress_after_s
+        if settings.indicator_bars_per_second > 0:
+            lasts_s += bars / settings.indicator_bars_per_second
+        if lasts_s == 0:
+            return
+        deadline = time.monotonic() + lasts_s
         best = (0, 0, 0.0)
         job.in_indicators = True
-        for found in engine.indicator_search(bars, first, model):
+        for found in search:
             best = max(best, found, key=lambda each: each[2])
-            if job.cancel.is_set() and not self.settings.indicators_ignore_cancel:
+            if job.cancel.is_set() and not settings.indicators_ignore_cancel:
                 raise CancelledError
             if time.monotonic() >= deadline:
                 break
         job.in_indicators = False
-        self.log.write("indicators computed", order.operation_id, z_period=best[0], rsi_period=best[1])
+        self.log.write("indicators computed", job.operation.operation_id, z_period=best[0], rsi_period=best[1])
 
-    def _step_through(self, job: Job, run: Backtest, bars_per_second: float) -> None:
-        began, operation = time.monotonic(), job.operation
-        what = f"Backtesting {operation.order.symbol} {operation.order.timeframe}"
-        while not run.finished:
-            if bars_per_second > 0 and not job.burning:
+    def _step_through(self, job: Job, run: Backtest, search: Iterator[Found], bars_per_second: float) -> None:
+        began, used = time.monotonic(), time.thread_time()
+        busy, every = self.settings.busy, max(1, self.settings.progress_every_bars)
+        while not run.finished and job.burning == 0:
+            if bars_per_second > 0:
                 due = began + (run.done + 1) / bars_per_second
-                job.cancel.wait(max(0.0, due - time.monotonic()))
+                while (left_s := due - time.monotonic()) > 0 and not job.cancel.is_set():
+                    if busy > 0 and time.thread_time() - used < busy * (time.monotonic() - began):
+                        next(search, None)
+                    else:
+                        job.cancel.wait(min(left_s, BUSY_PAUSE_S) if busy > 0 else left_s)
             if job.cancel.is_set():
                 raise CancelledError
+            self.seams.bar_due(job, run.done, run.total)
             bar = run.step()
-            if not job.abandoned:
-                percentage, step = 100.0 * run.done / run.total, self.settings.progress_step
-                operation.percentage = percentage if step <= 0 else percentage // step * step
-                operation.current_step = f"{what} [{bar.time:%Y-%m-%d %H:%M:%S}+00:00]"
+            if not job.abandoned and (run.done % every == 0 or run.finished):
+                self._tell(job.operation, 100.0 * run.done / run.total, bar)
+
+    def _tell(self, operation: Operation, percentage: float, bar: market.Bar) -> None:
+        step, order = self.settings.progress_step, operation.order
+        operation.percentage = percentage if step <= 0 else percentage // step * step
+        operation.current_step = f"Backtesting {order.symbol} {order.timeframe} [{bar.time:%Y-%m-%d %H:%M:%S}+00:00]"
+
+    def _burn(self, job: Job, again: Callable[[], Backtest]) -> None:
+        """Compute the same backtest again and again, for ever, using no more of a core than is wanted."""
+        began, used = time.monotonic(), time.thread_time()
+        while True:
+            run = again()
+            while not run.finished:
+                if time.thread_time() - used > job.burning * (time.monotonic() - began):
+                    time.sleep(BUSY_PAUSE_S)
+                else:
+                    run.step()
+
+
+def _searching(bars: list[market.Bar], first: int, model: fuzzy.Model) -> Iterator[Found]:
+    """The search for better indicators on the bars before `first`, begun anew whenever it is through.
+
+    Where there are hardly any before it, all bars are searched; what is found goes to the log only.
+    """
+    until = first if first >= FEWEST_SEARCHED else len(bars)
+    while until >= FEWEST_SEARCHED:
+        yield from engine.indicator_search(bars, until, model)
 
 
 def _position(bars: list[market.Bar], day: str) -> int:
@@ -242,8 +304,7 @@ def application(worker: Worker) -> FastAPI:
     async def start(order: Order) -> Any:
         if worker.current is not None:
             return JSONResponse(contract.detail("Worker is busy"), 503)
-        worker.start(order)
-        return contract.start_answer(order)
+        return contract.start_answer(worker.start(order).operation.order)
 
     @app.get("/api/v1/operations")
     async def operations(active_only: bool = False, limit: int = 10) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from standin.faults import after, cancel, preflight, running, stability, start
 from standin.faults.known import KNOWN
-from standin.seams import Seams
+from standin.seams import Seam
 
 __all__ = ["KNOWN", "TABLE", "FaultRow", "UnknownFaultError", "switched_on", "table"]
 
@@ -33,6 +33,10 @@ class FaultRow:
     message: str
     """The telling part of what it must say."""
     feature: str = "features/backtest_cancellation.feature"
+    arguments: tuple[str, ...] = ()
+    """What else the stand-in is launched with, so that the fault shows."""
+    like: str = ""
+    """A fault that cannot be told from this one from outside: the two may end a run with the same words."""
 
 
 class UnknownFaultError(Exception):
@@ -41,16 +45,17 @@ class UnknownFaultError(Exception):
 
 def table() -> list[FaultRow]:
     """All faults, in the table's order."""
-    return [FaultRow(**row) for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["fault"]]
+    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["fault"]
+    return [FaultRow(**{**row, "arguments": tuple(row.get("arguments", ()))}) for row in rows]
 
 
-def switched_on(names: Iterable[str]) -> Seams:
-    """The seams with these faults in them. Raises `UnknownFaultError`."""
-    chosen = []
+def switched_on(names: Iterable[str]) -> list[Seam]:
+    """These faults, as they are to be asked one after the other. Raises `UnknownFaultError`."""
+    chosen: list[Seam] = []
     for name in names:
         if name not in KNOWN:
             close = difflib.get_close_matches(name, KNOWN, n=1)
             hint = f"; did you mean {close[0]}?" if close else "; --list-faults names them all"
             raise UnknownFaultError(f"there is no fault {name!r}{hint}")
         chosen.append(KNOWN[name]())
-    return Seams(chosen)
+    return chosen

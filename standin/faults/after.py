@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
+import threading
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from standin import contract
 from standin.contract import Operation
 from standin.faults.known import AfterCancel, fault, rate
-from standin.seams import Seam
+from standin.seams import Answer, Ask, Seam, answer
 
 if TYPE_CHECKING:
     from standin.worker import Job
@@ -17,6 +21,10 @@ if TYPE_CHECKING:
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0
 DIES_AFTER_S = 0.05
+ANSWERED_AFTER_S = 0.05
+"""How long the answer to a cancel is given to be delivered."""
+OUTAGE_S = 5.0
+RETRIED_AFTER_S = 0.5
 
 
 @fault("after-creeps-on")
@@ -41,10 +49,12 @@ class JumpsTo100(AfterCancel):
 
 @fault("after-later-completed")
 class LaterCompleted(AfterCancel):
+    later_s = LATER_S
+
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
-        if elapsed_s < LATER_S or operation.completed_at is None:
+        if elapsed_s < self.later_s or operation.completed_at is None:
             return operation
-        ended = operation.completed_at + timedelta(seconds=LATER_S)
+        ended = operation.completed_at + timedelta(seconds=self.later_s)
         return operation.copy(status="completed", percentage=100.0, error_message=None, completed_at=ended)
 
 
@@ -84,8 +94,8 @@ class GhostWorker(Seam):
 
 @fault("after-ghost-processor")
 class GhostProcessor(Seam):
-    def burns_on(self, job: Job) -> bool:
-        return True
+    def burns_on(self, job: Job) -> float:
+        return math.inf
 
 
 @fault("after-backend-cancelled-worker-not-told")
@@ -132,3 +142,168 @@ class CompletedAtBeforeStart(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
         begun = operation.started_at or operation.created_at
         return operation.copy(completed_at=begun - timedelta(minutes=1))
+
+
+@fault("after-completed-2.6-s-later")
+class CompletedWhileWatched(LaterCompleted):
+    later_s = 2.6
+
+
+@fault("after-completed-4-s-later")
+class CompletedLongAfter(LaterCompleted):
+    later_s = 4.0
+
+
+@fault("after-engine-ignores-cancel")
+class EngineIgnoresCancel(Seam):
+    def ignores_cancel(self, job: Job) -> bool:
+        return True
+
+
+@fault("after-completion-overwrites-cancel")
+class CompletionOverwritesCancel(EngineIgnoresCancel):
+    def ends_again(self, job: Job) -> bool:
+        return True
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        async def taken_over() -> None:
+            said = None
+            while said is None or said["status"] == "cancelled":
+                await asyncio.sleep(self.backend.settings.refresh_s)
+                said = await self.backend.worker_says(operation)
+            operation.result_summary = said["result_summary"]
+            operation.end(said["status"], self.backend.clock.now(), said["progress"]["percentage"], None)
+            self.backend.note(operation)
+
+        self.backend.soon(taken_over())
+
+
+@fault("after-spinning-thread")
+class SpinningThread(Seam):
+    def worker_cancelled(self, job: Job) -> None:
+        def wait_for_what_never_comes() -> None:
+            done = False
+            while not done:
+                pass
+
+        threading.Thread(target=wait_for_what_never_comes, daemon=True).start()
+
+
+@fault("after-ghost-at-0.3-cores")
+class GhostAtAThird(Seam):
+    cores = 0.3
+
+    def burns_on(self, job: Job) -> float:
+        return self.cores
+
+
+@fault("after-ghost-at-0.2-cores")
+class GhostAtAFifth(GhostAtAThird):
+    cores = 0.2
+
+
+@fault("after-ghost-at-0.15-cores")
+class GhostAtASeventh(GhostAtAThird):
+    cores = 0.15
+
+
+class AfterAnswer(Seam):
+    """Does something to the backend as soon as it has answered the first cancel that it acknowledges."""
+
+    def __init__(self) -> None:
+        self._answered = False
+
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if ask.cancels and given.status == 200 and not self._answered:
+            self._answered = True
+            asyncio.get_running_loop().call_later(ANSWERED_AFTER_S, self.happens)
+        return given
+
+    def happens(self) -> None:
+        raise NotImplementedError
+
+
+@fault("after-backend-dies")
+class BackendDies(AfterAnswer):
+    def happens(self) -> None:
+        os._exit(70)
+
+
+@fault("after-backend-hangs")
+class BackendHangs(AfterAnswer):
+    def happens(self) -> None:
+        # In the event loop: the kernel goes on accepting connections, and nobody reads them.
+        threading.Event().wait()
+
+
+@fault("after-backend-refuses-for-5-s")
+class BackendRefusesForAWhile(AfterAnswer):
+    def happens(self) -> None:
+        self.backend.close_for(OUTAGE_S)
+
+
+class GatewayError(AfterAnswer):
+    """The proxy in front of the backend answers for it for a while."""
+
+    answers: Answer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until = 0.0
+
+    def happens(self) -> None:
+        self._until = time.monotonic() + OUTAGE_S
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        return self.answers if time.monotonic() < self._until else None
+
+
+@fault("after-502-for-5-s")
+class BadGatewayForAWhile(GatewayError):
+    page = (
+        b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>"
+    )
+    answers = Answer(502, page, {"content-type": "text/html"})
+
+
+@fault("after-503-for-5-s")
+class UnavailableForAWhile(GatewayError):
+    answers = answer(503, contract.detail("Service temporarily unavailable: database connection pool exhausted"))
+
+
+class Retries(Seam):
+    """What was cancelled first is begun anew under another id, a moment later."""
+
+    def __init__(self) -> None:
+        self._retried = False
+
+    def worker_of_retry(self, operation: Operation) -> str:
+        raise NotImplementedError
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        async def retry() -> None:
+            await asyncio.sleep(RETRIED_AFTER_S)
+            wanted = self.backend.order_again(operation)
+            await self.backend.start_when_free(wanted, self.worker_of_retry(operation))
+
+        if not self._retried:
+            self._retried = True
+            self.backend.soon(retry())
+
+
+@fault("after-retried-on-same-worker")
+class RetriedOnSameWorker(Retries):
+    def worker_of_retry(self, operation: Operation) -> str:
+        return operation.worker_id
+
+
+@fault("after-retried-on-another-worker")
+class RetriedOnAnotherWorker(Retries):
+    def worker_of_retry(self, operation: Operation) -> str:
+        return next(each for each in sorted(self.backend.registry.workers, reverse=True) if each != operation.worker_id)
+
+
+@fault("after-child-runs-on")
+class ChildRunsOn(Seam):
+    def spares_children(self) -> bool:
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from standin import contract
 from standin.contract import Operation
@@ -11,8 +12,15 @@ from standin.faults.known import fault
 from standin.seams import Answer, Ask, Seam, answer
 from standin.settings import Settings
 
+if TYPE_CHECKING:
+    from standin.worker import Job
+
 ACCEPTED_THEN_AFTER_S = 1.0
 TOO_LATE_AFTER_S = 4.0
+NEVER_BEYOND = 90.0
+"""Percentage at which a backtest that cannot be stopped computes on without getting any further."""
+MARKUP = "\x1b[31mFailed\x1b[0m to cancel: \x07queue <b>operations</b> | state ]]> & \udc80 gone"
+"""What a platform's error text may hold: a colour code, a bell, markup, a table's bar, half a character."""
 
 
 class RefusedCancel(Seam):
@@ -138,3 +146,33 @@ class CancelAnswersOtherId(MangledCancel):
         body = given.json()
         body["data"]["operation_id"] = contract.new_operation_id(self.backend.clock.now())
         return given.with_json(body)
+
+
+@fault("cancel-takes-neighbour-along")
+class CancelTakesNeighbourAlong(Seam):
+    def __init__(self) -> None:
+        self._under_way = False
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        async def along() -> None:
+            for each in list(self.backend.operations.values()):
+                if each.active:
+                    await self.backend.carry_out_cancel(each, None)
+            self._under_way = False
+
+        if not self._under_way:
+            self._under_way = True
+            self.backend.soon(along())
+
+
+@fault("cancel-cannot-stop-it")
+class CancelCannotStopIt(CancelIgnored):
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        while 100.0 * done / total >= NEVER_BEYOND:
+            sum(range(1000))
+
+
+@fault("cancel-500-with-markup")
+class Cancel500WithMarkup(RefusedCancel):
+    def answers(self, operation_id: str) -> Answer:
+        return answer(500, contract.error("OPERATIONS-CancelFailed", MARKUP, []))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
 import time
 
 from standin import contract
@@ -10,6 +13,7 @@ from standin.faults.known import fault
 from standin.seams import Answer, Ask, Seam, answer
 
 FLICKER_EVERY_S = 0.1
+ANSWERED_AFTER_S = 0.05
 VANISHES_AT = 1.0
 """Percentage at which an operation is forgotten."""
 
@@ -111,3 +115,34 @@ class Flickers(Seam):
         if operation.status == "running" and int(time.monotonic() / FLICKER_EVERY_S) % 3:
             return operation.copy(status="pending")
         return operation
+
+
+class UnderWay(Seam):
+    """Does something to the backend as soon as it has shown a backtest under way."""
+
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        operation = self.backend.operations.get(ask.operation_id or "")
+        if ask.reads and operation is not None and operation.status == "running" and operation.percentage > 0:
+            asyncio.get_running_loop().call_later(ANSWERED_AFTER_S, self.happens)
+        return given
+
+    def happens(self) -> None:
+        raise NotImplementedError
+
+
+@fault("running-backend-dies")
+class BackendDies(UnderWay):
+    def happens(self) -> None:
+        os._exit(70)
+
+
+@fault("running-backend-hangs")
+class BackendHangs(UnderWay):
+    def happens(self) -> None:
+        threading.Event().wait()
+
+
+@fault("running-places-never-freed")
+class PlacesNeverFreed(Seam):
+    def frees_slot(self, worker_id: str) -> bool:
+        return False

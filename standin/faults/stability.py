@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from standin import contract
 from standin.contract import Operation
 from standin.faults.known import AfterCancel, fault, rate
 from standin.seams import Answer, Ask, Seam, answer
 
+if TYPE_CHECKING:
+    from standin.worker import Job
+
 FAILS_AFTER_S = 0.05
+STANDS_STILL_AT = 2.3
+"""Percentage from which on a new backtest makes no more progress."""
 LEAKS_UNTIL = 9
 """How many starts succeed before the leak has used everything up."""
 
@@ -55,6 +62,51 @@ class NewNeverProgresses(AfterCancel):
 
     def follows_worker(self, operation: Operation) -> bool:
         return operation.operation_id not in self._stuck
+
+
+class NewFailsUnderWay(AfterCancel):
+    """A new backtest fails a while after its progress has first risen."""
+
+    after_s = 0.0
+
+    def started(self, operation: Operation) -> None:
+        async def fail() -> None:
+            while operation.active and not operation.percentage:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(self.after_s)
+            if operation.active:
+                self.backend.end(operation, "failed", 0.0, "Backtest failed: indicator cache is corrupt")
+                await self.backend.tell_worker(operation, None)
+
+        if self.happened:
+            self.backend.soon(fail())
+
+
+@fault("stability-new-fails-after-0.4-s")
+class NewFailsSoon(NewFailsUnderWay):
+    after_s = 0.4
+
+
+@fault("stability-new-fails-after-1-s")
+class NewFailsLater(NewFailsUnderWay):
+    after_s = 1.0
+
+
+@fault("stability-new-stands-still")
+class NewStandsStill(AfterCancel):
+    """The backend leaves a note in the home directory, since the new backtest may run in any worker."""
+
+    def home(self, home: Path) -> None:
+        self._note = home / "cancelled"
+        self._note.unlink(missing_ok=True)
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        super().cancelled(operation, before)
+        self._note.touch()
+
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        if 100.0 * (done + 1) / total > STANDS_STILL_AT and self._note.exists():
+            job.cancel.wait()
 
 
 @fault("stability-cancelled-revives")

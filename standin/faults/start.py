@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from standin import contract
+from standin import contract, visitors
 from standin.contract import Operation
-from standin.engine import Order
 from standin.faults.known import fault
 from standin.seams import Answer, Ask, Seam, answer
 
 if TYPE_CHECKING:
     from standin.backend import Backend
     from standin.worker import Job
+
+MISSING_FOR_S = 20.0
+"""Longer than a backtest may take to be seen running."""
 
 
 class RefusedStart(Seam):
@@ -78,15 +80,9 @@ class StartNullOperationId(MangledStart):
 class StartKnownOperationId(MangledStart):
     def attached_to_backend(self, backend: Backend) -> None:
         super().attached_to_backend(backend)
-        yesterday = backend.clock.now() - timedelta(days=1)
-        order = Order(
-            contract.new_operation_id(yesterday), "models/neuro_mean_reversion/1d_v21", "neuro_mean_reversion",
-            "EURUSD", "1d", "2020-01-01", "2020-12-31",
-        )  # fmt: skip
-        ended = Operation(order, yesterday, "backtest-worker-1", started_at=yesterday)
-        ended.end("completed", yesterday + timedelta(seconds=7), 100.0, None)
-        backend.operations[order.operation_id] = ended
-        self._known = order.operation_id
+        ended = next(visitors.earlier_operations(3, backend.clock.now()))
+        backend.operations[ended.operation_id] = ended
+        self._known = ended.operation_id
 
     def answers(self, given: Answer) -> Answer:
         return given.with_json({**given.json(), "operation_id": self._known})
@@ -115,3 +111,16 @@ class StartNeverAnswers(RefusedStart):
 class StartAcceptedThenFailed(Seam):
     def refuses(self, job: Job) -> str | None:
         return "Model could not be loaded: checksum mismatch in model.pt"
+
+
+@fault("start-record-missing")
+class StartRecordMissing(Seam):
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def started(self, operation: Operation) -> None:
+        self._since[operation.operation_id] = time.monotonic()
+
+    def seen(self, operation: Operation) -> Operation | None:
+        since = self._since.get(operation.operation_id, 0.0)
+        return None if time.monotonic() < since + MISSING_FOR_S else operation

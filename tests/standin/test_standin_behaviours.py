@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from launching import JANUARY, LONG, PAYLOAD, QUICK, Launch, eventually
@@ -72,6 +73,51 @@ def test_progress_begins_after_the_indicator_phase(launch: Launch) -> None:
     assert all(line["monotonic"] > computed for line in lines if line["event"] == "progress")
 
 
+def test_the_indicator_phase_is_longer_for_longer_backtests(launch: Launch) -> None:
+    it = launch(*QUICK, "--bars-per-second", "0", "--indicator-bars-per-second", "1000")
+
+    def phase_s(payload: dict[str, Any]) -> float:
+        operation_id = it.start(payload)
+        it.wait_status(operation_id, "completed")
+        lines = {line["event"]: line for line in it.log_lines() if line.get("operation_id") == operation_id}
+        return float(lines["indicators computed"]["monotonic"] - lines["backtest started"]["monotonic"])
+
+    short_s, long_s = phase_s(JANUARY), phase_s(PAYLOAD)
+    assert short_s >= 0.022 and long_s >= 0.511 and long_s > short_s
+
+
+def test_a_busy_backtest_uses_the_processor_and_gives_the_same_result(launch: Launch) -> None:
+    it = launch(*QUICK, "--bars-per-second", "20", "--busy", "0.9")
+    operation_id = it.running(JANUARY)
+    base = it.worker_url(operation_id)
+    before = it.processor_s(base)
+    assert it.wait_status(operation_id, "completed")
+    used_s = it.processor_s(base) - before
+    idle = launch(*QUICK, "--bars-per-second", "20")
+    other = idle.running(JANUARY)
+    idle_base = idle.worker_url(other)
+    before = idle.processor_s(idle_base)
+    idle.wait_status(other, "completed")
+    assert used_s > 2 * (idle.processor_s(idle_base) - before)
+    summaries = [a.operation(b)["result_summary"]["metrics"] for a, b in ((it, operation_id), (idle, other))]
+    assert summaries[0] == summaries[1]
+
+
+def test_a_busy_backtest_stops_at_once_when_cancelled(launch: Launch) -> None:
+    it = launch(*QUICK, "--bars-per-second", "1", "--busy", "1.0")
+    operation_id = it.start(PAYLOAD)
+    it.wait_status(operation_id, "running")
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+    base = it.worker_url(operation_id)
+
+    def used_in_between() -> float:
+        before = it.processor_s(base)
+        time.sleep(0.2)
+        return it.processor_s(base) - before
+
+    eventually(used_in_between, lambda used: used <= 0.02)
+
+
 def test_a_cancel_in_the_indicator_phase_is_obeyed(launch: Launch) -> None:
     it = launch(*QUICK, "--first-progress-after-s", "60")
     operation_id = it.start()
@@ -107,6 +153,34 @@ def test_the_registry_lags(launch: Launch) -> None:
     assert it.post_start().status_code == 200
 
 
+def test_a_registry_that_looks_now_and_then(launch: Launch) -> None:
+    """Nothing but its round frees a place: not the end of a backtest, and not a cancel."""
+    it = launch(*QUICK, "--bars-per-second", "0", "--registry-loop-s", "1.5")
+
+    def freed(operation_id: str) -> float:
+        it.wait_status(operation_id)
+        eventually(lambda: all(each["current_operation_id"] != operation_id for each in it.workers()))
+        return time.monotonic()
+
+    # Both are freed in a round, so they lie whole rounds apart, whenever they ended.
+    first = freed(it.start(JANUARY))
+    second = freed(it.start(JANUARY))
+    assert second - first > 0.75
+
+
+def test_a_cancel_that_comes_too_late_finds_a_completed_backtest(launch: Launch) -> None:
+    """The race with completion: accepted, and the backtest ends by itself before the worker hears of it."""
+    it = launch(*QUICK, "--bars-per-second", "100", "--cancel-dawdles-s", "0.6", "--cancel-answers-at-once")
+    operation_id = it.running(JANUARY)
+    assert it.cancel(operation_id).json()["data"]["status"] == "cancelled"
+    seen = it.wait_status(operation_id)
+    assert seen["status"] == "completed" and seen["result_summary"]
+    patient = launch(*QUICK, "--bars-per-second", "100", "--cancel-dawdles-s", "0.6")
+    operation_id = patient.running(JANUARY)
+    assert patient.cancel(operation_id).status_code == 400
+    assert patient.operation(operation_id)["status"] == "completed"
+
+
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_cancel_that_takes_its_time(launch: Launch, at_once: bool) -> None:
     it = launch(*QUICK, "--cancel-takes-s", "1.0", *(["--cancel-answers-at-once"] if at_once else []))
@@ -132,6 +206,21 @@ def test_progress_steps(launch: Launch) -> None:
     it.wait_status(operation_id)
     seen = [line["percentage"] for line in it.log_lines() if line["event"] == "progress"]
     assert seen and all(percentage % 5 == 0 for percentage in seen)
+
+
+def test_progress_every_so_many_bars(launch: Launch) -> None:
+    it = launch(*QUICK, "--progress-every-bars", "200", "--bars-per-second", "500")
+    it.wait_status(it.start(PAYLOAD))
+    seen = [line["percentage"] for line in it.log_lines() if line["event"] == "progress"]
+    assert seen and {round(511 * percentage / 100) for percentage in seen} <= {0, 200, 400, 511}
+
+
+def test_data_since(launch: Launch) -> None:
+    it = launch(*QUICK, "--data-since", "2022-06-01", "--hourly")
+    for timeframe in ("1d", "1h"):
+        wanted = {"symbol": "EURUSD", "timeframe": timeframe}
+        data = it.ask("POST", "/api/v1/data/range", json=wanted).json()["data"]
+        assert data["start_date"].startswith("2022-06-01")
 
 
 def test_keeps_progress(launch: Launch) -> None:

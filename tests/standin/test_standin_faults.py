@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ Check = Callable[[Launched], None]
 CHECKS: dict[str, Check] = {}
 MORE_OPTIONS: dict[str, tuple[str, ...]] = {}
 ROWS = faults.table()
+YEAR = {**PAYLOAD, "start_date": "2024-01-01"}
 RUN_AT = ("--bars-per-second", "100")
 
 
@@ -43,6 +45,7 @@ def test_the_table_describes_each_fault(row: faults.FaultRow) -> None:
     assert row.name.startswith(row.group + "-")
     assert row.outcome in ("failed", "inconclusive")
     assert row.sentence.endswith(".") and row.sentence.count(". ") == 0
+    assert row.like in ("", *faults.KNOWN) and row.like != row.name
 
 
 def test_an_unknown_fault_is_refused_with_a_suggestion() -> None:
@@ -52,7 +55,8 @@ def test_an_unknown_fault_is_refused_with_a_suggestion() -> None:
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])
 def test_the_platform_really_does_it(name: str, launch: Launch) -> None:
-    CHECKS[name](launch(*QUICK, *RUN_AT, *MORE_OPTIONS[name], "--fault", name))
+    of_the_table = next(row.arguments for row in ROWS if row.name == name)
+    CHECKS[name](launch(*QUICK, *RUN_AT, *of_the_table, *MORE_OPTIONS[name], "--fault", name))
 
 
 def test_several_faults_at_once_compose(launch: Launch) -> None:
@@ -216,6 +220,18 @@ def _(it: Launched) -> None:
     assert it.wait_status(it.start())["status"] == "failed"
 
 
+@shows("start-record-missing")
+def _(it: Launched) -> None:
+    operation_id = it.start(JANUARY)
+    path = f"/api/v1/operations/{operation_id}"
+    assert it.ask("GET", path).status_code == 404
+    _nothing_was_started(it)
+    workers = [each["url"] for each in it.announced["processes"][1:]]
+    eventually(lambda: any(it.ask("GET", base + path).status_code == 200 for base in workers))
+    assert it.ask("GET", path).status_code == 404
+    it.cancel(operation_id)
+
+
 # Running.
 
 
@@ -306,6 +322,56 @@ def _(it: Launched) -> None:
     it.wait_status(operation_id, "running")
     it.wait_status(operation_id, "pending")
     it.wait_status(operation_id, "running")
+
+
+def _silent(it: Launched, timeout: float = 0.5) -> str:
+    """How the backend does not answer: refused, or no answer in time; nothing where it answers."""
+    try:
+        it.ask("GET", "/api/v1/health", timeout=timeout)
+    except requests.Timeout:
+        return "hangs"
+    except requests.ConnectionError:
+        return "refused"
+    return ""
+
+
+def _goes_silent_while_running(it: Launched) -> str:
+    path = f"/api/v1/operations/{it.start()}"
+
+    def under_way() -> bool:
+        try:
+            seen = it.ask("GET", path, timeout=0.5).json()["data"]
+        except (requests.ConnectionError, requests.Timeout):
+            return True
+        return bool(seen["progress"]["percentage"] > 0)
+
+    eventually(under_way)
+    return eventually(lambda: _silent(it))
+
+
+@shows("running-backend-dies")
+def _(it: Launched) -> None:
+    assert _goes_silent_while_running(it) == "refused"
+    assert _silent(it) == "refused"
+
+
+@shows("running-backend-hangs")
+def _(it: Launched) -> None:
+    assert _goes_silent_while_running(it) == "hangs"
+    assert _silent(it) == "hangs"
+
+
+@shows("running-places-never-freed", "--registry-lag-s", "0")
+def _(it: Launched) -> None:
+    operation_id = it.start(JANUARY)
+    it.wait_status(operation_id, "completed")
+    assert it.post_start().status_code == 503
+    lines = it.log_lines()
+    # Nor does the registry's round free it.
+    time.sleep(2.2)
+    held = [(each["status"], each["current_operation_id"]) for each in it.workers()]
+    assert held == [("busy", operation_id)] and it.post_start().status_code == 503
+    assert not any(line["event"] == "worker available" for line in lines)
 
 
 # Cancel.
@@ -408,6 +474,46 @@ def _(it: Launched) -> None:
     _rises(it, operation_id)
 
 
+def _active(it: Launched) -> list[str]:
+    rows = it.ask("GET", "/api/v1/operations?active_only=true").json()["data"]
+    return [row["operation_id"] for row in rows]
+
+
+@shows("cancel-takes-neighbour-along")
+def _(it: Launched) -> None:
+    neighbour = eventually(lambda: _active(it))[0]
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["status"] == "cancelled"
+    ended = [it.wait_status(each, "cancelled")["completed_at"] for each in (operation_id, neighbour)]
+    first, second = (datetime.fromisoformat(each) for each in ended)
+    assert abs((second - first).total_seconds()) < 0.5
+    # It goes that way once a cancel, and the neighbour comes back.
+    eventually(lambda: [each for each in _active(it) if each != neighbour])
+
+
+@shows("cancel-cannot-stop-it", "--bars-per-second", "0")
+def _(it: Launched) -> None:
+    operation_id = it.running(PAYLOAD)
+    base = it.worker_url(operation_id)
+    for _attempt in range(2):
+        assert it.cancel(operation_id).json()["data"]["status"] == "cancelled"
+    stuck = it.wait(operation_id, lambda seen: seen["progress"]["percentage"] >= 90)["progress"]
+    before = it.processor_s(base)
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.5)
+    seen = it.operation(operation_id)
+    assert (seen["status"], seen["progress"]) == ("running", stuck)
+
+
+@shows("cancel-500-with-markup")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    answer = it.cancel(operation_id)
+    assert answer.status_code == 500
+    words = answer.json()["error"]["message"]
+    assert all(each in words for each in ("\x1b[31m", "\x07", "<b>", "|", "]]>", "\udc80"))
+    _rises(it, operation_id)
+
+
 @shows("cancel-answers-other-id")
 def _(it: Launched) -> None:
     operation_id = it.running()
@@ -457,6 +563,25 @@ def _(it: Launched) -> None:
     it.wait_status(operation_id, "completed")
 
 
+def _completes_later(it: Launched, after_s: float) -> None:
+    operation_id = it.running(above=0.5)
+    began = time.monotonic()
+    it.cancel(operation_id)
+    assert it.operation(operation_id)["status"] == "cancelled"
+    it.wait_status(operation_id, "completed")
+    assert time.monotonic() - began >= after_s
+
+
+@shows("after-completed-2.6-s-later")
+def _(it: Launched) -> None:
+    _completes_later(it, 2.6)
+
+
+@shows("after-completed-4-s-later")
+def _(it: Launched) -> None:
+    _completes_later(it, 4.0)
+
+
 @shows("after-later-running")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)
@@ -493,15 +618,138 @@ def _(it: Launched) -> None:
     assert it.operation(operation_id)["status"] == "cancelled"
 
 
+def test_a_worker_that_was_never_told_completes(launch: Launch) -> None:
+    it = launch(*QUICK, "--bars-per-second", "300", "--fault", "after-ghost-worker")
+    operation_id = it.running(PAYLOAD)
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+    base = it.worker_url(operation_id)
+    assert it.operation(operation_id, base)["status"] == "running"
+    assert it.wait(operation_id, lambda seen: seen["status"] != "running", base)["status"] == "completed"
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+def _all_views_say_cancelled(it: Launched, operation_id: str) -> str:
+    """Backend, worker and its health; returns where the worker is."""
+    base = it.worker_url(operation_id)
+    assert it.operation(operation_id)["status"] == it.operation(operation_id, base)["status"] == "cancelled"
+    health = it.ask("GET", f"{base}/health").json()
+    assert (health["worker_status"], health["current_operation"]) == ("idle", None)
+    return base
+
+
 @shows("after-ghost-processor")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)
-    base = it.worker_url(operation_id)
-    assert it.operation(operation_id, base)["status"] == "cancelled"
-    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    base = _all_views_say_cancelled(it, operation_id)
     before = it.processor_s(base)
     eventually(lambda: it.processor_s(base), lambda used: used > before + 0.5)
-    assert it.ask("GET", f"{base}/health").json()["worker_status"] == "idle"
+    _all_views_say_cancelled(it, operation_id)
+
+
+@shows("after-engine-ignores-cancel", "--bars-per-second", "250")
+def _(it: Launched) -> None:
+    operation_id = it.running(PAYLOAD)
+    it.cancel(operation_id)
+    base = _all_views_say_cancelled(it, operation_id)
+    before = it.processor_s(base)
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.3)
+    _all_views_say_cancelled(it, operation_id)
+    quiet_s = 0.2
+
+    def used_meanwhile() -> float:
+        at_first = it.processor_s(base)
+        time.sleep(quiet_s)
+        return it.processor_s(base) - at_first
+
+    eventually(used_meanwhile, lambda used: used <= 0.1 * quiet_s)
+    _all_views_say_cancelled(it, operation_id)
+
+
+@shows("after-completion-overwrites-cancel", "--bars-per-second", "250")
+def _(it: Launched) -> None:
+    operation_id = it.running(PAYLOAD)
+    it.cancel(operation_id)
+    base = _all_views_say_cancelled(it, operation_id)
+    seen = it.wait_status(operation_id, "completed")
+    assert seen["result_summary"]["equity_curve_length"] == 511 and seen["progress"]["percentage"] == 100.0
+    assert it.operation(operation_id, base)["status"] == "completed"
+
+
+@shows("after-spinning-thread")
+def _(it: Launched) -> None:
+    for _number in range(2):
+        operation_id = _cancelled(it)
+        base = _all_views_say_cancelled(it, operation_id)
+        before = it.processor_s(base)
+        eventually(lambda base=base: it.processor_s(base), lambda used, before=before: used > before + 0.5)
+    assert it.wait_status(it.start(JANUARY))["status"] == "completed"
+
+
+def _computes_on_at(it: Launched, cores: float) -> None:
+    began, used = time.monotonic(), 0.0
+    operation_id = _cancelled(it)
+    base = _all_views_say_cancelled(it, operation_id)
+    began, before = time.monotonic(), it.processor_s(base)
+    while used < 0.4:
+        time.sleep(0.4)
+        used = it.processor_s(base) - before
+    assert 0.5 * cores < used / (time.monotonic() - began) < 1.7 * cores
+    _all_views_say_cancelled(it, operation_id)
+
+
+@shows("after-ghost-at-0.3-cores")
+def _(it: Launched) -> None:
+    _computes_on_at(it, 0.3)
+
+
+@shows("after-ghost-at-0.2-cores")
+def _(it: Launched) -> None:
+    _computes_on_at(it, 0.2)
+
+
+@shows("after-ghost-at-0.15-cores")
+def _(it: Launched) -> None:
+    _computes_on_at(it, 0.15)
+
+
+@shows("after-backend-dies")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    assert eventually(lambda: _silent(it)) == "refused"
+
+
+@shows("after-backend-hangs")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    assert eventually(lambda: _silent(it)) == "hangs"
+    assert it.stop() == 0
+
+
+def _heals(it: Launched, operation_id: str, away: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    eventually(away)
+    eventually(lambda: not away())
+    assert time.monotonic() - began >= 5.0
+    assert it.operation(operation_id)["status"] == "cancelled"
+    assert it.wait_status(it.start(JANUARY))["status"] == "completed"
+    # Once only: the next cancel goes by without one.
+    it.cancel(it.running())
+    assert not away()
+
+
+@shows("after-backend-refuses-for-5-s")
+def _(it: Launched) -> None:
+    _heals(it, _cancelled(it), lambda: _silent(it) == "refused")
+
+
+@shows("after-502-for-5-s")
+def _(it: Launched) -> None:
+    _heals(it, _cancelled(it), lambda: it.ask("GET", "/api/v1/health").status_code == 502)
+
+
+@shows("after-503-for-5-s")
+def _(it: Launched) -> None:
+    _heals(it, _cancelled(it), lambda: it.ask("GET", "/api/v1/health").status_code == 503)
 
 
 @shows("after-backend-cancelled-worker-not-told")
@@ -540,6 +788,51 @@ def _(it: Launched) -> None:
         return False
 
     eventually(dead)
+
+
+def _begun_again(it: Launched) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The cancelled backtest and the one that came back in its place, really running."""
+    operation_id = _cancelled(it)
+    again = eventually(lambda: _active(it))[0]
+    _rises(it, again)
+    before, after = it.operation(operation_id), it.operation(again)
+    assert again != operation_id and after["created_at"] > before["completed_at"]
+    for name in ("symbol", "timeframe", "start_date", "end_date"):
+        assert after["metadata"][name] == before["metadata"][name]
+    asked = [each["metadata"]["parameters"]["strategy_name"] for each in (before, after)]
+    assert asked[0] == asked[1]
+    # It is the first that is retried, and nothing else.
+    it.cancel(again)
+    it.cancel(it.running())
+    assert _active(it) == []
+    return before, after
+
+
+def _worker_of(seen: dict[str, Any]) -> str:
+    return str(seen["metadata"]["parameters"]["worker_id"])
+
+
+@shows("after-retried-on-same-worker")
+def _(it: Launched) -> None:
+    before, after = _begun_again(it)
+    assert _worker_of(before) == _worker_of(after)
+
+
+@shows("after-retried-on-another-worker")
+def _(it: Launched) -> None:
+    before, after = _begun_again(it)
+    assert _worker_of(before) != _worker_of(after)
+
+
+@shows("after-child-runs-on")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    child = eventually(lambda: [each for each in _active(it) if each != operation_id])[0]
+    assert it.operation(child)["parent_operation_id"] == operation_id
+    assert it.operation(operation_id)["parent_operation_id"] is None
+    assert it.cancel(operation_id).json()["data"]["children_cancelled"] == []
+    _rises(it, child)
+    assert it.operation(child)["status"] == "running"
 
 
 @shows("after-list-disagrees")
@@ -591,6 +884,42 @@ def _(it: Launched) -> None:
     it.wait(operation_id, lambda seen: seen["status"] == "completed", it.worker_url(operation_id))
     seen = it.operation(operation_id)
     assert (seen["status"], seen["progress"]["percentage"]) == ("running", 0.0)
+
+
+def _new_one_fails(it: Launched, after_s: float) -> None:
+    _cancelled(it)
+    operation_id = it.running()
+    began = time.monotonic()
+    seen = it.wait_status(operation_id)
+    assert seen["status"] == "failed" and "corrupt" in seen["error_message"]
+    # The wait before it has seen the first rise up to one look too late.
+    assert time.monotonic() - began >= after_s - 0.1
+    assert it.operation(operation_id, it.worker_url(operation_id))["status"] == "cancelled"
+
+
+@shows("stability-new-fails-after-0.4-s")
+def _(it: Launched) -> None:
+    _new_one_fails(it, 0.4)
+
+
+@shows("stability-new-fails-after-1-s")
+def _(it: Launched) -> None:
+    _new_one_fails(it, 1.0)
+
+
+@shows("stability-new-stands-still")
+def _(it: Launched) -> None:
+    it.wait_status(it.start(YEAR), "completed")
+    _cancelled(it)
+    operation_id = it.running(YEAR)
+    seen, of_the_worker = it.operation(operation_id), it.worker_url(operation_id)
+    assert 1.0 < seen["progress"]["percentage"] <= 2.3 and seen["status"] == "running"
+    other = it.start(PAYLOAD)
+    it.wait(other, lambda seen: seen["progress"]["percentage"] > 0)
+    for base in ("", of_the_worker):
+        again = it.operation(operation_id, base)
+        assert (again["status"], again["progress"]) == ("running", seen["progress"])
+    assert it.cancel(operation_id).json()["data"]["status"] == "cancelled"
 
 
 @shows("stability-cancelled-revives")
