@@ -478,7 +478,12 @@ def describe_refusal(exchange: Exchange) -> str:
     if status in (401, 403):
         return f"HTTP {status}: not authorised{words}; set the header under [headers] in the target file"
     if status == 429:
-        wait = f" and asks to wait {headers['retry-after']} s" if "retry-after" in headers else ""
+        asked = shortened(headers.get("retry-after", ""), 40)
+        wait = (
+            f" and asks to wait {f'until {asked}' if _date(asked) else f'{asked} s'}"
+            if "retry-after" in headers
+            else ""
+        )
         return f"HTTP 429: the platform limits the rate of requests{wait}{words}"
     if 300 <= status < 400:
         return f"HTTP {status}: a redirect to {headers.get('location', 'nowhere')}; set base_url to the address itself"
