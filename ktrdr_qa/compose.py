@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr_qa.target import Target
+from ktrdr_qa.words import plain, plain_value
 
 ANSWER_S = 30.0
 
@@ -67,20 +68,19 @@ def run(project: Project, *words: str) -> str:
     """The output of ``docker compose WORDS``. Raises ``ComposeProblem`` where it cannot be had."""
     command = [*project.command, *words]
     try:
-        done = subprocess.run(
-            command, cwd=project.directory, capture_output=True, text=True, timeout=ANSWER_S, check=False
-        )
+        done = subprocess.run(command, cwd=project.directory, capture_output=True, timeout=ANSWER_S, check=False)
     except FileNotFoundError as error:
         raise ComposeProblem("there is no docker command here; install Docker, or start it in its VM") from error
     except subprocess.TimeoutExpired as error:
         raise ComposeProblem(f"docker did not answer within {ANSWER_S:.0f} s") from error
+    output, errors = (plain(stream.decode(errors="replace")) for stream in (done.stdout, done.stderr))
     if done.returncode:
-        words_told = (done.stderr or done.stdout).strip().splitlines()
+        words_told = (errors or output).strip().splitlines()
         told = words_told[-1] if words_told else f"exit status {done.returncode}"
-        if "daemon" in done.stderr.lower():
+        if "daemon" in errors.lower():
             raise ComposeProblem(f"the Docker daemon does not run: {told}; start Docker")
         raise ComposeProblem(f"{' '.join(command)}: {told}")
-    return done.stdout
+    return output
 
 
 def containers(project: Project) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ def containers(project: Project) -> list[dict[str, Any]]:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
         raise ComposeProblem(f"docker compose ps answered no JSON: {text[:80]!r}") from error
-    return [c for c in found if isinstance(c, dict)]
+    return [plain_value(c) for c in found if isinstance(c, dict)]
 
 
 def what_is_wrong(container: dict[str, Any]) -> str:

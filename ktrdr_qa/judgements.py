@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from ktrdr_qa.history import KNOWN, MISSING, History, Sample, View
+from ktrdr_qa.words import percent
 
 Verdict = Literal["holds", "violated", "unknown"]
 
@@ -165,7 +166,8 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
         if s.percentage is None:
             continue
         if highest and highest.percentage is not None and s.percentage < highest.percentage:
-            return s, f"its progress fell from {_percent(highest)} to {_percent(s)} while it ran"
+            fell = f"{percent(highest.percentage, s.percentage)} to {percent(s.percentage, highest.percentage)}"
+            return s, f"its progress fell from {fell} while it ran"
         highest = s
     return None
 
@@ -837,12 +839,14 @@ def _rises_after(end: Sample, after: Iterable[Sample]) -> list[tuple[float, Samp
 
 def _how_it_rose(end: Sample, risen: Sequence[tuple[float, Sample]]) -> str:
     (base, first), (_, last) = risen[0], risen[-1]
+    low, high = percent(base, first.percentage), percent(_height(first), base)
     after_s = f"{first.answered_s - end.answered_s:.1f} s after it had ended"
     if _height(first) >= 99.9:
-        return f"it jumped from {base:.1f} % to {_percent(first)}, {after_s}"
+        return f"it jumped from {low} to {high}, {after_s}"
     if len(risen) == 1:
-        return f"it rose once, from {base:.1f} % to {_percent(first)}, {after_s}"
-    return f"it went on rising, {len(risen)} times, from {base:.1f} % to {_percent(last)}, the first time {after_s}"
+        return f"it rose once, from {low} to {high}, {after_s}"
+    low, high = percent(base, last.percentage), percent(_height(last), base)
+    return f"it went on rising, {len(risen)} times, from {low} to {high}, the first time {after_s}"
 
 
 def _longest_step_s(readings: Iterable[Sample]) -> float:
@@ -992,7 +996,7 @@ def _cpu_s(sample: Sample) -> float:
 
 
 def _percent(sample: Sample) -> str:
-    return "no percentage" if sample.percentage is None else f"{sample.percentage:.1f} %"
+    return "no percentage" if sample.percentage is None else percent(sample.percentage)
 
 
 def _state(sample: Sample) -> str:

@@ -414,7 +414,7 @@ class Run:
         if experiment is None or not experiment.backtest:
             if failed:
                 evidence.describe(
-                    f"**{summary.headline(end)}**\n\n{summary.gist(end.reason)}\n\n"
+                    f"**{summary.headline(end)}**\n\n{evidence.escaped(summary.gist(end.reason))}\n\n"
                     "No backtest was started, so there is no picture and no history of one."
                 )
                 self._attach_last_log_lines()
@@ -444,8 +444,9 @@ class Run:
         rests = f"The verdict rests on {verdict.believed(found)}."
         observed = evidence.markdown_list("Observations", self.observations)
         last_words = summary.gist(end.reason) if end.outcome == "inconclusive" else rests
-        evidence.describe(f"**{summary.headline(end)}**\n\n{end.in_words}\n\n{last_words}")
-        evidence.attach_markdown("Criteria and sanity checks", f"{end.in_words}\n\n{rows}\n\n{rests}{observed}")
+        in_words, rests, last_words = map(evidence.escaped, (end.in_words, rests, last_words))
+        evidence.describe(f"**{summary.headline(end)}**\n\n{in_words}\n\n{last_words}")
+        evidence.attach_markdown("Criteria and sanity checks", f"{in_words}\n\n{rows}\n\n{rests}{observed}")
         self._attach_picture("Picture of the run", lambda painter: painter.draw(history))
         if failed:
             self._attach_offending_readings(history, found)
@@ -471,7 +472,7 @@ class Run:
     def _log_around(self, at_s: float) -> list[Any]:
         """What the platform logged around a moment of this run; empty where its log is out of reach."""
         if self.embedded and self.embedded.log.is_file():
-            lines = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = self.embedded.log_lines()
             return evidence.json_lines_around(lines, self._began_s + at_s)
         if project := compose.project_of(self.target):
             text = compose.logs_around(project, time.time() - self.clock() + at_s)
@@ -480,7 +481,7 @@ class Run:
 
     def _attach_last_log_lines(self) -> None:
         if self.embedded and self.embedded.log.is_file():
-            tail = self.embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()[-80:]
+            tail = self.embedded.log_lines()[-80:]
             evidence.attach_text("Log of the embedded KTRDR (last lines)", "\n".join(tail))
         elif (project := compose.project_of(self.target)) and (tail_text := compose.logs(project)):
             evidence.attach_text("Log of KTRDR (last lines)", self._client.masked(tail_text))

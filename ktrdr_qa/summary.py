@@ -185,15 +185,15 @@ def verdict_line(told: Mapping[str, Any]) -> str:
 def markdown(told: Mapping[str, Any]) -> str:
     """The summary for a pull request or a chat."""
     rows = [verdict.Row(**row) for row in told["checks"]]
-    parts = [f"## {verdict_line(told)}", told["what_happened"]]
-    parts.append("\n".join(f"- {reason}" for reason in told["reasons"]))
+    parts = [f"## {evidence.escaped(verdict_line(told))}", evidence.escaped(told["what_happened"])]
+    parts.append("\n".join(f"- {evidence.escaped(reason)}" for reason in told["reasons"]))
     if rows:
         parts.append(evidence.markdown_table(rows))
     if told["scenarios"]:
-        scenarios = (f"| {s['name']} | {s['outcome']} |" for s in told["scenarios"])
+        scenarios = (f"| {evidence.escaped(s['name'])} | {s['outcome']} |" for s in told["scenarios"])
         parts.append("\n".join(["| Scenario | Outcome |", "|---|---|", *scenarios]))
     if told["observations"]:
-        parts.append("**Observations**\n\n" + "\n".join(f"- {o}" for o in told["observations"]))
+        parts.append("**Observations**\n\n" + "\n".join(f"- {evidence.escaped(o)}" for o in told["observations"]))
     parts.append(f"Took {told['took_s']:.1f} s; " + ", ".join(f"{k} {v}" for k, v in told["versions"].items()) + ".")
     return "\n\n".join(part for part in parts if part) + "\n"
 

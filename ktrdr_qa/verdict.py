@@ -12,6 +12,7 @@ from typing import Literal
 from ktrdr_qa import judgements as j
 from ktrdr_qa.history import History
 from ktrdr_qa.judgements import Judgement, Verdict
+from ktrdr_qa.words import percent
 
 Outcome = Literal["passed", "failed", "inconclusive"]
 
@@ -156,7 +157,7 @@ def in_words(history: History, found: Mapping[str, Judgement]) -> str:
     figures = {name: value for judgement in found.values() for name, value in judgement.figures.items()}
     told = [f"A backtest of {history.about.get('candidate', 'unknown data')} was started."]
     if "cancelled_at_percent" in figures:
-        told.append(f"At {figures['cancelled_at_percent']:.1f} % the cancel was sent.")
+        told.append(f"At {percent(figures['cancelled_at_percent'])} the cancel was sent.")
     did = [f"acknowledged it after {figures['acknowledged_s']:.2f} s"] if "acknowledged_s" in figures else []
     if "cancelled_s" in figures:
         how = "failed" if found["cancelled"].observations else "cancelled"
