@@ -54,8 +54,9 @@ class Album:
         rests = f"The verdict rests on {verdict.believed(found)}."
         observed = evidence.markdown_list("Observations", end.observations)
         last_words = summary.gist(end.reason) if end.outcome == "inconclusive" else rests
-        at.describe(f"**{summary.headline(end)}**\n\n{end.in_words}\n\n{last_words}")
-        at.markdown("Criteria and sanity checks", f"{end.in_words}\n\n{rows}\n\n{rests}{observed}")
+        in_words, rests, last_words = map(evidence.escaped, (end.in_words, rests, last_words))
+        at.describe(f"**{summary.headline(end)}**\n\n{in_words}\n\n{last_words}")
+        at.markdown("Criteria and sanity checks", f"{in_words}\n\n{rows}\n\n{rests}{observed}")
         self._picture(at, "Picture of the run", lambda: self._painter.draw(history))
         if failed:
             self._offending_readings(at, history, found)
@@ -71,7 +72,7 @@ class Album:
     def nothing_to_tell(self, end: ScenarioEnd, at: evidence.Page) -> None:
         """For a scenario that ended badly before any backtest was started."""
         at.describe(
-            f"**{summary.headline(end)}**\n\n{summary.gist(end.reason)}\n\n"
+            f"**{summary.headline(end)}**\n\n{evidence.escaped(summary.gist(end.reason))}\n\n"
             "No backtest was started, so there is no picture and no history of one."
         )
         self.last_log_lines(at)
@@ -94,9 +95,7 @@ class Album:
         return []
 
     def _embedded_log(self) -> list[str]:
-        if self._embedded and self._embedded.log.is_file():
-            return self._embedded.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return []
+        return self._embedded.log_lines() if self._embedded and self._embedded.log.is_file() else []
 
     def last_log_lines(self, at: evidence.Page) -> None:
         if lines := self._embedded_log():

@@ -506,7 +506,12 @@ def describe_refusal(exchange: Exchange) -> str:
         refused = " (the one that was sent is not accepted)" if sent else ""
         return f"HTTP {status}: not authorised{words}; set the header under [headers] in the target file{refused}"
     if status == 429:
-        wait = f" and asks to wait {headers['retry-after']} s" if "retry-after" in headers else ""
+        asked = shortened(headers.get("retry-after", ""), 40)
+        wait = (
+            f" and asks to wait {f'until {asked}' if _date(asked) else f'{asked} s'}"
+            if "retry-after" in headers
+            else ""
+        )
         return f"HTTP 429: the platform limits the rate of requests{wait}{words}"
     if 300 <= status < 400:
         return f"HTTP {status}: {_redirect(exchange.url, headers.get('location', ''))}"

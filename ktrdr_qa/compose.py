@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr_qa.target import Target, expanded
+from ktrdr_qa.words import plain, plain_value
 
 ANSWER_S = 30.0
 SANDBOX_FILE = "docker-compose.sandbox.yml"
@@ -104,18 +105,17 @@ def run(project: Project, *words: str) -> str:
     """The output of ``docker compose WORDS``. Raises ``ComposeProblem`` where it cannot be had."""
     command = [*project.command, *words]
     try:
-        done = subprocess.run(
-            command, cwd=project.directory, capture_output=True, text=True, timeout=ANSWER_S, check=False
-        )
+        done = subprocess.run(command, cwd=project.directory, capture_output=True, timeout=ANSWER_S, check=False)
     except FileNotFoundError as error:
         raise ComposeProblem("there is no docker command here; install Docker, or start it in its VM") from error
     except subprocess.TimeoutExpired as error:
         raise ComposeProblem(f"docker did not answer within {ANSWER_S:.0f} s") from error
+    output, errors = (plain(stream.decode(errors="replace")) for stream in (done.stdout, done.stderr))
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
+        lines = (errors or output).strip().splitlines()
         told = lines[-1] if lines else f"exit status {done.returncode}"
-        raise ComposeProblem(_refusal(done.stderr.lower(), told) or f"{' '.join(command)}: {told}")
-    return done.stdout
+        raise ComposeProblem(_refusal(errors.lower(), told) or f"{' '.join(command)}: {told}")
+    return output
 
 
 def _refusal(said: str, told: str) -> str:
@@ -164,7 +164,7 @@ def containers(project: Project) -> list[Container]:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
         raise ComposeProblem(f"docker compose ps answered no JSON: {text[:80]!r}") from error
-    rows = [row for row in found if isinstance(row, dict)]
+    rows = [plain_value(row) for row in found if isinstance(row, dict)]
     return [_container(row) for row in rows if not (row.get("IsInfra") or _is_one_off(row))]
 
 

@@ -22,6 +22,7 @@ from behave.model import Background, Feature, Rule, Scenario, Step, Table
 
 from ktrdr_qa.allure_formatter import step_problem
 from ktrdr_qa.history import History
+from ktrdr_qa.words import percent
 
 TONES = {"good": "1;32", "bad": "1;31", "doubtful": "1;33", "heading": "1"}
 """Bold green, red and yellow of the terminal's own 16 colours, and bold: readable on dark and on light."""
@@ -318,7 +319,7 @@ class LiveLine:
         if self._stream:
             last = next((s for s in reversed(history.samples) if s.view == "backend" and not s.problem), None)
             if last and last.percentage is not None:
-                self._note = f"{last.status} at {last.percentage:.1f} %"
+                self._note = f"{last.status} at {percent(last.percentage)}"
 
     def clear(self) -> None:
         """Take the line away, before anything else is printed."""

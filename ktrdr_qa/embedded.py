@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from ktrdr_qa.outcomes import Inconclusive
 from ktrdr_qa.target import ROOT, Target
+from ktrdr_qa.words import plain
 
 READY_S = 20.0
 """The stand-in itself says within 10 s why it is not ready; this is for one that says nothing."""
@@ -36,6 +37,9 @@ class EmbeddedKtrdr:
     @property
     def log(self) -> Path:
         return Path(self.announcement["log"])
+
+    def log_lines(self) -> list[str]:
+        return plain(self.log.read_text(encoding="utf-8", errors="replace")).split("\n")
 
     @property
     def processes(self) -> list[dict[str, Any]]:
@@ -80,7 +84,7 @@ def launch(target: Target) -> EmbeddedKtrdr:
         except ValueError as error:
             _end(process)
             errors.seek(0)
-            words = errors.read().decode(errors="replace").strip() or line.decode(errors="replace").strip()
+            words = plain((errors.read().strip() or line.strip()).decode(errors="replace"))
             told = words.splitlines()[-1] if words else f"it said nothing within {READY_S:.0f} s"
             raise Inconclusive(f"the embedded KTRDR did not start: {told}") from error
         except BaseException:

@@ -16,10 +16,15 @@ from ktrdr_qa.experiment import Candidate
 from ktrdr_qa.history import History
 from ktrdr_qa.judgements import Judgement
 from ktrdr_qa.verdict import Row
+from ktrdr_qa.words import percent, plain_value
 
 MARKS = {"holds": "✅ holds", "violated": "❌ violated", "unknown": "❔ not known"}
 LONGEST_BODY = 6000
 NEIGHBOURS = 3
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+_MARKUP = re.compile(r"[\\`*|~$]|\](?=\()|(?<![^\W_])_|_(?![^\W_])")
+"""An underscore within a word is none: ids of backtests stay readable where Markdown is read as it is written."""
+_LEADING = re.compile(r"^(?=[#>+=-])|^\d+(?=[.)](?:\s|$))")
 
 
 class Page:
@@ -119,7 +124,7 @@ def json_lines_around(lines: Iterable[str], at_s: float, within_s: float = 1.0, 
     found: list[tuple[float, int, Any]] = []
     for line in lines:
         try:
-            told = json.loads(line)
+            told = plain_value(json.loads(line))
             distance_s = abs(float(told["monotonic"]) - at_s)
         except (ValueError, TypeError, KeyError):
             continue
@@ -178,7 +183,9 @@ def _only_moved(before: tuple[int | None, Any] | None, e: Exchange) -> bool:
 def _moved(e: Exchange) -> str:
     """One line for a reading that shows the progress and nothing else new."""
     status, percentage = _telling(e)
-    return f"{e.at_s:9.3f} s  {e.method} {e.url}\n           HTTP 200 after {e.took_s * 1000:.0f} ms: {status} at {percentage} %\n"
+    shown = percent(percentage) if isinstance(percentage, int | float) else f"{percentage} %"
+    head = f"{e.at_s:9.3f} s  {e.method} {e.url}"
+    return f"{head}\n           HTTP 200 after {e.took_s * 1000:.0f} ms: {status} at {shown}\n"
 
 
 def _told(e: Exchange) -> str:
@@ -200,22 +207,24 @@ def _told(e: Exchange) -> str:
 
 def markdown_table(rows: Iterable[Row]) -> str:
     lines = ["| | Check | Verdict | What was seen |", "|---|---|---|---|"]
-    lines += [f"| {r.kind} | {r.check} | {MARKS[r.verdict]} | {as_text(r.seen)} |" for r in rows]
+    lines += [f"| {r.kind} | {r.check} | {MARKS[r.verdict]} | {escaped(r.seen)} |" for r in rows]
     return "\n".join(lines)
 
 
 def markdown_list(title: str, lines: Sequence[str]) -> str:
-    return f"\n\n**{title}**\n\n" + "\n".join(f"- {as_text(line)}" for line in lines) if lines else ""
+    return f"\n\n**{title}**\n\n" + "\n".join(f"- {escaped(line)}" for line in lines) if lines else ""
 
 
 def choice_of_backtest(used: Candidate | None, passed_over: Sequence[tuple[Candidate, str]]) -> str:
     """Which backtest was used, and why the others were passed over."""
     lines = ["| Backtest | |", "|---|---|"]
-    lines += [f"| {candidate} | passed over: {as_text(reason)} |" for candidate, reason in passed_over]
-    lines += [f"| {used} | **used** |"] if used else []
+    lines += [f"| {escaped(str(candidate))} | passed over: {escaped(reason)} |" for candidate, reason in passed_over]
+    lines += [f"| {escaped(str(used))} | **used** |"] if used else []
     return "\n".join(lines)
 
 
-def as_text(text: str) -> str:
-    """A text on one line, for a table or a list: what Markdown or HTML would take for its own stands as it is."""
-    return re.sub(r"([\\`|<])", r"\\\1", " ".join(text.split()))
+def escaped(text: str) -> str:
+    """Words as they stand, for a place where Markdown is read: nothing in them is markup, nothing ends a line."""
+    line = " ".join(text.split())
+    line = _ENTITY.sub("&amp;", line).replace("<", "&lt;")
+    return _LEADING.sub(r"\g<0>\\", _MARKUP.sub(r"\\\g<0>", line))

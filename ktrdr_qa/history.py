@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from ktrdr_qa.words import plain_value
+
 FORMAT = "ktrdr-qa/history"
 VERSION = 1
 
@@ -118,7 +120,7 @@ def from_json(text: str) -> History:
     Raises ``ValueError`` with one clear line where the text is no such history.
     """
     try:
-        document = json.loads(text)
+        document = plain_value(json.loads(text))
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"not JSON ({error}); expected a history as the report attaches it") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from ktrdr_qa.history import KNOWN, MISSING, History, Sample, View
+from ktrdr_qa.words import percent
 
 Verdict = Literal["holds", "violated", "unknown"]
 
@@ -188,7 +189,8 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
         if s.percentage is None:
             continue
         if highest and highest.percentage is not None and s.percentage < highest.percentage:
-            return s, f"its progress fell from {_percent(highest)} to {_percent(s)} while it ran"
+            fell = f"{percent(highest.percentage, s.percentage)} to {percent(s.percentage, highest.percentage)}"
+            return s, f"its progress fell from {fell} while it ran"
         highest = s
     return None
 
@@ -245,7 +247,7 @@ class Left:
 
     @property
     def in_words(self) -> str:
-        return f"it was sent at {in_percent(self.percentage)}, when about {self.left_s:.1f} s were left at its own pace"
+        return f"it was sent at {percent(self.percentage)}, when about {self.left_s:.1f} s were left at its own pace"
 
 
 def left_to_run(history: History, backtest: str) -> Left | None:
@@ -288,7 +290,7 @@ def enough_was_left(history: History, backtest: str, limits: Mapping[str, float]
     if left is None:
         return Judgement("enough left", "unknown", expected, "its pace was not seen")
     figures = {"left_s": left.left_s, "needed_s": need_s}
-    seen = f"about {left.left_s:.1f} s were left at {in_percent(left.percentage)}, by its own pace"
+    seen = f"about {left.left_s:.1f} s were left at {percent(left.percentage)}, by its own pace"
     verdict: Verdict = "holds" if left.left_s >= need_s else "unknown"
     return Judgement("enough left", verdict, expected, seen, figures=figures)
 
@@ -1275,12 +1277,14 @@ def _rises_after(end: Sample, after: Iterable[Sample]) -> list[tuple[float, Samp
 
 def _how_it_rose(end: Sample, risen: Sequence[tuple[float, Sample]]) -> str:
     (base, first), (_, last) = risen[0], risen[-1]
+    low, high = percent(base, first.percentage), percent(_height(first), base)
     after_s = f"{first.answered_s - end.answered_s:.1f} s after it had ended"
     if _height(first) >= 99.9:
-        return f"it jumped from {base:.1f} % to {_percent(first)}, {after_s}"
+        return f"it jumped from {low} to {high}, {after_s}"
     if len(risen) == 1:
-        return f"it rose once, from {base:.1f} % to {_percent(first)}, {after_s}"
-    return f"it went on rising, {len(risen)} times, from {base:.1f} % to {_percent(last)}, the first time {after_s}"
+        return f"it rose once, from {low} to {high}, {after_s}"
+    low, high = percent(base, last.percentage), percent(_height(last), base)
+    return f"it went on rising, {len(risen)} times, from {low} to {high}, the first time {after_s}"
 
 
 def _longest_step_s(readings: Iterable[Sample]) -> float:
@@ -1440,16 +1444,8 @@ def _cpu_s(sample: Sample) -> float:
     return sample.cpu_s or 0.0
 
 
-def in_percent(percentage: float) -> str:
-    """A percentage in words; one that is just above 0 is not shown as 0."""
-    if 0 < percentage < 0.001:
-        return "less than 0.001 %"
-    digits = 1 if percentage >= 0.1 or percentage <= 0 else -math.floor(math.log10(percentage))
-    return f"{percentage:.{digits}f} %"
-
-
 def _percent(sample: Sample) -> str:
-    return "no percentage" if sample.percentage is None else in_percent(sample.percentage)
+    return "no percentage" if sample.percentage is None else percent(sample.percentage)
 
 
 def _state(sample: Sample) -> str:

@@ -468,9 +468,10 @@ def _svg(figure: Any) -> bytes:
 
 def _serve() -> None:
     """Draw whatever comes in, until the other end closes."""
-    from matplotlib import figure  # noqa: F401 - imported before there is anything to draw
+    from matplotlib import figure, rcParams  # noqa: F401 - imported before there is anything to draw
     from matplotlib.backends import backend_svg  # noqa: F401
 
+    rcParams["text.parse_math"] = False  # A dollar in the words of a platform or of a target is a dollar.
     while head := sys.stdin.buffer.readline():
         what, _, size = head.decode().partition(" ")
         text = sys.stdin.buffer.read(int(size)).decode()

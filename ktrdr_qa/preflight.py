@@ -23,6 +23,7 @@ from ktrdr_qa.experiment import Candidate, failure
 from ktrdr_qa.outcomes import PlatformNotReady
 from ktrdr_qa.target import Target, expanded, sandbox_files, sandbox_settings
 from ktrdr_qa.witnesses import Witness, find, witness_of
+from ktrdr_qa.words import plain
 
 State = Literal["ok", "failed", "not checked"]
 
@@ -155,14 +156,14 @@ class Preflight:
             self._say(f"cure {attempt} of {cure.tries} for {result.name} ({result.seen}): {cure}")
             for command in cure.commands:
                 try:
-                    done = subprocess.run(
-                        command, cwd=cure.directory, capture_output=True, text=True, timeout=120, check=False
-                    )
+                    done = subprocess.run(command, cwd=cure.directory, capture_output=True, timeout=120, check=False)
                 except (OSError, subprocess.TimeoutExpired) as error:
                     self._say(f"  {shlex.join(command)}: {error}")
                     return result
                 if done.returncode:
-                    self._say(f"  {shlex.join(command)}: {done.stderr.strip() or done.returncode}")
+                    self._say(
+                        f"  {shlex.join(command)}: {plain(done.stderr.decode(errors='replace')).strip() or done.returncode}"
+                    )
             deadline_s = time.monotonic() + cure.wait_s
             while True:
                 result = ask()

@@ -316,19 +316,18 @@ def _what_passed(told: Mapping[str, Any]) -> str:
 
 def markdown(told: Mapping[str, Any]) -> str:
     """The summary for a pull request or a chat; what others wrote is shown as they wrote it."""
-    plain = evidence.as_text
     rows = [verdict.Row(**row) for row in told["checks"]]
-    parts = [f"## {plain(verdict_line(told))}", plain(told["what_happened"])]
-    parts.append("\n".join(f"- {plain(reason)}" for reason in told["reasons"]))
+    parts = [f"## {evidence.escaped(verdict_line(told))}", evidence.escaped(told["what_happened"])]
+    parts.append("\n".join(f"- {evidence.escaped(reason)}" for reason in told["reasons"]))
     if rows:
         parts.append(evidence.markdown_table(rows))
     scenarios = [(s["name"], s["outcome"]) for s in told["scenarios"]]
     scenarios += [(n["name"], f"left out by {n['by']}") for n in told["not_checked"] if n["by"] in LEFT_OUT_BY]
     if scenarios:
-        lines = (f"| {plain(name)} | {outcome} |" for name, outcome in scenarios)
+        lines = (f"| {evidence.escaped(name)} | {outcome} |" for name, outcome in scenarios)
         parts.append("\n".join(["| Scenario | Outcome |", "|---|---|", *lines]))
     if told["observations"]:
-        parts.append("**Observations**\n\n" + "\n".join(f"- {plain(o)}" for o in told["observations"]))
+        parts.append("**Observations**\n\n" + "\n".join(f"- {evidence.escaped(o)}" for o in told["observations"]))
     parts.append(f"Took {told['took_s']:.1f} s; " + ", ".join(f"{k} {v}" for k, v in told["versions"].items()) + ".")
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -12,6 +12,7 @@ from typing import Literal
 from ktrdr_qa import judgements as j
 from ktrdr_qa.history import History
 from ktrdr_qa.judgements import Judgement, Verdict
+from ktrdr_qa.words import percent
 
 Outcome = Literal["passed", "failed", "inconclusive"]
 
@@ -180,7 +181,7 @@ def in_words(history: History, found: Mapping[str, Judgement]) -> str:
     told = [f"A backtest of {history.about.get('candidate', 'unknown data')} was started."]
     if "cancelled_at_percent" in figures:
         left = f", with about {figures['left_s']:.1f} s left to run" if "left_s" in figures else ""
-        told.append(f"At {j.in_percent(figures['cancelled_at_percent'])} the cancel was sent{left}.")
+        told.append(f"At {percent(figures['cancelled_at_percent'])} the cancel was sent{left}.")
     did = [f"acknowledged it after {figures['acknowledged_s']:.2f} s"] if "acknowledged_s" in figures else []
     if "cancelled_s" in figures:
         how = "failed" if found["cancelled"].observations else "cancelled"

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ktrdr_qa import compose, readings
 from ktrdr_qa.client import Client, TransportError
 from ktrdr_qa.target import Target, sandbox_settings
+from ktrdr_qa.words import plain
 
 PROBE_S = 1.0
 """How long a worker may take to answer a first question before it counts as out of reach from here."""
@@ -188,9 +189,10 @@ def _names_of_container(announced: str, target: Target) -> list[str]:
 
 def _of_container(container: str, name: str) -> Iterator[readings.Reading]:
     command = ["docker", "exec", container, "cat", "/sys/fs/cgroup/cpu.stat"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_S, check=False)
-    for line in done.stdout.splitlines():
+    done = subprocess.run(command, capture_output=True, timeout=DOCKER_S, check=False)
+    output, errors = (plain(stream.decode(errors="replace")).strip() for stream in (done.stdout, done.stderr))
+    for line in output.splitlines():
         if line.startswith("usage_usec"):
             yield readings.Reading(name, cpu_s=int(line.split()[1]) / 1e6)
             return
-    raise ValueError(f"docker exec {container}: {done.stderr.strip() or 'no usage_usec'}")
+    raise ValueError(f"docker exec {container}: {errors or 'no usage_usec'}")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
+import threading
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
 
+import psutil
 import pytest
 
-from tests.deployments.harness import BRISK, Place, Platform, started
+from tests.deployments.harness import BRISK, MAIN, Place, Platform, started
 from tests.deployments.proxy import Answer, Asked, Closed, Reset, proxy
 
 LAG_0 = ("--registry-lag-s", "0")
@@ -178,3 +183,76 @@ def test_a_rate_limit_is_obeyed_between_readings(place: Place) -> None:
     )
     assert following - limited["asked_s"] >= 0.95
     assert json.dumps(limited)
+
+
+def test_a_cancel_refused_in_colours_is_a_failure_as_usual(place: Place) -> None:
+    told = {"detail": "\x1b[31mcannot be cancelled\x1b[0m \x07 ]]> | <b>\ud800"}
+    refusals = itertools.count()
+
+    def rule(asked: Asked) -> Answer | None:
+        if asked.method == "DELETE" and next(refusals) == 0:
+            return Answer(500, json.dumps(told))
+        return None
+
+    with started(*LAG_0) as platform:
+        with proxy(platform.url, rule) as url:
+            ran = place.live(url).failed()
+        assert platform.active() == []
+    shown = "HTTP 500: \\x1b[31mcannot be cancelled\\x1b[0m \\x07 ]]> | <b>\\ud800"
+    assert shown in ran.reasons and shown in ran.output
+    assert "disagree" not in ran.output
+    (report,) = (ran.place / "reports" / "junit").glob("TESTS-*.xml")
+    messages = [f.attrib["message"] for f in ElementTree.parse(report).iter("failure")]
+    assert any("cannot be cancelled" in message for message in messages)
+    assert "<b>" not in (ran.place / "reports" / "summary.md").read_text()
+
+
+def test_long_lists_and_long_records_cost_neither_time_nor_memory(place: Place) -> None:
+    old = [
+        {"operation_id": f"op_old_{n}", "operation_type": "backtesting", "status": "completed", "note": "x" * 1800}
+        for n in range(5000)
+    ]
+    warnings = ["w" * 100] * 100_000
+    lists, longest = [], [0]
+
+    def rule(asked: Asked) -> Answer | None:
+        if asked.method != "GET" or not asked.path.startswith("/api/v1/operations"):
+            return None
+        answer = asked.forward()
+        said = json.loads(answer.body)
+        if is_reading(asked) and answer.status == 200:
+            said["data"] = {"warnings": warnings} | said["data"] | {"warnings": warnings}
+        elif not is_reading(asked):
+            lists.append(asked.path)
+            query = parse_qs(urlsplit(asked.path).query)
+            rows = said["data"] + ([] if "active_only" in query else old)
+            first, many = (int(query.get(name, [other])[0]) for name, other in (("offset", "0"), ("limit", "10")))
+            said |= {"data": rows[first : first + many], "total_count": len(rows)}
+        body = json.dumps(said).encode()
+        longest[0] = max(longest[0], len(body))
+        return Answer(answer.status, body)
+
+    peak = [0]
+    with started(*LAG_0) as platform, proxy(platform.url, rule) as url:
+        place.write("own.toml", f'kind = "live"\nbase_url = "{url}"\n{BRISK}')
+        process = place.begin(MAIN, "-D", "target=own.toml")
+        over = threading.Event()
+
+        def watch() -> None:
+            own = psutil.Process(process.pid)
+            with contextlib.suppress(psutil.Error):
+                while not over.wait(0.02):
+                    peak[0] = max(peak[0], own.memory_info().rss)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        ran = place.finish(process)
+        over.set()
+        watcher.join()
+    ran.passed()
+    assert longest[0] > 10_000_000
+    assert len(lists) <= 2 * 8, "the list is read as often as it is judged, a page of the newest and one of the active"
+    assert peak[0] < 110e6, f"{peak[0] / 1e6:.0f} MB at the peak"
+    listed = [s for s in ran.history()["samples"] if s["view"] == "list"]
+    assert 2 <= len(listed) < 30, "what is old and ended is not recorded"
+    assert all(file.stat().st_size < 1_000_000 for file in (ran.place / "reports" / "allure-results").iterdir())
