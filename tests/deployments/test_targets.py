@@ -254,7 +254,12 @@ def test_what_is_seen_and_not_used_is_told(tmp_path: Path) -> None:
     def unused(options: dict[str, str], **environment: str) -> tuple[str, ...]:
         return choose(options, environment, tmp_path).unused
 
-    assert unused({}, PATH="/bin", KTRDR_LOG_LEVEL="INFO", KTRDR_DB_PORT="5432", KTRDR_IB_HOST="x") == ()
+    assert (
+        unused(
+            {}, PATH="/bin", KTRDR_LOG_LEVEL="INFO", KTRDR_ENV="development", KTRDR_DB_PORT="5432", KTRDR_IB_HOST="x"
+        )
+        == ()
+    )
     assert unused({}, KTRDR_URL="x", KTRDR_API_HOST="y", ktrdr_api_url="z") == (
         "KTRDR_API_HOST",
         "KTRDR_URL",
