@@ -14,9 +14,7 @@ from ktrdr_qa import summary
 from ktrdr_qa.run import REPORTS, Run, tell_why_it_did_not_begin
 from ktrdr_qa.runner import take_over
 
-RUNNER = take_over()
-if not RUNNER.config.dry_run:
-    summary.begin(REPORTS)
+RUNNER = take_over(begin=lambda: summary.begin(REPORTS))
 SAME_BACKTEST = "same_backtest"
 
 
@@ -25,6 +23,9 @@ def before_all(context: Any) -> None:
     context.run = Run(context.config.userdata, os.environ)
     context.run.mind_the_terminal(context.config)
     context.add_cleanup(context.run.close)
+
+
+def before_first_scenario(context: Any) -> None:
     context.run.open(RUNNER)
     scenarios = (scenario for feature in RUNNER.features for scenario in feature.walk_scenarios())
     context.run.plan(scenarios, context.config)
@@ -49,9 +50,10 @@ def after_scenario(context: Any, scenario: Any) -> None:
 
 
 def after_feature(context: Any, feature: Any) -> None:
-    context.run.end_recording()
+    if RUNNER.opened:
+        context.run.end_recording()
 
 
 def after_all(context: Any) -> None:
-    if "run" in context:
+    if RUNNER.opened:
         context.run.finish()

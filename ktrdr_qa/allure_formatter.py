@@ -190,6 +190,9 @@ def tags_of(scenario: Scenario) -> list[str]:
 class _Files(AllureFileLogger):
     """Names the file of a result after the result, so that it can be written again."""
 
+    def __init__(self, results_dir: Path) -> None:
+        self._report_dir = results_dir  # and nothing is made there before the run begins
+
     def report_result(self, result: TestResult) -> None:
         told = attr.asdict(result, filter=lambda _, value: bool(value) or value is False)
         path = self._report_dir / f"{result.uuid}-result.json"
@@ -504,6 +507,18 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
         if not stream_opener.name:
             raise ConfigError("Allure results need a directory: add -o DIR after -f")
         self.results_dir = Path(stream_opener.name).absolute()
+        self.file_logger = _Files(self.results_dir)
+        self.listener = _Listener(config, self.file_logger)
+        self._unfinished: Path | None = None
+        self.testplan = get_testplan()
+        self.runner: Any = None  # set by HonestRunner, which knows more than the model tells
+        self._features: list[Feature] = []
+        self._reported: set[int] = set()
+
+    def open_results(self) -> None:
+        """Empty the directory and listen to `allure`, once: when the run begins, as not every formatter comes to run."""
+        if self._unfinished:
+            return
         try:
             allure_results.prepare(self.results_dir)
         except allure_results.ForeignFilesError as error:
@@ -515,13 +530,11 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
             "The run did not finish",
             "Unfinished: the process ended before its last scenario",
         )
-        self.file_logger = _Files(self.results_dir)
-        self.listener = _Listener(config, self.file_logger)
         allure_commons.plugin_manager.register(self.listener)
-        self.testplan = get_testplan()
-        self.runner: Any = None  # set by HonestRunner, which knows more than the model tells
-        self._features: list[Feature] = []
-        self._reported: set[int] = set()
+
+    def uri(self, uri: str) -> None:
+        self.open_results()
+        super().uri(uri)
 
     @property
     def dropped(self) -> int:
@@ -547,6 +560,7 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
             self._wrap(scenario)
 
     def close(self) -> None:
+        self.open_results()
         try:
             for feature in self.runner.features if self.runner else self._features:
                 for scenario in feature.walk_scenarios():
@@ -556,7 +570,8 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
                 if isinstance(problem.entity, Scenario | Step):
                     continue
                 self._report_outside(problem)
-            self._unfinished.unlink(missing_ok=True)
+            if self._unfinished:
+                self._unfinished.unlink(missing_ok=True)
         finally:
             super().close()
 

@@ -244,7 +244,7 @@ class Experiment:
         """Send one start. What this run may have started is journalled whatever the answer is."""
         expected = f"the backtest {candidate} is started"
         try:
-            return self._client.post(START, candidate.payload, purpose="start")
+            return self._client.post(START, candidate.payload, purpose="start", patiently=True)
         except KeyboardInterrupt:
             self._adopt_the_new_one(candidate, before)
             raise
@@ -410,7 +410,7 @@ class Experiment:
         """A second cancel of a backtest that has ended; its answer is an event of its own."""
         path = f"{readings.OPERATIONS}/{self.backtest}"
         try:
-            answer = self._client.delete(path, purpose="second cancel", json_expected=False)
+            answer = self._client.delete(path, purpose="second cancel", patiently=True, json_expected=False)
             words = ""
         except TransportError as error:
             answer, words = error.exchange, str(error).split(": ", 1)[-1]
@@ -693,7 +693,7 @@ class Experiment:
             self._await_a_place_held_in_vain(self._to_spare_s())
             self._await_telling_processor()
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
-        if self.evidence["Pre-cancel status and progress"].find("$.data.status") in TERMINAL:
+        if readings.word(self.evidence["Pre-cancel status and progress"].find("$.data.status")) in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
         if not at_once:
@@ -724,65 +724,41 @@ class Experiment:
             self._read_fresh("processor", [self.worker])
 
     def _cancel_once(self) -> bool:
-        """One cancel request; False where its answer was lost."""
-        sent = self.recorder.note("cancel_sent", self.backtest)
+        """One cancel request, patient with a limit of requests; False where its answer was lost.
+
+        It counts as sent when the request was sent that is not asked to wait.
+        """
         limit_s = max(self.target.limits.answer_s, self.target.limits.acknowledged_s or 0.0)
         limit_s *= self.target.limits.time_factor
         path = f"{readings.OPERATIONS}/{self.backtest}"
+        facts: dict[str, Any]
         try:
-            answer = self._client.delete(path, purpose="cancel", timeout_s=limit_s, json_expected=False)
-        except Refused as refused:
-            answer = refused.exchange
-            if answer.status == 400 and self._ended_by_itself(answer):
-                self.recorder.note("cancel_too_late", self.backtest)
-                return True
-            words = str(refused).split(": ", 1)[-1]
-            self.recorder.note(
-                "cancel_answered",
-                self.backtest,
-                answer.answered_s,
-                http=answer.status,
-                took_s=answer.took_s,
-                words=words,
+            answer = self._client.delete(path, purpose="cancel", patiently=True, timeout_s=limit_s, json_expected=False)
+            facts = (
+                readings.cancel_facts(answer) if isinstance(answer.answer, dict) else {"problem": _what_body(answer)}
             )
+        except Refused as refused:
+            answer, facts = refused.exchange, {"words": str(refused).split(": ", 1)[-1]}
         except NoAnswer as lost:
-            self.evidence["Cancel response"] = lost.exchange
-            if lost.exchange.status == 200:
-                self.recorder.note(
-                    "cancel_answered",
-                    self.backtest,
-                    lost.exchange.answered_s,
-                    http=200,
-                    took_s=lost.exchange.took_s,
-                    problem=lost.exchange.problem,
-                )
-                return True
-            self.recorder.note("cancel_lost", self.backtest, problem=lost.exchange.problem, took_s=lost.exchange.took_s)
+            answer, facts = lost.exchange, {"problem": lost.exchange.problem}
+        sent = self.recorder.note("cancel_sent", self.backtest, answer.at_s)
+        if answer.status == 400 and self._ended_by_itself(answer):
+            self.recorder.note("cancel_too_late", self.backtest)
+            return True
+        self.evidence["Cancel response"] = answer
+        if answer.problem_kind and answer.status != 200:
+            self.recorder.note("cancel_lost", self.backtest, took_s=answer.took_s, **facts)
             self.recorder.look_now("backend")
             return False
-        else:
-            facts = readings.cancel_facts(answer) if isinstance(answer.answer, dict) else {}
-            problem = "" if isinstance(answer.answer, dict) else _what_body(answer)
-            self.recorder.note(
-                "cancel_answered",
-                self.backtest,
-                answer.answered_s,
-                **{
-                    "http": answer.status,
-                    "took_s": answer.took_s,
-                    "sent_s": sent.at_s,
-                    **facts,
-                    **({"problem": problem} if problem else {}),
-                },
-            )
-        self.evidence["Cancel response"] = answer
+        facts = {"http": answer.status, "took_s": answer.took_s, "sent_s": sent.at_s, **facts}
+        self.recorder.note("cancel_answered", self.backtest, answer.answered_s, **facts)
         return True
 
     def _ended_by_itself(self, answer: Exchange) -> bool:
         """Whether an HTTP 400 means that the backtest had ended before the cancel, by its own record."""
         record = self._record(self.backtest)
         words = str(answer.answer).lower()
-        status = record.find("$.data.status")
+        status = readings.word(record.find("$.data.status"))
         if status in ("completed", "failed") and (status in words or "cannot be cancelled" in words):
             self._await_end_of_record()
             return True
@@ -920,7 +896,7 @@ class Experiment:
         before = self._active()
         sent = self.recorder.note("next_sent")
         try:
-            answer = self._client.post(START, candidate.payload, purpose="start of the next")
+            answer = self._client.post(START, candidate.payload, purpose="start of the next", patiently=True)
         except KeyboardInterrupt:
             self._adopt_the_new_one(candidate, before)
             raise
@@ -1176,7 +1152,7 @@ def _by_hand(client: Client, backtest: str) -> str:
 def _cancel_whatever_it_says(client: Client, path: str) -> None:
     """Send a cancel; HTTP 400 or 404 may mean that it has just ended, which its record will tell."""
     try:
-        client.delete(path, purpose="clean-up", tries=3, json_expected=False)
+        client.delete(path, purpose="clean-up", tries=3, patiently=True, json_expected=False)
     except Refused as refused:
         if refused.status not in (400, 404):
             raise

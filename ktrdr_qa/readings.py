@@ -66,7 +66,7 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
         "tells_its_end": "completed_at" in (answer.find("$.data") or {}),
         "percentage_problem": problem,
     }
-    yield Reading(backtest_id, _word(answer.need("$.data.status")), percentage, facts=_told(facts))
+    yield Reading(backtest_id, word(answer.need("$.data.status")), percentage, facts=_told(facts))
 
 
 def status(client: Client, backtest_id: str) -> str:
@@ -80,7 +80,7 @@ def status(client: Client, backtest_id: str) -> str:
         if refused.status != 404:
             raise
         return MISSING
-    return _word(answer.find("$.data.status"))
+    return word(answer.find("$.data.status"))
 
 
 _WHEN_AND_WHERE = {
@@ -200,7 +200,7 @@ def _row(row: Mapping[str, Any]) -> Reading | None:
         "duration_s": row.get("duration_seconds"),
         "percentage_problem": problem,
     }
-    return Reading(name, _word(row.get("status")), percentage, facts=_told(facts))
+    return Reading(name, word(row.get("status")), percentage, facts=_told(facts))
 
 
 def worth_recording(rows: Iterable[Reading], backtest_id: str, wanted: Collection[str] = ()) -> Iterator[Reading]:
@@ -236,7 +236,7 @@ def registry(registered: Iterable[Mapping[str, Any]], ids: Mapping[str, str]) ->
     for found in registered:
         worker_id = ids.get(found["worker_id"], found["worker_id"])
         named.add(worker_id)
-        status, has = _word(found.get("status")), found.get("current_operation_id")
+        status, has = word(found.get("status")), found.get("current_operation_id")
         yield Reading(worker_id, status=status, facts={"current_operation": has})
     yield from (Reading(worker_id, status=MISSING) for worker_id in set(ids.values()) - named)
 
@@ -246,7 +246,7 @@ def health(client: Client, worker_id: str) -> Iterator[Reading]:
     answer = client.get("/health", purpose="reading")
     yield Reading(
         worker_id,
-        status=_word(answer.need("$.worker_status")),
+        status=word(answer.need("$.worker_status")),
         facts={"current_operation": answer.find("$.current_operation")},
     )
 
@@ -311,7 +311,8 @@ def cancel_facts(answer: Exchange) -> dict[str, Any]:
     return {k: v for k, v in facts.items() if v is not None}
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A status in the spelling that the suite compares: lower case, whatever the platform's."""
     return cut(value.lower() if isinstance(value, str) else f"no status ({value!r})", LONGEST_WORD)
 
 

@@ -11,7 +11,9 @@ would have to be importable before Behave reads `features/`, which it is in an i
 - errors of hooks and clean-ups are kept for the report, and so are errors before the first scenario;
 - allure-behave's own formatter, which QA teams type by habit, is replaced by `HonestAllureFormatter`, as
   the stock one leaves out errors; two formatters for one directory become one;
-- a dry run leaves the last run's results alone.
+- a dry run, and a pass of an IDE that only collects, leave the last run's results alone and open nothing: what a
+  run needs is opened by the hook `before_first_scenario(context)`, called once, when the first feature begins that
+  has a scenario to run. Where it fails, nothing is run.
 """
 
 import functools
@@ -22,7 +24,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, cast
 
 from allure_behave.formatter import AllureFormatter
@@ -33,6 +35,7 @@ from behave.model import Feature, Scenario, Step
 from behave.model_type import Status
 from behave.reporter.junit import JUnitReporter
 from behave.runner import Runner
+from behave.runner_util import parse_features
 
 from ktrdr_qa import allure_results
 from ktrdr_qa.allure_counts import count_allure, count_behave, count_junit, kind_of
@@ -40,35 +43,68 @@ from ktrdr_qa.allure_formatter import HonestAllureFormatter, Problem, describe, 
 from ktrdr_qa.outcomes import BadConfiguration, Inconclusive
 
 LAYERS = ("all", "feature", "rule", "scenario", "step", "tag")
-HOOKS = [f"{when}_{layer}" for when in ("before", "after") for layer in LAYERS]
+FIRST = "before_first_scenario"
+HOOKS = [FIRST, *(f"{when}_{layer}" for when in ("before", "after") for layer in LAYERS)]
 HONEST = f"{HonestAllureFormatter.__module__}:{HonestAllureFormatter.__name__}"
 
 
 class HonestRunner(Runner):  # type: ignore[misc]
     """See the module's text."""
 
+    formatters: list[Any]
+
     def __init__(self, config: Configuration) -> None:
         super().__init__(config)
+        self._taken_over = False
         self._become_strict()
 
     def _become_strict(self) -> None:
         self.problems: list[Problem] = []
         self.results_dirs = settle_allure_formatters(self.config)
+        self.opened = False
+        """Whether `before_first_scenario` has done its work."""
+        self.begin: Callable[[], None] = lambda: None
+        self.at_end: Callable[[bool], None] = lambda failed: None
         self._cleaning = 0
         self._signals = 0
         self._stopped_by = ""
-        self._taken_over = False
+        self._stack = ExitStack()
+        self._begun = self._cannot_open = False
         self._unfinished: list[Path] = []
-        self.at_end: Callable[[bool], None] = lambda failed: None
         self._failures: list[str] = []
         self._failed_afterwards: list[Feature] = []
 
-    def run(self) -> bool:
-        if self.config.dry_run:
-            self.config.reporters = [r for r in self.config.reporters if not isinstance(r, JUnitReporter)]
-            return bool(super().run())
+    def adopt(self, begin: Callable[[], None], at_once: bool) -> None:
+        """Take over a runner that is loading its hooks; `begin` comes before anything else of a run."""
+        if vars(self).get("_taken_over", True):  # the second time, too: an IDE collects first and then runs
+            self._taken_over = True
+            self._become_strict()
+        self.begin = begin
+        if os.environ.get("NO_COLOR") and self.config.color == "auto":
+            self.config.color = "off"  # Behave's own formatters do not know the variable.
+        if at_once and not self.config.dry_run:
+            self._begin_run()
+
+    def _begin_run(self) -> None:
+        """Before anything is loaded, if possible: if that fails, an earlier run must not be left to be read."""
+        if self._begun:
+            return
+        self._begun = True
+        self.begin()
         self._remove_earlier_results()
-        with self._signals_as_interrupts():
+        self._stack.enter_context(self._signals_as_interrupts())
+        # Whatever kills the process before the formatters are made.
+        self._unfinished = [
+            allure_results.write_run_problem(
+                directory, "The run did not begin", "Unfinished: the suite could not be loaded; see the console"
+            )
+            for directory in self.results_dirs
+        ]
+
+    def run(self) -> bool:
+        if self._taken_over or self.config.dry_run:
+            return bool(super().run())
+        with self._stack:
             try:
                 return bool(super().run())
             except BaseException as error:
@@ -78,53 +114,58 @@ class HonestRunner(Runner):  # type: ignore[misc]
                 # A step that calls sys.exit(0) would otherwise make the run look passed.
                 return self._fail("The run did not finish", describe(error))
 
-    def adopt(self) -> None:
-        """What `run` and `load_hooks` do at their beginning, for a runner that is under way when it is taken over."""
-        self._become_strict()
-        self._taken_over = True
-        if os.environ.get("NO_COLOR") and self.config.color == "auto":
-            self.config.color = "off"  # Behave's own formatters do not know the variable.
-        if not self.config.dry_run:
-            self._remove_earlier_results()
-            self._stack.enter_context(self._signals_as_interrupts())
-            # A feature that cannot be parsed ends the run without another word to the runner.
-            self._unfinished = [
-                allure_results.write_run_problem(
-                    directory, "The run did not begin", "Unfinished: the suite could not be loaded; see the console"
-                )
-                for directory in self.results_dirs
-            ]
-
-    @functools.cached_property
-    def _stack(self) -> ExitStack:
-        return ExitStack()
-
     def load_step_definitions(self, extra_step_paths: Any = None) -> None:
-        if self._taken_over:
-            self._watch_hooks()
+        if not self._taken_over:
+            super().load_step_definitions(extra_step_paths)
+            return
+        self._watch_hooks()
         try:
             super().load_step_definitions(extra_step_paths)
-        except Exception as error:
-            if self._taken_over:
-                self._report_crash(error)
+            # Behave does it again, but a feature that cannot be parsed ends the run without another word to us.
+            locations = [location for location in self.feature_locations() if not self.config.exclude(location)]
+            parse_features(locations, language=self.config.lang)
+        except BaseException as error:
+            self._report_crash(error)
+            if isinstance(error, SystemExit):
+                raise ConfigError(f"the step definitions could not be loaded: {describe(error)}") from None
             raise
 
     def load_hooks(self, filename: str | None = None) -> None:
         super().load_hooks(filename)
-        self._watch_hooks()
+        if not self._taken_over:
+            if not self.config.dry_run:
+                self._begin_run()
+            self._watch_hooks()
 
     def _watch_hooks(self) -> None:
+        if FIRST in self.hooks:
+            self.hooks.setdefault("before_feature", lambda context, feature: None)
         for name in HOOKS:
             if name in self.hooks:
                 self.hooks[name] = self._watched_hook(name, self.hooks[name])
         # An attribute of this one context: Behave drops a clean-up's exception right after this call.
         self.context._do_cleanups = self._watched_cleanups(self.context._do_cleanups)
 
+    def should_run_hook(self, hook_name: str) -> bool:
+        if self._cannot_open and hook_name != "after_all":
+            return False
+        return bool(super().should_run_hook(hook_name))
+
+    def run_hook(self, hook_name: str, *args: Any) -> bool:
+        if hook_name == "before_feature" and FIRST in self.hooks and not (self.opened or self._cannot_open):
+            feature = args[-1]
+            if any(scenario.should_run(self.config) for scenario in feature.walk_scenarios()):
+                self.opened = bool(super().run_hook(FIRST))
+                if not self.opened:
+                    self._cannot_open = True
+                    self.abort(reason=f"{FIRST} failed")
+                    return False
+        return bool(super().run_hook(hook_name, *args))
+
     def run_model(self, features: Any = None) -> bool:
         if self.config.dry_run:
-            return bool(super().run_model(features))
-        for placeholder in self._unfinished:
-            placeholder.unlink(missing_ok=True)
+            return self._run_dry(features)
+        self._begin_run()
         with self._stack:
             try:
                 failed = self._run_strictly(features)
@@ -138,11 +179,22 @@ class HonestRunner(Runner):  # type: ignore[misc]
             self.at_end(failed)
             return failed
 
+    def _run_dry(self, features: Any) -> bool:
+        """What is not run has no results."""
+        reporters = self.config.reporters
+        self.formatters = [f for f in self.formatters if not isinstance(f, HonestAllureFormatter)]
+        self.config.reporters = [r for r in reporters if not isinstance(r, JUnitReporter)]
+        try:
+            return bool(super().run_model(features))
+        finally:
+            self.config.reporters = reporters
+
     def _run_strictly(self, features: Any) -> bool:
         scenarios = [scenario for feature in self.features for scenario in feature.walk_scenarios()]
         selected = [scenario for scenario in scenarios if scenario.should_run(self.config)]
         for formatter in self._allure:
             formatter.runner = self
+            formatter.open_results()
         for feature in self.features if features is None else features:
             self._ask_again_afterwards(feature)
         self.formatters.insert(0, PlainWords())
@@ -268,11 +320,11 @@ class HonestRunner(Runner):  # type: ignore[misc]
         return [*stopped, *self._failures, *(f"{describe(p.exception, in_hook=True)} (in {p.where})" for p in outside)]
 
     def _remove_earlier_results(self) -> None:
-        """Before anything is loaded: if that fails, an earlier run's results must not be left to be read."""
         try:
             for directory in self.results_dirs:
                 allure_results.prepare(directory)
         except allure_results.ForeignFilesError as error:
+            self.results_dirs = []
             raise ConfigError(str(error)) from None
         if self.config.junit:
             for path in Path(self.config.junit_directory).glob("TESTS-*.xml"):
@@ -281,7 +333,10 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def _report_crash(self, error: BaseException) -> None:
         """An exception that ends the run: a file that cannot be loaded, or what no step or hook caught."""
         self.capture_controller.stop_capture()
+        self._begin_run()
         self.problems.append(Problem("the run", error))
+        for placeholder in self._unfinished:
+            placeholder.unlink(missing_ok=True)
         for formatter in self._allure:
             formatter.close()
         if not self.formatters:
@@ -375,24 +430,39 @@ class PlainWords:
         return lambda *args, **kwargs: None
 
 
-def take_over() -> HonestRunner:
+def take_over(begin: Callable[[], None] = lambda: None) -> HonestRunner:
     """Make the runner that is loading the hooks strict, from `features/environment.py`; returns it.
 
     Behave hands the hooks their runner only in `before_all`, when steps and features are loaded and the formatters
     made: too late for what goes wrong until then. The runner is the one that is executing the calling module.
+
+    A runner of another class keeps its own methods: it becomes a subclass of its class and of ours, and what it
+    overrides comes first. As it may run nothing (an IDE collects scenarios so), its run begins, with `begin`, when
+    it reaches our `run_model`; Behave's own begins at once. Raises ConfigError where no runner of Behave's is at work.
     """
     frame: FrameType | None = sys._getframe(1)
+    under_way: list[tuple[CodeType, Any]] = []
     while frame is not None:
-        runner = frame.f_locals.get("self")
-        if isinstance(runner, HonestRunner):
-            return runner
-        if isinstance(runner, Runner):
-            runner.__class__ = HonestRunner
-            strict = cast(HonestRunner, runner)
-            strict.adopt()
-            return strict
+        under_way.append((frame.f_code, frame.f_locals.get("self")))
         frame = frame.f_back
-    raise RuntimeError("take_over is for features/environment.py, loaded by Behave")
+    runner = next((one for _, one in under_way if isinstance(one, Runner)), None)
+    strangers = {hook.__module__ for hook in (Runner.run_hook, Runner.run_hook_with_capture)} - {Runner.__module__}
+    if runner is None or strangers:
+        begin()
+        whose = (
+            f"Behave's hooks are replaced by {', '.join(strangers)}" if strangers else "no runner of Behave's loads it"
+        )
+        raise ConfigError(
+            f"this suite is run by Behave itself (behave features/NAME.feature), but {whose}: "
+            "a driver that keeps the errors of hooks to itself, as BehaveX does, would show a pass that is none"
+        )
+    kind = type(runner)
+    if not isinstance(runner, HonestRunner):
+        runner.__class__ = HonestRunner if kind is Runner else type(f"Honest{kind.__name__}", (kind, HonestRunner), {})
+    strict = cast(HonestRunner, runner)
+    runs_all = any(code is Runner.run_with_paths.__code__ for code, _ in under_way)
+    strict.adopt(begin, at_once=runs_all and type(strict).run_model is HonestRunner.run_model)
+    return strict
 
 
 def settle_allure_formatters(config: Configuration) -> list[Path]:
@@ -408,11 +478,9 @@ def settle_allure_formatters(config: Configuration) -> list[Path]:
             name = HONEST
             if output is not None and output.name:
                 directory = Path(output.name).absolute()
-                if directory in directories or config.dry_run:
+                if directory in directories:
                     continue
                 directories.append(directory)
-            elif config.dry_run:
-                continue
         kept.append((name, output))
     config.format = [name for name, _ in kept]
     # Formatters without an output come last in Behave, so the positions stay paired.
