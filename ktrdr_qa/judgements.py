@@ -682,11 +682,11 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     sent = history.event("cancel_sent", backtest)
     if sent is None or _nothing_to_cancel(history, backtest):
         return Judgement("only this one", "unknown", expected, _nothing_to_cancel(history, backtest))
-    hit = _others_cancelled(history, sent.at_s)
+    hit = _others_cancelled(history, backtest, sent.at_s)
     if not hit:
         return Judgement("only this one", "holds", expected, "no other active backtest was cancelled meanwhile")
     since_s = _cancel_due_from(history, backtest)
-    seen = f"another backtest was cancelled meanwhile: {', '.join(hit)}"
+    seen = f"another backtest was cancelled meanwhile: {', '.join(sorted(hit))}"
     for s in history.of("backend", backtest):
         if s.status == "completed":
             if not _held_against(history, backtest, s, limit_s):
@@ -696,7 +696,8 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
             seen += ", and this one ran on to its end"
             return Judgement("only this one", "violated", expected, seen, sent.at_s)
         if s.terminal:
-            with_it = [other for other, ended_at in hit.items() if _same_moment(ended_at, _ended_at(history, backtest))]
+            mine_at = _ended_at(history, backtest)
+            with_it = sorted(other for other, ended_at in hit.items() if _same_moment(ended_at, mine_at))
             if with_it:
                 seen = f"another backtest was cancelled with it, at the same moment by KTRDR's own times: {', '.join(with_it)}"
                 return Judgement("only this one", "violated", expected, seen, sent.at_s)
@@ -707,19 +708,26 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     return Judgement("only this one", "unknown", expected, f"{seen}; whether this one was as well is not known yet")
 
 
-def _others_cancelled(history: History, sent_s: float) -> dict[str, str]:
-    """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it."""
+def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[str, str]:
+    """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it.
+
+    A child of the cancelled one is to be cancelled with it.
+    """
     active: set[str] = set()
     hit: dict[str, str] = {}
-    mine = _mine(history)
+    own = _mine(history) | _children(history, backtest)
     for s in history.samples:
-        if s.view not in ("list", "other") or s.subject in mine or s.problem or s.status == MISSING:
+        if s.view not in ("list", "other") or s.subject in own or s.problem or s.status == MISSING:
             continue
         if s.answered_s <= sent_s:
             (active.discard if s.terminal else active.add)(s.subject)
         elif s.asked_s >= sent_s and s.status == "cancelled" and s.subject in active:
-            hit[s.subject] = str(s.facts.get("completed_at") or hit.get(s.subject, ""))
+            hit[s.subject] = hit.get(s.subject) or str(s.facts.get("completed_at") or "")
     return hit
+
+
+def _children(history: History, backtest: str) -> set[str]:
+    return {s.subject for s in history.samples if s.facts.get("parent") == backtest}
 
 
 def _same_moment(one: str, other: str) -> bool:
@@ -742,57 +750,67 @@ def _mine(history: History) -> set[str]:
 def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judgement:
     """The cancelled work is not begun again under another id, on any worker, and leaves no child running.
 
-    Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where the
-    record of a running backtest leaves the period open (contract, surprise 21) it is an observation.
+    Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where a record
+    leaves the period open (contract, surprise 21), or nothing tells when it began, it is an observation.
     """
     expected = "the cancelled work does not come back under another id"
     sent, since_s = history.event("cancel_sent", backtest), _cancel_due_from(history, backtest)
     if sent is None or since_s is None or _nothing_to_cancel(history, backtest):
         reason = _nothing_to_cancel(history, backtest) or "the cancel has no answer yet"
         return Judgement("does not come back", "unknown", expected, reason)
-    mine = _mine(history)
+    mine, children = _mine(history), _children(history, backtest)
     before = {s.subject for s in history.samples if s.view in ("list", "other") and s.answered_s <= sent.at_s}
-    looked = 0
-    doubtful: list[str] = []
+    looked = False
+    doubtful: dict[str, str] = {}
     for s in history.samples:
-        if s.view == "list" and s.asked_s > since_s:
-            looked += 1
-        if s.view != "other" or s.subject in mine or s.problem or s.asked_s < sent.at_s:
+        looked = looked or (s.view == "list" and s.asked_s > since_s)
+        if s.view not in ("list", "other") or s.subject in mine or s.problem or s.asked_s < sent.at_s:
             continue
         where = f" on {s.facts['worker']}" if s.facts.get("worker") else ""
-        if s.facts.get("parent") == backtest:
-            if not s.terminal and s.asked_s > since_s + limit_s:
+        if s.subject in children:
+            if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s:
                 seen = f"its child {s.subject} is {_state(s)}{where} {s.asked_s - since_s:.1f} s after the cancel"
                 return Judgement("does not come back", "violated", expected, seen, s.answered_s)
             continue
-        if s.subject in before or not _began_after(history, backtest, s):
+        if s.view == "list" or s.subject in before or (began := _began_after(history, backtest, s)) is False:
             continue
         same = _same_work(history, s)
-        if same:
+        if same and began:
             seen = f"{s.subject} does the same work{where}: it was begun after the cancel, and was {_state(s)} "
             seen += f"{s.asked_s - sent.at_s:.1f} s after it"
             return Judgement("does not come back", "violated", expected, seen, s.answered_s)
-        if same is None:
-            doubtful.append(s.subject)
+        if same is not False:
+            told = f"{s.subject} has the same symbol, timeframe and strategy"
+            doubtful[s.subject] = f"{told}, and was begun after the cancel; its period is not told."
+            if not began:
+                doubtful[s.subject] = f"{told}; when it was begun is not told."
     if not looked:
         return Judgement(
             "does not come back", "unknown", expected, "the list of backtests was not read after the cancel"
         )
-    told = tuple(
-        f"{other} was begun after the cancel with the same symbol, timeframe and strategy; its period is not told."
-        for other in dict.fromkeys(doubtful)
-    )
+    observations = tuple(doubtful[other] for other in sorted(doubtful))
     return Judgement(
-        "does not come back", "holds", expected, "nothing was begun after the cancel that is the same", None, told
+        "does not come back",
+        "holds",
+        expected,
+        "nothing was begun after the cancel that is the same",
+        None,
+        observations,
     )
 
 
-def _began_after(history: History, backtest: str, other: Sample) -> bool:
-    """Whether another backtest began after the cancel, by KTRDR's own times where it tells them."""
+def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
+    """Whether another backtest, which was not there before the cancel, began after it; None where nothing tells.
+
+    KTRDR's own times tell, or, where it has none, a list from before the cancel that did not name it.
+    """
     answer = history.last_event("cancel_answered", backtest)
     cancelled = _moment((answer.facts.get("cancelled_at") if answer else None) or _ended_at(history, backtest))
     began = _moment(other.facts.get("created_at") or other.facts.get("started_at"))
-    return not (began and cancelled) or (began - cancelled).total_seconds() > -SAME_MOMENT_S
+    if began and cancelled:
+        return (began - cancelled).total_seconds() >= -SAME_MOMENT_S
+    sent = history.event("cancel_sent", backtest)
+    return True if any(s.view == "list" and sent and s.answered_s <= sent.at_s for s in history.samples) else None
 
 
 def _same_work(history: History, other: Sample) -> bool | None:
@@ -848,11 +866,13 @@ class _Outage:
 def _outages(history: History) -> Iterable[_Outage]:
     """Each time in which no reading of the backend could be had; see ``stays_up``. A 429 is an answer."""
     lost: list[Sample] = []
+    answered_s = -math.inf
 
     def outage(until_s: float, *, over: bool) -> Iterable[_Outage]:
         if len(lost) < 2:
             return
-        from_s = min(s.asked_s for s in lost)
+        # A request that hangs may have been sent long before: while it did, another was answered.
+        from_s = max(answered_s, min(s.asked_s for s in lost))
         broken = sum(1 for s in lost if s.facts.get("refused") or "no answer within" not in (s.problem or ""))
         if lost[-1].answered_s - from_s >= (DOWN_S if broken >= 2 else SILENT_S):
             yield _Outage(from_s, until_s, lost[-1].problem or "", over)
@@ -862,7 +882,7 @@ def _outages(history: History) -> Iterable[_Outage]:
             continue
         if not s.problem or s.facts.get("rate_limited"):
             yield from outage(max(s.asked_s, lost[-1].answered_s) if lost else 0.0, over=True)
-            lost = []
+            lost, answered_s = [], s.answered_s
         else:
             lost.append(s)
     yield from outage(history.until_s, over=False)
@@ -1108,18 +1128,27 @@ def _not_heard(history: History, worker: str) -> str:
 def _computes_on(stretch: Sequence[Sample], allowed: float) -> tuple[float, float] | None:
     """The rate, and its span, where a stretch of readings shows a process that goes on computing; else None.
 
-    It does where the rate between neighbours stays above what is allowed for ``NOISY_SPAN_S``, or on the mean of all
-    for ``STEADY_SPAN_S``. One busy moment between two readings may be housekeeping.
+    It does where the rate between neighbours stays above what is allowed for ``NOISY_SPAN_S``, or is above it so long
+    in all within ``STEADY_SPAN_S``, and on the mean of that time as well. One busy moment may be housekeeping.
     """
     begin = 0
+    busy: list[tuple[int, float]] = []
     for at in range(1, len(stretch)):
         pair = _rate(stretch[at - 1 : at + 1])
-        if pair and pair[0] <= allowed:
+        if pair is None or pair[0] <= allowed:
             begin = at
-        elif (rate := _rate(stretch[begin : at + 1])) and rate[1] >= NOISY_SPAN_S and at - begin >= 2:
-            return rate
-    mean = _rate(stretch)
-    return mean if mean and mean[1] >= STEADY_SPAN_S and mean[0] > allowed else None
+        else:
+            busy.append((at, pair[1]))
+            rate = _rate(stretch[begin : at + 1])
+            if rate and rate[1] >= NOISY_SPAN_S and at - begin >= 2:
+                return rate
+        for first in range(at - 1, -1, -1):
+            mean = _rate(stretch[first : at + 1])
+            if mean and mean[1] >= STEADY_SPAN_S:
+                if mean[0] > allowed and sum(span_s for n, span_s in busy if n > first) >= NOISY_SPAN_S:
+                    return mean
+                break
+    return None
 
 
 def _quiet_stretch(stretch: Sequence[Sample], allowed: float, before_s: float) -> tuple[float, float] | None:

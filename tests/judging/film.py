@@ -53,9 +53,9 @@ def used(at_s: float, cpu_s: float, worker: str = W) -> Sample:
     return Sample("processor", worker, at_s, at_s, cpu_s=cpu_s)
 
 
-def health(at_s: float, operation: str | None, worker: str = W) -> Sample:
+def health(at_s: float, operation: str | None, worker: str = W, **facts: Any) -> Sample:
     status = "busy" if operation else "idle"
-    return Sample("health", worker, at_s, at_s, status, facts={"current_operation": operation})
+    return Sample("health", worker, at_s, at_s, status, facts={"current_operation": operation, **facts})
 
 
 def registry(at_s: float, operation: str | None, status: str = "", worker: str = W) -> Sample:
