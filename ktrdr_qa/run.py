@@ -281,6 +281,8 @@ class Run:
         if experiment is None:
             return
         try:
+            if all(end.outcome in ("passed", "skipped") for _, end in self._of_this_film):
+                experiment.watch_on(self.target.watched_s)
             experiment.last_look()
             self._problems += experiment.cancel_what_still_runs()
             if experiment.backtest:
