@@ -418,7 +418,7 @@ class Run:
         assert experiment
         asked = experiment.recorder.about.setdefault("asked", [])
         asked += [judgement.name] if judgement.name not in asked else []
-        experiment.asserted[judgement.name] = (self._scenario, self._step)
+        experiment.asserted.setdefault(judgement.name, (self._scenario, self._step))
         try:
             asserting.verify(experiment, judgement, self._earlier)
         except AssertionError:

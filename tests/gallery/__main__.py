@@ -80,7 +80,8 @@ def varied(name: str, seed: int | None) -> list[str]:
 def run_fault(fault: dict[str, Any], root: Path = ROOT, seed: int | None = None) -> Case:
     # What a row asks for comes last, so that nothing takes it away.
     arguments = [*ALWAYS, *varied(fault["name"], seed), *fault.get("arguments", ()), "--fault", fault["name"]]
-    ran = run_suite(fault["feature"], embedded_target(arguments), root=root)
+    limits = f"{SHORT_LIMITS}{fault.get('limits', '')}\n"
+    ran = run_suite(fault["feature"], embedded_target(arguments, limits), root=root)
     scenario, step, message = ran.culprit
     category = ran.categories.get(scenario, "")
     return Case(
