@@ -437,7 +437,8 @@ class Experiment:
     def _moving(self) -> Judgement:
         self._watch_worker()
         limit_s = self._motion_limit_s
-        return self._unless_ended(lambda h: judgements.is_moving(h, self.backtest, limit_s), limit_s)
+        judge = lambda h: judgements.is_moving(h, self.backtest, limit_s)  # noqa: E731
+        return self._unless_ended(judge, limit_s, slack_s=self._slack_s + 1.5 * limit_s)
 
     def _enough_left(self) -> Judgement:
         """Enough is left to run that an ignored cancel would be seen; else the next candidate, while there is one.
@@ -1069,6 +1070,17 @@ class Experiment:
         return self._await_after_the_cancel(lambda h: verdict.judge_all(h).get(name, unknown), limit_s)
 
     # --- leaving nothing behind ----------------------------------------------------------------------------
+
+    def watch_on(self, least_s: float) -> None:
+        """Go on recording until so long after the cancel, unless something is broken already."""
+        sent = self.recorder.history().last_event("cancel_sent", self.backtest)
+        if not sent:
+            return
+
+        def broken(history: History) -> bool:
+            return any(judgement.violated for judgement in verdict.judge_all(history).values())
+
+        self._until(broken, max(0.0, sent.at_s + least_s - self.recorder.clock()))
 
     def last_look(self) -> None:
         """Before the recording ends: one more reading of this run's backtests, and a look at the others'."""

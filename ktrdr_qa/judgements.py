@@ -143,7 +143,7 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
             break
         if s.terminal:
             return Judgement("moving", "unknown", expected, f"it was {_state(s)} before it was seen moving")
-        if s.asked_s > since_s + limit_s:
+        if s.asked_s > since_s + limit_s + _may_still_move_s(rises, s, since_s):
             return Judgement("moving", "violated", expected, _standing_still(readings[:at], limit_s), s.asked_s)
         before = s
     else:
@@ -154,6 +154,12 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
         f"the first {first.answered_s - since_s:.1f} s after the start"
     )
     return Judgement("moving", "holds", expected, seen, figures={"first_progress_s": first.answered_s - since_s})
+
+
+def _may_still_move_s(rises: Sequence[Sample], now: Sample, since_s: float) -> float:
+    """How much longer a second rise may take where the first one took long: progress may come in coarse steps."""
+    first = rises[0] if rises and rises[0].answered_s < now.asked_s else None
+    return 1.5 * (first.answered_s - since_s) if first else 0.0
 
 
 def _standing_still(readings: Sequence[Sample], limit_s: float) -> str:

@@ -281,6 +281,8 @@ class Run:
         if experiment is None:
             return
         try:
+            if all(end.outcome in ("passed", "skipped") for _, end in self._of_this_film):
+                experiment.watch_on(self.target.watched_s)
             experiment.last_look()
             self._problems += experiment.cancel_what_still_runs()
             if experiment.backtest:
@@ -416,7 +418,7 @@ class Run:
         assert experiment
         asked = experiment.recorder.about.setdefault("asked", [])
         asked += [judgement.name] if judgement.name not in asked else []
-        experiment.asserted[judgement.name] = (self._scenario, self._step)
+        experiment.asserted.setdefault(judgement.name, (self._scenario, self._step))
         try:
             asserting.verify(experiment, judgement, self._earlier)
         except AssertionError:

@@ -22,6 +22,7 @@ TARGETS = ROOT / "targets"
 DEFAULT_PORT = 8000
 """KTRDR's own default; the seed writes ``${KTRDR_API_PORT:-8000}``."""
 
+WATCHED_S = 5.0
 _FROM_ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 OPTIONS = ("target", "fault", "cure", "disturb")
@@ -48,6 +49,7 @@ class Limits(_Section):
 
     time_factor: Annotated[float, Field(gt=0, le=100, strict=False)] = 1.0
     answer_s: Annotated[Seconds, Field(strict=False)] = 5.0
+    watched_s: Annotated[Seconds, Field(strict=False)] | None = None
     running_s: Annotated[Seconds, Field(strict=False)] | None = None
     first_progress_s: Annotated[Seconds, Field(strict=False)] | None = None
     acknowledged_s: Annotated[Seconds, Field(strict=False)] | None = None
@@ -184,6 +186,15 @@ class Target(_Section):
     @property
     def embedded_one(self) -> bool:
         return self.kind == "embedded"
+
+    @property
+    def watched_s(self) -> float:
+        """How long at least, in seconds, a cancelled backtest is watched after the cancel: what comes later is not seen.
+
+        The stand-in's own faults that come late are tried with a setting of their own; its runs are to be quick.
+        """
+        usual_s = 0.0 if self.embedded_one else WATCHED_S
+        return usual_s if self.limits.watched_s is None else self.limits.watched_s
 
     @property
     def local(self) -> bool:

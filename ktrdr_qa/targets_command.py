@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ktrdr_qa.client import Client, Transcript, TransportError
+from ktrdr_qa.client import Client, NoAnswer, Transcript, TransportError
 from ktrdr_qa.outcomes import BadConfiguration
 from ktrdr_qa.target import choose, known_targets, load
 
@@ -59,7 +59,8 @@ def _line(name: str, environment: Mapping[str, str]) -> tuple[bool, str]:
         )
     except TransportError as error:
         why = str(error).removeprefix(f"GET {target.base_url}/api/v1/health: ")
-        return True, f"{where}: does not answer: {why}"
+        seen = "does not answer" if isinstance(error, NoAnswer) else "answers, but not as a healthy KTRDR does"
+        return True, f"{where}: {seen}: {why}"
     finally:
         client.close()
 

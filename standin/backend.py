@@ -111,6 +111,9 @@ class Backend:
         """Shuts the door to everyone for a while; whoever serves the backend puts it here."""
         self._began = time.monotonic()
         self._cancelling: set[str] = set()
+        """Operations of which a cancel is under way."""
+        self._telling: set[str] = set()
+        """Those of them whose worker is being told: what it says meanwhile is not taken over."""
         self._releasing: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._logged: dict[str, tuple[str, Any]] = {}
@@ -193,7 +196,7 @@ class Backend:
         """Fetch the worker's word on an operation again and again until it has ended."""
         await asyncio.sleep(FIRST_REFRESH_AFTER_S)
         while operation.active:
-            if operation.operation_id not in self._cancelling and self.seams.follows_worker(operation):
+            if operation.operation_id not in self._telling and self.seams.follows_worker(operation):
                 await self.refresh(operation)
             if operation.active:
                 await asyncio.sleep(self.settings.refresh_s)
@@ -216,7 +219,7 @@ class Backend:
     async def refresh(self, operation: Operation) -> None:
         """Take over what the worker says of an operation now."""
         said = await self.worker_says(operation)
-        if said is None or not operation.active or operation.operation_id in self._cancelling:
+        if said is None or not operation.active or operation.operation_id in self._telling:
             return
         operation.started_at = _time(said["started_at"])
         operation.percentage = said["progress"]["percentage"]
@@ -282,14 +285,18 @@ class Backend:
         """Tell the worker, then call the operation cancelled in any case. Says whether it was told."""
         self._cancelling.add(operation.operation_id)
         try:
-            before = operation.copy()
             if self.settings.cancel_dawdles_s > 0:
                 await asyncio.sleep(self.settings.cancel_dawdles_s)
+                if not operation.active:
+                    return False  # it has ended by itself in the meantime
+            self._telling.add(operation.operation_id)
+            before = operation.copy()
             told = await self.seams.tells_worker(operation)
             if told is None:
                 told = await self.tell_worker(operation, reason)
         finally:
             self._cancelling.discard(operation.operation_id)
+            self._telling.discard(operation.operation_id)
         if told is False and operation.active and self.seams.follows_worker(operation):
             await self.refresh(operation)  # it may have ended by itself in the meantime
         if operation.active:

@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from standin import contract
 from standin.contract import Operation
 from standin.faults.known import AfterCancel, fault, rate
 from standin.seams import Answer, Ask, Seam, answer
+from standin.settings import Settings
 
 if TYPE_CHECKING:
     from standin.worker import Job
@@ -96,6 +98,23 @@ class GhostWorker(Seam):
 class GhostProcessor(Seam):
     def burns_on(self, job: Job) -> float:
         return math.inf
+
+
+class OwnIds(Seam):
+    """On a platform whose workers call their backtests by ids of their own."""
+
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, own_ids=True)
+
+
+@fault("after-ghost-processor-with-own-id")
+class GhostProcessorWithOwnId(OwnIds, GhostProcessor):
+    pass
+
+
+@fault("after-ghost-worker-with-own-id")
+class GhostWorkerWithOwnId(OwnIds, GhostWorker):
+    pass
 
 
 @fault("after-backend-cancelled-worker-not-told")

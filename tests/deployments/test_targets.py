@@ -358,6 +358,30 @@ def test_the_list_of_targets_is_one_line_each(tmp_path: Path, monkeypatch: pytes
     assert "launched when it is used" in lines["embedded"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(500, '{"detail": "boom"}'), "answers, but not as a healthy KTRDR does: HTTP 500: boom"),
+        (Answer(401, '{"detail": "who?"}'), "answers, but not as a healthy KTRDR does: HTTP 401: not authorised: who?"),
+        (Answer(200, "[]"), "answers, but not as a healthy KTRDR does: the answer to GET /api/v1/health has no field"),
+        (Answer(200, '{"status": "degraded"}'), 'answers, status "degraded"'),
+    ],
+    ids=["500", "401", "list", "degraded"],
+)
+def test_a_target_that_answers_is_not_called_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str
+) -> None:
+    monkeypatch.setattr(target_module, "TARGETS", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "embedded.toml").write_text("kind = 'embedded'")
+    said: list[str] = []
+    with proxy("http://127.0.0.1:9", lambda asked: answer) as url:
+        (tmp_path / "one.toml").write_text(f"base_url = '{url}'")
+        assert list_targets(said.append, {"KTRDR_URL": "http://localhost:1"}) == 0
+    assert words in next(line for line in said if line.startswith("one"))
+    assert said[-1] == "without -D target=NAME: embedded (seen and not used: KTRDR_URL)"
+
+
 # --- through the whole of Behave -------------------------------------------------------------------------------
 
 

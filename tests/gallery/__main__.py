@@ -1,13 +1,15 @@
 """The proof that the suite can fail, and that it does not slander: ``python -m tests.gallery``.
 
 Every fault of ``standin/faults.toml`` is switched on in turn and the real suite is run against it; outcome, failing
-step, category and the telling part of the message must be those of the table. Then the healthy platforms of
-``healthy.toml`` are run, and every one must pass. Exit status 0 only if all of it is as it should be.
+step, category and the telling part of the message must be those of the table, and the verdict must be told soon
+after the reading that decides it. Then the healthy platforms of ``healthy.toml`` are run, and every one must pass, or
+end as its row says. Exit status 0 only if all of it is as it should be.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
 import sys
 import tempfile
@@ -21,13 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import readme
-from tests.gallery.behave_run import ROOT, Ran, embedded_target, run_suite
+from tests.gallery.behave_run import ROOT, SHORT_LIMITS, Ran, embedded_target, run_suite
 
 FAULTS = ROOT / "standin" / "faults.toml"
 HEALTHY = Path(__file__).with_name("healthy.toml")
 CATEGORIES = {"failed": {"Product defect"}, "inconclusive": {"Platform not ready", "Inconclusive"}}
 ALWAYS = ["--registry-lag-s", "0"]
 JOBS = 4
+DECIDED_WITHIN_S = 10.0
+"""How soon after the decisive reading the verdict must be told, where a fault's row says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Case:
     step: str
     message: str
     took_s: float
+    decided_s: float | None
     wrong: str
 
 
@@ -52,8 +57,31 @@ def healthy() -> list[dict[str, Any]]:
     return list(tomllib.loads(HEALTHY.read_text(encoding="utf-8"))["platform"])
 
 
-def run_fault(fault: dict[str, Any], root: Path = ROOT) -> Case:
-    ran = run_suite(fault["feature"], embedded_target([*ALWAYS, "--fault", fault["name"]]), root=root)
+def varied(name: str, seed: int | None) -> list[str]:
+    """Other timings, sizes and numbers of workers within what is healthy, the same for the same seed and name."""
+    if seed is None:
+        return []
+    dice = random.Random(f"{seed} {name}")
+    chosen = {
+        "--seed": dice.randrange(1, 10_000),
+        "--workers": dice.choice((2, 3, 4)),
+        "--bars-per-second": dice.randrange(25, 60),
+        "--refresh-s": round(dice.uniform(0.05, 1.0), 2),
+        "--latency-s": round(dice.uniform(0.0, 0.05), 3),
+        "--jitter-s": round(dice.uniform(0.0, 0.05), 3),
+        "--registry-lag-s": round(dice.uniform(0.0, 1.0), 2),
+        "--old-operations": dice.choice((0, 3, 40)),
+        "--clock-skew-s": dice.choice((0, -90, 90)),
+    }
+    flags = [flag for flag in ("--shuffled-fields", "--keeps-progress") if dice.random() < 0.5]
+    return [word for option, value in chosen.items() for word in (option, str(value))] + flags
+
+
+def run_fault(fault: dict[str, Any], root: Path = ROOT, seed: int | None = None) -> Case:
+    # What a row asks for comes last, so that nothing takes it away.
+    arguments = [*ALWAYS, *varied(fault["name"], seed), *fault.get("arguments", ()), "--fault", fault["name"]]
+    limits = f"{SHORT_LIMITS}{fault.get('limits', '')}\n"
+    ran = run_suite(fault["feature"], embedded_target(arguments, limits), root=root)
     scenario, step, message = ran.culprit
     category = ran.categories.get(scenario, "")
     return Case(
@@ -64,6 +92,7 @@ def run_fault(fault: dict[str, Any], root: Path = ROOT) -> Case:
         step,
         message,
         ran.took_s,
+        ran.decided_s,
         what_is_wrong(fault, ran, step, message, category),
     )
 
@@ -82,55 +111,74 @@ def what_is_wrong(fault: dict[str, Any], ran: Ran, step: str, message: str, cate
         return f"its category is {category!r}"
     if "Traceback" in ran.output:
         return "the console shows a traceback"
+    within_s = fault.get("decided_within_s", DECIDED_WITHIN_S)
+    if ran.decided_s is not None and ran.decided_s > within_s:
+        return f"the verdict was told {ran.decided_s:.1f} s after the reading that decided it, not within {within_s} s"
     return ""
 
 
-def same_messages(cases: Iterable[Case]) -> list[str]:
-    """Faults that a reader could not tell apart: the same step and the same words, but for numbers and ids."""
+def same_messages(cases: Iterable[Case], table: Iterable[dict[str, Any]]) -> list[str]:
+    """Faults that a reader could not tell apart: the same step and the same words, but for numbers and ids.
+
+    Those which the table calls like one another look the same from outside, and may.
+    """
+    like = {fault["name"]: fault.get("like", fault["name"]) for fault in table}
     told: dict[str, list[str]] = {}
     for case in cases:
         words = " ".join(w for w in case.message.split() if not any(c.isdigit() for c in w))
         told.setdefault(f"{case.step}|{words}", []).append(case.fault)
-    return [", ".join(names) for names in told.values() if len(names) > 1]
+    return [", ".join(names) for names in told.values() if len({like[name] for name in names}) > 1]
 
 
 def show(case: Case) -> None:
     line = next((li.strip() for li in case.message.splitlines() if "but:" in li), case.message.split("\n")[0])
     mark = "WRONG" if case.wrong else "ok"
-    print(f"{mark:5} {case.fault:42} {case.outcome:13} {case.took_s:5.1f} s  {line[:90]}", flush=True)
+    decided = "     -" if case.decided_s is None else f"{case.decided_s:4.1f} s"
+    print(f"{mark:5} {case.fault:42} {case.outcome:13} {case.took_s:5.1f} s {decided}  {line[:90]}", flush=True)
     if case.wrong:
         print(f"      {case.wrong}\n      {case.message[:600]}", flush=True)
 
 
-def run_faults(chosen: Sequence[dict[str, Any]], jobs: int) -> list[Case]:
+def run_faults(chosen: Sequence[dict[str, Any]], jobs: int, seed: int | None) -> list[Case]:
     cases = []
     with ThreadPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(run_fault, fault) for fault in chosen]):
+        for done in as_completed([pool.submit(run_fault, fault, seed=seed) for fault in chosen]):
             cases.append(done.result())
             show(cases[-1])
     return cases
 
 
-def run_healthy(runs: int, jobs: int) -> tuple[int, list[str]]:
-    """Run the healthy platforms in turn until there were so many runs; returns their number and the false alarms."""
-    platforms = healthy()
+def run_healthy(platforms: Sequence[dict[str, Any]], runs: int, jobs: int, seed: int | None) -> tuple[int, list[str]]:
+    """Run healthy platforms in turn until there were so many runs; returns their number and the false alarms."""
     chosen = [platforms[i % len(platforms)] for i in range(runs)]
     alarms = []
     with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(run_platform, p): p["name"] for p in chosen}
+        futures = {
+            pool.submit(run_platform, p, seed=None if seed is None else seed + number): p
+            for number, p in enumerate(chosen)
+        }
         for number, done in enumerate(as_completed(futures), start=1):
-            ran = done.result()
-            if ran.outcome != "passed":
-                _scenario, step, message = ran.culprit
-                alarms.append(f"{futures[done]}: {ran.outcome} at {step!r}: {message[:600]}")
+            ran, platform = done.result(), futures[done]
+            _scenario, step, message = ran.culprit
+            wanted = platform.get("outcome", "passed")
+            if ran.outcome != wanted or (wanted != "passed" and platform.get("message", "") not in message):
+                alarms.append(f"{platform['name']}: {ran.outcome} at {step!r}: {message[:600]}")
                 print(f"FALSE ALARM {alarms[-1]}", flush=True)
             if number % 20 == 0 or number == runs:
                 print(f"healthy runs: {number} of {runs}, false alarms: {len(alarms)}", flush=True)
     return runs, alarms
 
 
-def run_platform(platform: dict[str, Any]) -> Ran:
-    return run_suite("features/backtest_cancellation.feature", embedded_target(platform["arguments"], limits=""))
+def run_platform(platform: dict[str, Any], seed: int | None = None) -> Ran:
+    feature = platform.get("feature", "features/backtest_cancellation.feature")
+    arguments = [*varied(platform["name"], seed), *platform["arguments"]]
+    limits = SHORT_LIMITS if platform.get("limits") == "short" else ""
+    return run_suite(feature, embedded_target(arguments, limits))
+
+
+def named(rows: Iterable[dict[str, Any]], beginnings: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows whose names begin with one of these; all of them where none is given."""
+    return [row for row in rows if not beginnings or row["name"].startswith(tuple(beginnings))]
 
 
 # --- each check is needed --------------------------------------------------------------------------------------
@@ -186,28 +234,46 @@ def check_the_checks(cases: Sequence[Case], jobs: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gallery", description=__doc__)
-    parser.add_argument("only", nargs="*", help="faults to run, by the beginning of their names; default: all")
+    parser.add_argument("only", nargs="*", help="faults and healthy platforms, by the beginning of their names")
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"platforms side by side (default {JOBS})")
     parser.add_argument("--healthy", type=int, default=0, metavar="RUNS", help="then so many runs of healthy platforms")
     parser.add_argument("--checks", action="store_true", help="then take each check out of a copy: it must be missed")
     parser.add_argument("--no-faults", action="store_true", help="leave the faults out")
+    parser.add_argument(
+        "--vary",
+        nargs="?",
+        type=int,
+        const=-1,
+        metavar="SEED",
+        help="on platforms with other timings, sizes and numbers of workers; the seed is chosen and printed if left out",
+    )
     parser.add_argument("--readme", action="store_true", help="write the figures into the README")
     asked = parser.parse_args()
 
     began_s = time.monotonic()
-    chosen = [f for f in faults() if not asked.only or any(f["name"].startswith(o) for o in asked.only)]
-    cases = [] if asked.no_faults else run_faults(chosen, asked.jobs)
+    seed = random.randrange(10_000) if asked.vary == -1 else asked.vary
+    chosen = [] if asked.no_faults else named(faults(), asked.only)
+    platforms = named(healthy(), asked.only) if asked.healthy else []
+    if not chosen and not platforms:
+        parser.error(f"nothing is called {', '.join(asked.only)}...")
+    if seed is not None:
+        print(f"varied with --vary {seed}")
+        random.Random(seed).shuffle(chosen)
+    cases = run_faults(chosen, asked.jobs, seed)
     wrong = [case for case in cases if case.wrong]
-    alike = same_messages(cases)
+    alike = same_messages(cases, faults())
     for names in alike:
         print(f"WRONG the same message for {names}")
-    runs, alarms = run_healthy(asked.healthy, asked.jobs) if asked.healthy else (0, [])
+    runs, alarms = run_healthy(platforms, asked.healthy, asked.jobs, seed) if platforms else (0, [])
     missed = check_the_checks(cases, asked.jobs) if asked.checks else []
 
+    slowest_s = max((case.decided_s for case in cases if case.decided_s is not None), default=None)
     caught = len(cases) - len(wrong)
     print(
         f"\nfaults: {caught} of {len(cases)} caught as the table says; outcomes: {dict(Counter(c.outcome for c in cases))}"
     )
+    if slowest_s is not None:
+        print(f"slowest verdict: {slowest_s:.1f} s after the reading that decided it")
     if asked.healthy:
         print(f"false alarms: {len(alarms)} of {runs} healthy runs")
     if asked.checks:
@@ -218,6 +284,11 @@ def main() -> int:
                 "broken platforms caught, with the outcome, step and message of the table",
                 f"{caught} of {len(cases)}",
                 "all, at least 55",
+            ),
+            (
+                "slowest verdict, counted from the reading that decided it",
+                "-" if slowest_s is None else f"{slowest_s:.1f} s",
+                f"{DECIDED_WITHIN_S:.0f} s, but for windows that the sentences name",
             ),
             ("false alarms in runs of healthy but awkward platforms", f"{len(alarms)} of {runs}", "0 of 200 or more"),
             ("checks that can be taken out unnoticed", f"{len(missed)}", "0"),

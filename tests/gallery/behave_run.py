@@ -8,14 +8,18 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ktrdr_qa import judge
+
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("features", "ktrdr_qa", "standin", "targets")
 LIMIT_S = 180
+VERDICT_LINE = re.compile(r"(PASSED|FAILED|INCONCLUSIVE)\b.*: ?")
 
 SHORT_LIMITS = """
 [limits]
@@ -42,6 +46,8 @@ class Ran:
     output: str
     scenarios: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     categories: dict[str, str] = field(default_factory=dict)
+    decided_s: float | None = None
+    """How long after the first reading that breaks a rule the verdict was told; None where no reading does."""
 
     @property
     def outcome(self) -> str:
@@ -71,16 +77,55 @@ def run_suite(feature: str, target: str, *extra: str, lines: Sequence[str] = (),
         behave = Path(sys.executable).with_name("behave")
         command = [str(behave), "-D", "target=target.toml", "-f", "plain", "--no-color", *extra, feature]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
+        environment["PYTHONUNBUFFERED"] = "1"
         began_s = time.monotonic()
-        done = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
-        )
+        exit_status, output, told_at_s = _watched(command, place, environment)
         took_s = time.monotonic() - began_s
-        results = place / "reports" / "allure-results"
-        return _read(done.returncode, took_s, done.stdout + done.stderr, results)
+        return _read(exit_status, took_s, output, place / "reports" / "allure-results", told_at_s)
 
 
-def _read(exit_status: int, took_s: float, output: str, results: Path) -> Ran:
+def _watched(command: Sequence[str], place: Path, environment: dict[str, str]) -> tuple[int, str, float | None]:
+    """Run a command; exit status, output, and at what monotonic time its verdict line came."""
+    told_at_s: float | None = None
+    lines = []
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"
+        ) as process,
+    ):
+        assert process.stdout is not None
+        watchdog = threading.Timer(LIMIT_S, process.kill)
+        watchdog.start()
+        for line in process.stdout:
+            if VERDICT_LINE.match(line):
+                told_at_s = time.monotonic()
+            lines.append(line)
+        process.wait()
+        watchdog.cancel()
+        errors.seek(0)
+        return process.returncode, "".join(lines) + errors.read(), told_at_s
+
+
+def decisive_s(results: Path) -> float | None:
+    """The monotonic time of the first reading in the report's histories that breaks a rule which was asked for."""
+    found = []
+    for file in results.glob("*-attachment.json"):
+        try:
+            history = judge.read(file)
+            judged = judge.judge(history)
+        except judge.NoHistory:
+            continue
+        asked = history.about.get("asked") or list(judged)
+        found += [
+            float(history.about["clock_origin_s"]) + j.at_s
+            for name, j in judged.items()
+            if j.violated and j.at_s is not None and name in asked
+        ]
+    return min(found, default=None)
+
+
+def _read(exit_status: int, took_s: float, output: str, results: Path, told_at_s: float | None) -> Ran:
     rules_file = results / "categories.json"
     rules = json.loads(rules_file.read_text()) if rules_file.is_file() else []
     found = [json.loads(file.read_text()) for file in results.glob("*-result.json")]
@@ -97,7 +142,9 @@ def _read(exit_status: int, took_s: float, output: str, results: Path) -> Ran:
             ),
             "",
         )
-    return Ran(exit_status, took_s, output, scenarios, categories)
+    decisive = None if told_at_s is None else decisive_s(results)
+    decided_s = None if decisive is None or told_at_s is None else told_at_s - decisive
+    return Ran(exit_status, took_s, output, scenarios, categories, decided_s)
 
 
 def embedded_target(arguments: Sequence[str], limits: str = SHORT_LIMITS) -> str:

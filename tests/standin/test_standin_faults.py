@@ -646,6 +646,28 @@ def _(it: Launched) -> None:
     _all_views_say_cancelled(it, operation_id)
 
 
+@shows("after-ghost-processor-with-own-id")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    base = it.worker_url(operation_id)
+    own_id = it.ask("GET", f"{base}/health").json()["current_operation"]
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+    assert own_id != operation_id and it.operation(own_id, base)["status"] == "cancelled"
+    before = it.processor_s(base)
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.5)
+
+
+@shows("after-ghost-worker-with-own-id")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+    base = it.worker_url(operation_id)
+    own_id = it.ask("GET", f"{base}/health").json()["current_operation"]
+    assert own_id not in (None, operation_id)
+    _rises(it, own_id, base)
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
 @shows("after-engine-ignores-cancel", "--bars-per-second", "250")
 def _(it: Launched) -> None:
     operation_id = it.running(PAYLOAD)

@@ -58,7 +58,7 @@ def told_well(told: Told, outcome: str, category: str | None) -> dict[str, Any]:
     summary = told.summary
     fits(summary, SCHEMA)
     assert (summary["format"], summary["version"]) == ("ktrdr-qa/summary", 1)
-    assert (summary["outcome"], summary["category"]) == (outcome, category)
+    assert (summary["outcome"], summary["category"]) == (outcome, category), summary["reasons"]
     assert (told.status == 0) is (outcome == "passed")
     assert all(isinstance(value, float | int) for value in summary["figures"].values())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", summary["began_at"])
