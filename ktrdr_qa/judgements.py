@@ -965,7 +965,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
             runs = Judgement("next runs", "holds", expected, seen, None, told, {"next_runs_s": after_s})
             if unseen := _unseen(since_s, limit_s, before, s):
                 runs = Judgement("next runs", "unknown", expected, f"{unseen} its start")
-        if runs is None and s.asked_s > since_s + limit_s:
+        if runs is None and s.asked_s > since_s + limit_s + _may_still_move_s(rises, s, since_s):
             seen = f"it was {_state(s)} after {s.asked_s - since_s:.1f} s ({_count(readings[:at])})"
             if s.status == MISSING:
                 seen = f"KTRDR has no record of it (HTTP 404) {s.asked_s - since_s:.1f} s after its start"

@@ -207,18 +207,25 @@ UNSEEN = "it has not been seen to move: "
     Case(
         "it stands still after one rise",
         film(
-            ACCEPTED, saw_next(20.5, "running", 2.25), saw_next(50.0, "running", 2.25), saw_next(50.5, "running", 2.25)
+            ACCEPTED, saw_next(20.5, "running", 2.25), saw_next(50.75, "running", 2.25), saw_next(51.0, "running", 2.25)
         ),
         "violated",
-        'it stood still: "running" at 2.2 % for 30.0 s (3 readings)',
-        50.5,
+        'it stood still: "running" at 2.2 % for 30.5 s (3 readings)',
+        51.0,
     ),
     Case(
         "it stood still and rises after the limit",
-        film(ACCEPTED, RISEN[:2], saw_next(50.5, "running", 2.0), saw_next(50.6, "running", 4.0)),
+        film(ACCEPTED, RISEN[:2], saw_next(51.0, "running", 2.0), saw_next(51.1, "running", 4.0)),
         "violated",
-        'it stood still: "running" at 2.0 % for 30.0 s (3 readings)',
-        50.5,
+        'it stood still: "running" at 2.0 % for 30.5 s (3 readings)',
+        51.0,
+    ),
+    Case(
+        "coarse steps: the second rise may take half as long again as the first",
+        film(ACCEPTED, [saw_next(30.0 + 0.5 * n, "running", 10.0) for n in range(70)], saw_next(65, "running", 20.0)),
+        "holds",
+        'it was "running" at 20.0 % 45.00 s after its start',
+        figures={"next_runs_s": 45.0},
     ),
     Case(
         "percentages without running are no rises",
