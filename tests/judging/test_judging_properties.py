@@ -132,7 +132,8 @@ class Platform:
         ended = {"started_at": "2026-11-22T18:52:36Z", "completed_at": "2026-11-22T18:52:44Z"}
 
         def behind(at_s: float) -> float:
-            return at_s if at_s > self.cancel_s and chance.random() < 0.5 else at_s - self.lag_s
+            fresh = at_s > self.cancel_s and chance.random() < 0.5
+            return at_s if fresh else at_s - min(self.lag_s, self.step_s)
 
         def watch(view: View, of: str, every_s: float, from_s: float, read: Any) -> list[Sample]:
             samples = []
