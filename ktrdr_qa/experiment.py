@@ -824,7 +824,9 @@ class Experiment:
             return up if judgement.unknown and up.violated else judgement
 
         # Whether an outage heals is seen within its own time, which is a little longer than the sentence's.
-        return eventually(self.recorder, judged, max(limit_s + self._slack_s, judgements.GIVE_UP_S), self._tick)
+        return eventually(
+            self.recorder, judged, max(limit_s + self._slack_s, judgements.GIVE_UP_S + SLACK_S), self._tick
+        )
 
     def _see_what_becomes_of_it(self) -> None:
         """After a violated limit, only to say whether the cancel came late or not at all."""
