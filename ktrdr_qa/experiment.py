@@ -157,6 +157,7 @@ class Experiment:
         self._pace: tuple[float, str] | None = None
         """Bars a second, and whose pace that is."""
         self._others_ended: set[str] = set()
+        self._children: set[str] = set()
         self._unlisted: dict[str, dict[str, Any]] = {}
         self._called_there: dict[str, str] = {}
         self._addresses = {w.endpoint: w.worker for w in witnesses.values() if w.endpoint}
@@ -328,7 +329,7 @@ class Experiment:
         for other in sorted({*listed, *self._seen_active} - set(self._mine)):
             status = listed.get(other, MISSING)
             ended = other in self._seen_active and status not in ACTIVE and other not in self._others_ended
-            if ended or (sent and other not in before) or (not sent and status in ACTIVE):
+            if ended or other in self._children or (sent and other not in before) or (not sent and status in ACTIVE):
                 telling.append(other)
             if ended:
                 self._others_ended.add(other)
@@ -341,6 +342,7 @@ class Experiment:
             read = list(readings.backtest(self._client, other, in_full=True))
         except TransportError:
             return
+        self._children |= {other for r in read if r.facts.get("parent") == self.backtest}
         self.recorder.add(Sample("other", asked_s=asked_s, answered_s=self.recorder.clock(), **vars(r)) for r in read)
 
     def _new_id(self, answer: Exchange, before: dict[str, str], who: str) -> str:
