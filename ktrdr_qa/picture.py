@@ -20,6 +20,7 @@ from typing import Any
 from ktrdr_qa import judgements, verdict
 from ktrdr_qa.history import History, Sample, from_json
 from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.system import of_its_own
 
 DRAW_S = 30.0
 MOST_POINTS = 240
@@ -56,12 +57,12 @@ class Painter:
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-m", "ktrdr_qa.picture"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            **of_its_own(),
         )
 
     def draw(self, history: History) -> bytes:

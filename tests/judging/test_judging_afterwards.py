@@ -238,7 +238,7 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         "creeping on in the very next reading",
         film(CUT, RAN, saw(10.2, "cancelled", 4.5), saw(10.4, "cancelled", 4.50001)),
         "violated",
-        "it rose once, from 4.5 % to 4.5 %, 0.2 s after it had ended",
+        "it rose once, from 4.50000 % to 4.50001 %, 0.2 s after it had ended",
         10.4,
     ),
     Case(
