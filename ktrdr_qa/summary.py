@@ -276,9 +276,13 @@ def without_a_run(reason: str, category: str) -> dict[str, Any]:
     }
 
 
-def begin(reports: Path) -> None:
-    """Replace an earlier run's summary before anything can go wrong, so that it is never read as this run's."""
-    write(without_a_run("the run did not come to its end: it was killed, or could not begin", INCONCLUSIVE), reports)
+def begin(reports: Path, why: str = "") -> None:
+    """Replace an earlier run's summary before anything can go wrong, so that it is never read as this run's.
+
+    ``why`` says why the run could not begin or go on, once that is known.
+    """
+    told = why or "the run did not come to its end: it was killed, or could not begin"
+    write(without_a_run(told, INCONCLUSIVE), reports)
 
 
 def now() -> str:
@@ -328,7 +332,11 @@ def markdown(told: Mapping[str, Any]) -> str:
         parts.append("\n".join(["| Scenario | Outcome |", "|---|---|", *lines]))
     if told["observations"]:
         parts.append("**Observations**\n\n" + "\n".join(f"- {evidence.escaped(o)}" for o in told["observations"]))
-    parts.append(f"Took {told['took_s']:.1f} s; " + ", ".join(f"{k} {v}" for k, v in told["versions"].items()) + ".")
+    parts.append(
+        f"Began {told['began_at']}, took {told['took_s']:.1f} s; "
+        + ", ".join(f"{k} {v}" for k, v in told["versions"].items())
+        + "."
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -35,7 +35,9 @@ def place(tmp_path: Path) -> Path:
         "summary.json": '{"outcome": "passed"}',
         "summary.md": "PASSED",
         "allure-results/0-result.json": "{}",
+        "allure-results/.written-by-this-suite": "0-result.json\n",
         "junit/TESTS-backtest_cancellation.xml": "<testsuite/>",
+        "junit/.written-by-this-suite": "TESTS-backtest_cancellation.xml\n",
     }.items():
         (place / "reports" / name).parent.mkdir(parents=True, exist_ok=True)
         (place / "reports" / name).write_text(text)
