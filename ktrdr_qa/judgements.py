@@ -178,8 +178,8 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
     ran = False
     for at, s in enumerate(readings):
         if s.status == MISSING:
-            if ran and (gone := _gone_for(readings[at:])) and gone[1] >= COVERED_GAP_S:
-                return gone[0], "KTRDR lost the record of the running backtest (HTTP 404)"
+            if ran and (gone := _gone(readings[at:])):
+                return gone, "KTRDR lost the record of the running backtest (HTTP 404)"
             continue
         if s.status == "resuming":
             highest = None
@@ -221,7 +221,8 @@ def ended_before_cancel(history: History, backtest: str) -> Sample | None:
 def was_running(history: History, backtest: str) -> Judgement:
     """The seed's first sanity check: running, and above 0 %, in the last reading before the cancel."""
     expected = "the backtest was running, above 0 %, when the cancel was sent"
-    readings = _before_cancel(history, backtest)
+    # A record that is gone for a moment is a replica's lag; for longer it is ``is_moving``'s matter.
+    readings = [s for s in _before_cancel(history, backtest) if s.status != MISSING]
     if not history.event("cancel_sent", backtest):
         return Judgement("was running", "unknown", expected, "no cancel was sent")
     if not readings:
@@ -317,16 +318,17 @@ def _held_against(history: History, backtest: str, end: Sample, limit_s: float) 
     """Why a completion after the cancel is KTRDR's failure; empty where it was about to end in any case.
 
     A cancel that crosses the completion is nobody's fault. Where the pace was not seen (cancelled at once), it ran on
-    if it lasted longer than a limit and a verdict take.
+    if a reading shows it running after the limit.
     """
-    sent = history.event("cancel_sent", backtest)
-    took_s = end.answered_s - sent.at_s if sent else 0.0
     left = left_to_run(history, backtest)
-    if left and left.left_s >= limit_s + CLEARLY_MORE_S:
-        return left.in_words
-    if left is None and took_s > limit_s + VERDICT_SPAN_S:
-        return "it was sent before any progress was seen"
-    return ""
+    if left:
+        return left.in_words if left.left_s >= limit_s + CLEARLY_MORE_S else ""
+    since_s = _cancel_due_from(history, backtest)
+    before = (s for s in history.of(end.view, backtest) if s.status == "running" and s.answered_s <= end.answered_s)
+    late = next((s for s in before if since_s is not None and s.asked_s > since_s + limit_s), None)
+    return (
+        f"it was still running {late.asked_s - since_s:.1f} s after the cancel was answered" if late and since_s else ""
+    )
 
 
 def _race(history: History, backtest: str, end: Sample) -> str:
@@ -509,32 +511,38 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
         return Judgement("stays cancelled", "violated", expected, f"it was {_state(end)} instead", end.answered_s)
     due_s = (_cancel_due_from(history, backtest) or end.answered_s) + limit_s
     lagged = 0
-    for at, s in enumerate(after):
+    odd: list[Sample] = []
+    missing: list[Sample] = []
+    for s in after:
         if s.status == end.status:
+            lagged, odd, missing = lagged + len(odd), [], []
             continue
-        came_right = any(r.status == end.status for r in after[at:])
-        gone_s = run[1] if s.status == MISSING and (run := _gone_for(after[at:])) else 0.0
-        if (s.status == MISSING and gone_s < COVERED_GAP_S) or (not s.terminal and s.asked_s <= due_s):
-            if came_right:
-                lagged += 1
-                continue
-            if s.status == MISSING or history.until_s <= due_s:
-                return Judgement("stays cancelled", "unknown", expected, f"last {_state(after[-1])}; it may come right")
-        since_s = s.answered_s - end.answered_s
-        if s.status == MISSING:
-            seen = f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
-        else:
-            seen = f'it turned from "{end.status}" to {_state(s)}, {since_s:.1f} s later'
-            following = history.event("next_accepted", str(history.about.get("next_backtest")))
-            before = after[at - 1] if at else end
-            if following and before.answered_s <= following.at_s <= s.answered_s:
-                seen += ", in the first reading after the new backtest was started"
-        return Judgement("stays cancelled", "violated", expected, seen, s.answered_s)
+        odd.append(s)
+        missing = [*missing, s] if s.status == MISSING else []
+        if _gone(missing) if missing else s.terminal or s.asked_s > due_s:
+            first = next(o for o in odd if o.status == s.status)
+            seen = _what_it_turned_to(history, (end, *after), first)
+            return Judgement("stays cancelled", "violated", expected, seen, first.answered_s)
+    if odd:
+        return Judgement("stays cancelled", "unknown", expected, f"last {_state(odd[-1])}; it may come right")
     if not after:
         return Judgement("stays cancelled", "unknown", expected, "no further reading was had")
     told = (f"{lagged} readings after the cancel still showed what was before it: a view that lags.",) if lagged else ()
     seen = f'it stayed "{end.status}" for {after[-1].answered_s - end.answered_s:.1f} s ({_count(after)})'
     return Judgement("stays cancelled", "holds", expected, seen, None, told)
+
+
+def _what_it_turned_to(history: History, readings: Sequence[Sample], turned: Sample) -> str:
+    """The words for a backtest that did not stay as it ended; ``readings`` begin with its end."""
+    end, since_s = readings[0], turned.answered_s - readings[0].answered_s
+    if turned.status == MISSING:
+        return f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
+    seen = f'it turned from "{end.status}" to {_state(turned)}, {since_s:.1f} s later'
+    following = history.event("next_accepted", str(history.about.get("next_backtest")))
+    before = readings[readings.index(turned) - 1]
+    if following and before.answered_s <= following.at_s <= turned.answered_s:
+        seen += ", in the first reading after the new backtest was started"
+    return seen
 
 
 def frozen_window_s(history: History, backtest: str, least_s: float, updates: float = 3) -> float:
@@ -545,10 +553,11 @@ def frozen_window_s(history: History, backtest: str, least_s: float, updates: fl
     return max(least_s, updates * _longest_step_s(_before_cancel(history, backtest)))
 
 
-def is_frozen(history: History, backtest: str, least_s: float, updates: float = 3) -> Judgement:
+def is_frozen(history: History, backtest: str, least_s: float, updates: float = 3, limit_s: float = 2.0) -> Judgement:
     """No reading after the first terminal one rises above it, nor above a later one, for the whole window.
 
     Only time that readings cover counts; a fall to 0 is KTRDR's way of ending a backtest (contract, surprise 4).
+    What a view that lags shows once more of before the cancel, within ``limit_s`` of its answer, is left out.
     """
     window_s = frozen_window_s(history, backtest, least_s, updates)
     step_s = _longest_step_s(_before_cancel(history, backtest))
@@ -558,6 +567,9 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
         return Judgement("frozen", "unknown", expected, ended)
     end, after = ended
     ran = [s for s in _before_end(history, backtest, end) if s.percentage is not None]
+    due_s = (_cancel_due_from(history, backtest) or end.answered_s) + limit_s
+    highest = max(map(_height, ran), default=0.0)
+    after = [s for s in after if s.terminal or s.asked_s > due_s or _height(s) > highest]
     if jump := _jump_at_the_end(ran, end):
         return Judgement("frozen", "violated", expected, jump, end.answered_s)
     wrong = next((s for s in (end, *after) if s.facts.get("percentage_problem")), None)
@@ -676,11 +688,11 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     sent = history.event("cancel_sent", backtest)
     if sent is None or _nothing_to_cancel(history, backtest):
         return Judgement("only this one", "unknown", expected, _nothing_to_cancel(history, backtest))
-    hit = _others_cancelled(history, sent.at_s)
+    hit = _others_cancelled(history, backtest, sent.at_s)
     if not hit:
         return Judgement("only this one", "holds", expected, "no other active backtest was cancelled meanwhile")
     since_s = _cancel_due_from(history, backtest)
-    seen = f"another backtest was cancelled meanwhile: {', '.join(hit)}"
+    seen = f"another backtest was cancelled meanwhile: {', '.join(sorted(hit))}"
     for s in history.of("backend", backtest):
         if s.status == "completed":
             if not _held_against(history, backtest, s, limit_s):
@@ -690,7 +702,8 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
             seen += ", and this one ran on to its end"
             return Judgement("only this one", "violated", expected, seen, sent.at_s)
         if s.terminal:
-            with_it = [other for other, ended_at in hit.items() if _same_moment(ended_at, _ended_at(history, backtest))]
+            mine_at = _ended_at(history, backtest)
+            with_it = sorted(other for other, ended_at in hit.items() if _same_moment(ended_at, mine_at))
             if with_it:
                 seen = f"another backtest was cancelled with it, at the same moment by KTRDR's own times: {', '.join(with_it)}"
                 return Judgement("only this one", "violated", expected, seen, sent.at_s)
@@ -701,19 +714,26 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     return Judgement("only this one", "unknown", expected, f"{seen}; whether this one was as well is not known yet")
 
 
-def _others_cancelled(history: History, sent_s: float) -> dict[str, str]:
-    """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it."""
+def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[str, str]:
+    """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it.
+
+    A child of the cancelled one is to be cancelled with it.
+    """
     active: set[str] = set()
     hit: dict[str, str] = {}
-    mine = _mine(history)
+    own = _mine(history) | _children(history, backtest)
     for s in history.samples:
-        if s.view not in ("list", "other") or s.subject in mine or s.problem or s.status == MISSING:
+        if s.view not in ("list", "other") or s.subject in own or s.problem or s.status == MISSING:
             continue
         if s.answered_s <= sent_s:
             (active.discard if s.terminal else active.add)(s.subject)
         elif s.asked_s >= sent_s and s.status == "cancelled" and s.subject in active:
-            hit[s.subject] = str(s.facts.get("completed_at") or hit.get(s.subject, ""))
+            hit[s.subject] = hit.get(s.subject) or str(s.facts.get("completed_at") or "")
     return hit
+
+
+def _children(history: History, backtest: str) -> set[str]:
+    return {s.subject for s in history.samples if s.facts.get("parent") == backtest}
 
 
 def _same_moment(one: str, other: str) -> bool:
@@ -736,57 +756,67 @@ def _mine(history: History) -> set[str]:
 def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judgement:
     """The cancelled work is not begun again under another id, on any worker, and leaves no child running.
 
-    Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where the
-    record of a running backtest leaves the period open (contract, surprise 21) it is an observation.
+    Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where a record
+    leaves the period open (contract, surprise 21), or nothing tells when it began, it is an observation.
     """
     expected = "the cancelled work does not come back under another id"
     sent, since_s = history.event("cancel_sent", backtest), _cancel_due_from(history, backtest)
     if sent is None or since_s is None or _nothing_to_cancel(history, backtest):
         reason = _nothing_to_cancel(history, backtest) or "the cancel has no answer yet"
         return Judgement("does not come back", "unknown", expected, reason)
-    mine = _mine(history)
+    mine, children = _mine(history), _children(history, backtest)
     before = {s.subject for s in history.samples if s.view in ("list", "other") and s.answered_s <= sent.at_s}
-    looked = 0
-    doubtful: list[str] = []
+    looked = False
+    doubtful: dict[str, str] = {}
     for s in history.samples:
-        if s.view == "list" and s.asked_s > since_s:
-            looked += 1
-        if s.view != "other" or s.subject in mine or s.problem or s.asked_s < sent.at_s:
+        looked = looked or (s.view == "list" and s.asked_s > since_s)
+        if s.view not in ("list", "other") or s.subject in mine or s.problem or s.asked_s < sent.at_s:
             continue
         where = f" on {s.facts['worker']}" if s.facts.get("worker") else ""
-        if s.facts.get("parent") == backtest:
-            if not s.terminal and s.asked_s > since_s + limit_s:
+        if s.subject in children:
+            if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s:
                 seen = f"its child {s.subject} is {_state(s)}{where} {s.asked_s - since_s:.1f} s after the cancel"
                 return Judgement("does not come back", "violated", expected, seen, s.answered_s)
             continue
-        if s.subject in before or not _began_after(history, backtest, s):
+        if s.view == "list" or s.subject in before or (began := _began_after(history, backtest, s)) is False:
             continue
         same = _same_work(history, s)
-        if same:
+        if same and began:
             seen = f"{s.subject} does the same work{where}: it was begun after the cancel, and was {_state(s)} "
             seen += f"{s.asked_s - sent.at_s:.1f} s after it"
             return Judgement("does not come back", "violated", expected, seen, s.answered_s)
-        if same is None:
-            doubtful.append(s.subject)
+        if same is not False:
+            told = f"{s.subject} has the same symbol, timeframe and strategy"
+            doubtful[s.subject] = f"{told}, and was begun after the cancel; its period is not told."
+            if not began:
+                doubtful[s.subject] = f"{told}; when it was begun is not told."
     if not looked:
         return Judgement(
             "does not come back", "unknown", expected, "the list of backtests was not read after the cancel"
         )
-    told = tuple(
-        f"{other} was begun after the cancel with the same symbol, timeframe and strategy; its period is not told."
-        for other in dict.fromkeys(doubtful)
-    )
+    observations = tuple(doubtful[other] for other in sorted(doubtful))
     return Judgement(
-        "does not come back", "holds", expected, "nothing was begun after the cancel that is the same", None, told
+        "does not come back",
+        "holds",
+        expected,
+        "nothing was begun after the cancel that is the same",
+        None,
+        observations,
     )
 
 
-def _began_after(history: History, backtest: str, other: Sample) -> bool:
-    """Whether another backtest began after the cancel, by KTRDR's own times where it tells them."""
+def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
+    """Whether another backtest, which was not there before the cancel, began after it; None where nothing tells.
+
+    KTRDR's own times tell, or, where it has none, a list from before the cancel that did not name it.
+    """
     answer = history.last_event("cancel_answered", backtest)
     cancelled = _moment((answer.facts.get("cancelled_at") if answer else None) or _ended_at(history, backtest))
     began = _moment(other.facts.get("created_at") or other.facts.get("started_at"))
-    return not (began and cancelled) or (began - cancelled).total_seconds() > -SAME_MOMENT_S
+    if began and cancelled:
+        return (began - cancelled).total_seconds() >= -SAME_MOMENT_S
+    sent = history.event("cancel_sent", backtest)
+    return True if any(s.view == "list" and sent and s.answered_s <= sent.at_s for s in history.samples) else None
 
 
 def _same_work(history: History, other: Sample) -> bool | None:
@@ -842,11 +872,13 @@ class _Outage:
 def _outages(history: History) -> Iterable[_Outage]:
     """Each time in which no reading of the backend could be had; see ``stays_up``. A 429 is an answer."""
     lost: list[Sample] = []
+    answered_s = -math.inf
 
     def outage(until_s: float, *, over: bool) -> Iterable[_Outage]:
         if len(lost) < 2:
             return
-        from_s = min(s.asked_s for s in lost)
+        # A request that hangs may have been sent long before: while it did, another was answered.
+        from_s = max(answered_s, min(s.asked_s for s in lost))
         broken = sum(1 for s in lost if s.facts.get("refused") or "no answer within" not in (s.problem or ""))
         if lost[-1].answered_s - from_s >= (DOWN_S if broken >= 2 else SILENT_S):
             yield _Outage(from_s, until_s, lost[-1].problem or "", over)
@@ -856,7 +888,7 @@ def _outages(history: History) -> Iterable[_Outage]:
             continue
         if not s.problem or s.facts.get("rate_limited"):
             yield from outage(max(s.asked_s, lost[-1].answered_s) if lost else 0.0, over=True)
-            lost = []
+            lost, answered_s = [], s.answered_s
         else:
             lost.append(s)
     yield from outage(history.until_s, over=False)
@@ -894,10 +926,10 @@ def next_is_accepted(history: History, cancelled: str, limit_s: float = 5.0) -> 
         if e.subject == cancelled:
             seen = f"it was given the id of the cancelled one: {cancelled}"
             return Judgement("next accepted", "violated", expected, seen, e.at_s)
-    took_s = float(answers[-1].facts.get("took_s", 0.0))
-    seen = f"accepted after {took_s:.2f} s"
-    if took_s > limit_s:
-        return Judgement("next accepted", "violated", expected, seen, answers[-1].at_s)
+        took_s = float(e.facts.get("took_s", 0.0))
+        seen = f"accepted after {took_s:.2f} s"
+        if took_s > limit_s:
+            return Judgement("next accepted", "violated", expected, seen, e.at_s)
     return Judgement("next accepted", "holds", expected, seen, figures={"next_accepted_s": took_s})
 
 
@@ -916,38 +948,38 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
     rises = _rises(readings)
     runs: Judgement | None = None
     before: Sample | None = None
+    known = False
     for at, s in enumerate(readings, 1):
         after_s = s.answered_s - since_s
+        if known and s.status == MISSING and (gone := _gone(readings[at - 1 :])):
+            seen = f"KTRDR has no record of it any more (HTTP 404), {gone.answered_s - since_s:.1f} s after its start"
+            return Judgement("next runs", "violated", expected, seen, gone.answered_s)
         if s.terminal and s.status != "completed":
             words = s.facts.get("error_message") or "no reason given"
-            moved = f", after it had moved to {_percent(rises[-1])}" if rises else ""
+            moved = f", after it had moved to {_percent(risen[-1])}" if (risen := _rises(readings[:at])) else ""
             seen = f'it was "{s.status}" {after_s:.2f} s after its start{moved}: {words}'
             return Judgement("next runs", "violated", expected, seen, s.answered_s)
         if runs is None and (s.status == "completed" or s in rises[1:]):
-            if unseen := _unseen(since_s, limit_s, before, s):
-                return Judgement("next runs", "unknown", expected, f"{unseen} its start")
             seen = f"it was {_state(s)} {after_s:.2f} s after its start"
-            runs = Judgement("next runs", "holds", expected, seen, figures={"next_runs_s": after_s})
-        if runs is None and s.asked_s > since_s + limit_s:
+            told = _missing_at_first(readings[:at], since_s)
+            runs = Judgement("next runs", "holds", expected, seen, None, told, {"next_runs_s": after_s})
+            if unseen := _unseen(since_s, limit_s, before, s):
+                runs = Judgement("next runs", "unknown", expected, f"{unseen} its start")
+        if runs is None and s.asked_s > since_s + limit_s + _may_still_move_s(rises, s, since_s):
             seen = f"it was {_state(s)} after {s.asked_s - since_s:.1f} s ({_count(readings[:at])})"
+            if s.status == MISSING:
+                seen = f"KTRDR has no record of it (HTTP 404) {s.asked_s - since_s:.1f} s after its start"
             if s.status == "running" and rises:
-                seen = f"it stood still: {_state(s)} for {s.asked_s - rises[-1].answered_s:.1f} s ({_count(readings[:at])})"
+                seen = (
+                    f"it stood still: {_state(s)} for {s.asked_s - rises[0].answered_s:.1f} s ({_count(readings[:at])})"
+                )
             return Judgement("next runs", "violated", expected, seen, s.asked_s)
+        known = known or s.status != MISSING
         before = s
-    gone = _gone_for(readings[len(readings) - _trailing_missing(readings) :])
-    if gone and gone[1] >= COVERED_GAP_S:
-        seen = (
-            f"KTRDR has no record of it any more (HTTP 404) since {gone[0].answered_s - since_s:.1f} s after its start"
-        )
-        return Judgement("next runs", "violated", expected, seen, gone[0].answered_s)
     if runs:
         return runs
-    told = _not_known_yet(history, "backend", backtest)
-    return Judgement("next runs", "unknown", expected, f"it has not been seen to move: {told}")
-
-
-def _trailing_missing(readings: Sequence[Sample]) -> int:
-    return next((n for n, s in enumerate(reversed(readings)) if s.status != MISSING), len(readings))
+    last = _not_known_yet(history, "backend", backtest)
+    return Judgement("next runs", "unknown", expected, f"it has not been seen to move: {last}")
 
 
 # --- the witnesses ---------------------------------------------------------------------------------------------
@@ -1102,18 +1134,27 @@ def _not_heard(history: History, worker: str) -> str:
 def _computes_on(stretch: Sequence[Sample], allowed: float) -> tuple[float, float] | None:
     """The rate, and its span, where a stretch of readings shows a process that goes on computing; else None.
 
-    It does where the rate between neighbours stays above what is allowed for ``NOISY_SPAN_S``, or on the mean of all
-    for ``STEADY_SPAN_S``. One busy moment between two readings may be housekeeping.
+    It does where the rate between neighbours stays above what is allowed for ``NOISY_SPAN_S``, or is above it so long
+    in all within ``STEADY_SPAN_S``, and on the mean of that time as well. One busy moment may be housekeeping.
     """
     begin = 0
+    busy: list[tuple[int, float]] = []
     for at in range(1, len(stretch)):
         pair = _rate(stretch[at - 1 : at + 1])
-        if pair and pair[0] <= allowed:
+        if pair is None or pair[0] <= allowed:
             begin = at
-        elif (rate := _rate(stretch[begin : at + 1])) and rate[1] >= NOISY_SPAN_S and at - begin >= 2:
-            return rate
-    mean = _rate(stretch)
-    return mean if mean and mean[1] >= STEADY_SPAN_S and mean[0] > allowed else None
+        else:
+            busy.append((at, pair[1]))
+            rate = _rate(stretch[begin : at + 1])
+            if rate and rate[1] >= NOISY_SPAN_S and at - begin >= 2:
+                return rate
+        for first in range(at - 1, -1, -1):
+            mean = _rate(stretch[first : at + 1])
+            if mean and mean[1] >= STEADY_SPAN_S:
+                if mean[0] > allowed and sum(span_s for n, span_s in busy if n > first) >= NOISY_SPAN_S:
+                    return mean
+                break
+    return None
 
 
 def _quiet_stretch(stretch: Sequence[Sample], allowed: float, before_s: float) -> tuple[float, float] | None:
@@ -1225,10 +1266,10 @@ def _missing_at_first(readings: Sequence[Sample], since_s: float) -> tuple[str, 
     )
 
 
-def _gone_for(readings: Sequence[Sample]) -> tuple[Sample, float] | None:
-    """Of readings that begin with missing ones: the last of these in a row, and for how many seconds there were such."""
-    gone = list(itertools.takewhile(lambda s: s.status == MISSING, readings))
-    return (gone[-1], gone[-1].asked_s - gone[0].asked_s) if gone else None
+def _gone(readings: Sequence[Sample]) -> Sample | None:
+    """Of readings that begin with a missing one: that which shows the record gone for ``COVERED_GAP_S``, if one does."""
+    gone = itertools.takewhile(lambda s: s.status == MISSING, readings)
+    return next((s for s in gone if s.asked_s - readings[0].asked_s >= COVERED_GAP_S), None)
 
 
 def _calls_it_cancelled(words: str) -> bool:

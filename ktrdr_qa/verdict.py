@@ -83,7 +83,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         j.stays_cancelled(history, backtest, limits["cancelled_s"]),
         j.records_its_end(history, backtest),
         j.list_agrees(history, backtest),
-        j.is_frozen(history, backtest, limits["frozen_s"], updates),
+        j.is_frozen(history, backtest, limits["frozen_s"], updates, limits["cancelled_s"]),
         j.does_not_come_back(history, backtest, limits["cancelled_s"]),
         j.is_not_completed(history, backtest, limits["cancelled_s"]),
         j.next_is_accepted(history, backtest, limits["next_accepted_s"]),

@@ -43,9 +43,9 @@ def lost(
     of: str = B,
     view: View = "backend",
     took_s: float = 0.0,
-    refused: bool = False,
+    **facts: Any,
 ) -> Sample:
-    return Sample(view, of, at_s, at_s + took_s, problem=problem, facts={"refused": True} if refused else {})
+    return Sample(view, of, at_s, at_s + took_s, problem=problem, facts=facts)
 
 
 def used(at_s: float, cpu_s: float, worker: str = W) -> Sample:
@@ -53,9 +53,9 @@ def used(at_s: float, cpu_s: float, worker: str = W) -> Sample:
     return Sample("processor", worker, at_s, at_s, cpu_s=cpu_s)
 
 
-def health(at_s: float, operation: str | None, worker: str = W) -> Sample:
+def health(at_s: float, operation: str | None, worker: str = W, **facts: Any) -> Sample:
     status = "busy" if operation else "idle"
-    return Sample("health", worker, at_s, at_s, status, facts={"current_operation": operation})
+    return Sample("health", worker, at_s, at_s, status, facts={"current_operation": operation, **facts})
 
 
 def registry(at_s: float, operation: str | None, status: str = "", worker: str = W) -> Sample:
@@ -75,6 +75,12 @@ def cancelled(at_s: float = 10.0, took_s: float = 0.1, of: str = B, **facts: Any
     """A cancel that was sent and acknowledged in full, but for the facts that are given."""
     said = {"http": 200, "success": True, "status": "cancelled", "operation_id": of, "remote_cancelled": True}
     return did("cancel_sent", at_s, of), did("cancel_answered", at_s + took_s, of, took_s=took_s, **{**said, **facts})
+
+
+def nearing_its_end(left_s: float, cancel_s: float = 10.0) -> tuple[Sample, Sample]:
+    """Two rises of ten percent a second, after which so much is left to run when it is cancelled."""
+    last = 100.0 - 10.0 * (left_s + 1.0)
+    return saw(cancel_s - 2.0, "running", last - 10.0), saw(cancel_s - 1.0, "running", last)
 
 
 def film(*parts: Part, until_s: float | None = None, **about: Any) -> History:
@@ -140,7 +146,9 @@ def healthy(cancel_s: float = 10.0, retained: bool = False) -> History:
         did("next_sent", cancel_s + 0.3, ""),
         did("next_accepted", cancel_s + 0.4, NEXT, took_s=0.1),
         saw(cancel_s + 0.5, "running", 0.0, of=NEXT),
+        saw(cancel_s + 1.0, "running", 3.0, of=NEXT),
         saw(cancel_s + 2.0, "running", 7.0, of=NEXT),
+        did("clean_up", cancel_s + 5.0, NEXT),
         backtest=B,
         next_backtest=NEXT,
         worker=W,
@@ -164,6 +172,7 @@ class Case:
     at_s: float | None = None
     observations: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
+    final: bool = False
 
     def check(self, judgement: Judgement, name: str, expected: str) -> None:
         assert (judgement.verdict, judgement.seen) == (self.verdict, self.seen)
@@ -171,6 +180,7 @@ class Case:
         assert judgement.at_s == (self.at_s if self.at_s is None else pytest.approx(self.at_s))
         assert judgement.observations == self.observations
         assert dict(judgement.figures) == pytest.approx(dict(self.figures))
+        assert judgement.final is self.final
 
 
 def cases(*of: Case) -> pytest.MarkDecorator:

@@ -15,7 +15,7 @@ from ktrdr_qa.judgements import (
     records_its_end,
     stays_cancelled,
 )
-from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, saw
+from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
 
 RAN = (
     saw(3.0, "running", 0.0),
@@ -95,19 +95,29 @@ NOT_ENDED = (
         "come back to life with the next backtest",
         film(CUT, RAN, still(), did("next_accepted", 14.5, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
         "violated",
-        'it turned from "cancelled" to "running" at 7.0 %, as soon as the new backtest was started',
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later, '
+        "in the first reading after the new backtest was started",
         15.0,
     ),
     Case(
         "in the moment in which the next was accepted",
         film(CUT, RAN, still(), did("next_accepted", 15.0, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
         "violated",
-        'it turned from "cancelled" to "running" at 7.0 %, as soon as the new backtest was started',
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later, '
+        "in the first reading after the new backtest was started",
         15.0,
     ),
     Case(
-        "longer after the next was accepted",
-        film(CUT, RAN, still(), did("next_accepted", 14.4, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
+        "accepted in the moment of the last reading before",
+        film(CUT, RAN, still(), did("next_accepted", 14.0, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later, '
+        "in the first reading after the new backtest was started",
+        15.0,
+    ),
+    Case(
+        "not in the first reading after the next was accepted",
+        film(CUT, RAN, still(), did("next_accepted", 13.9, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
         "violated",
         'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later',
         15.0,
@@ -127,11 +137,86 @@ NOT_ENDED = (
         15.0,
     ),
     Case(
-        "cancelled, then gone",
-        film(CUT, RAN, still(), saw(15.0, "missing")),
+        "cancelled, then gone for a second",
+        film(CUT, RAN, still(), saw(15.0, "missing", took_s=0.1), saw(16.0, "missing"), saw(17.0, "cancelled")),
         "violated",
-        'its record is gone (HTTP 404), 4.8 s after it was "cancelled"',
-        15.0,
+        'its record is gone (HTTP 404), 4.9 s after it was "cancelled"',
+        15.1,
+    ),
+    Case(
+        "cancelled, then gone for less than a second so far",
+        film(CUT, RAN, still(), saw(15.0, "missing"), saw(15.9, "missing"), until_s=30.0),
+        "unknown",
+        'last "missing"; it may come right',
+    ),
+    Case(
+        "gone for less than a second, twice",
+        film(
+            CUT,
+            RAN,
+            still(),
+            [saw(15.0 + 0.4 * n, "missing" if n % 2 else "cancelled", 0.0) for n in range(5)],
+        ),
+        "holds",
+        'it stayed "cancelled" for 6.4 s (24 readings)',
+        observations=("2 readings after the cancel still showed what was before it: a view that lags.",),
+    ),
+    Case(
+        "a view that lags, within the limit of the cancel",
+        film(
+            CUT,
+            RAN,
+            saw(10.2, "cancelled", 0.0),
+            saw(10.4, "running", 4.5),
+            saw(11.0, "missing"),
+            saw(12.1, "running", 4.5),
+            [saw(12.2 + 0.2 * n, "cancelled", 0.0) for n in range(10)],
+        ),
+        "holds",
+        'it stayed "cancelled" for 3.8 s (13 readings)',
+        observations=("3 readings after the cancel still showed what was before it: a view that lags.",),
+    ),
+    Case(
+        "a view that lags has not come right so far",
+        film(CUT, RAN, saw(10.2, "cancelled", 0.0), saw(12.1, "running", 4.5), until_s=30.0),
+        "unknown",
+        'last "running" at 4.5 %; it may come right',
+    ),
+    Case(
+        "running again from within the limit on, and a hair after it: told from when on",
+        film(CUT, RAN, saw(10.2, "cancelled"), saw(10.7, "missing"), saw(11.2, "running", 5.0), saw(12.11, "running")),
+        "violated",
+        'it turned from "cancelled" to "running" at 5.0 %, 1.0 s later',
+        11.2,
+    ),
+    Case(
+        "gone for a second within the limit of the cancel",
+        film(CUT, RAN, saw(10.25, "cancelled"), saw(10.5, "running"), saw(10.75, "missing"), saw(11.75, "missing")),
+        "violated",
+        'its record is gone (HTTP 404), 0.5 s after it was "cancelled"',
+        10.75,
+    ),
+    Case(
+        "gone, running and gone again is not gone for a second",
+        film(
+            CUT,
+            RAN,
+            saw(10.2, "cancelled"),
+            saw(10.4, "missing"),
+            saw(11.0, "running", 4.5),
+            saw(11.6, "missing"),
+            saw(11.8, "cancelled"),
+        ),
+        "holds",
+        'it stayed "cancelled" for 1.6 s (4 readings)',
+        observations=("3 readings after the cancel still showed what was before it: a view that lags.",),
+    ),
+    Case(
+        "completed, within the limit too: no view that lags shows that",
+        film(CUT, RAN, saw(10.2, "cancelled", 0.0), saw(10.4, "completed", 100.0), saw(10.6, "cancelled", 0.0)),
+        "violated",
+        'it turned from "cancelled" to "completed" at 100.0 %, 0.2 s later',
+        10.4,
     ),
     Case(
         "completed instead of cancelled is no staying cancelled",
@@ -139,6 +224,14 @@ NOT_ENDED = (
         "violated",
         'it was "completed" at 100.0 % instead',
         10.2,
+    ),
+    Case(
+        "completed as it was about to in any case",
+        film(CUT, nearing_its_end(2.75), still("completed", 100.0)),
+        "unknown",
+        "it was completed 0.20 s after the cancel, too close to its own end to tell: "
+        "it was sent at 62.5 %, when about 2.8 s were left at its own pace",
+        final=True,
     ),
 )
 def test_stays_cancelled(case: Case) -> None:
@@ -277,6 +370,70 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         15.0,
     ),
     Case(
+        "a view that lags shows what was before the cancel, within its limit",
+        film(
+            CUT,
+            RAN,
+            still(to_s=14.4),
+            saw(10.5, "running", 4.5),
+            saw(12.1, "running", 4.5),
+        ),
+        "holds",
+        "it did not move for 4.2 s, in which 3 updates were due",
+        observations=(LOST,),
+        figures={"frozen_s": 4.2, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "what was before the cancel, after its limit",
+        film(CUT, RAN, still(), saw(12.11, "running", 4.5)),
+        "violated",
+        "it rose once, from 0.0 % to 4.5 %, 1.9 s after it had ended",
+        12.11,
+    ),
+    Case(
+        "more than was before the cancel, within its limit",
+        film(CUT, RAN, still(), saw(12.1, "running", 4.75)),
+        "violated",
+        "it rose once, from 0.0 % to 4.8 %, 1.9 s after it had ended",
+        12.1,
+    ),
+    Case(
+        "what ended rises, within the limit too",
+        film(CUT, RAN, still(), saw(12.1, "cancelled", 1.5)),
+        "violated",
+        "it rose once, from 0.0 % to 1.5 %, 1.9 s after it had ended",
+        12.1,
+    ),
+    Case(
+        "it would have ended by itself before the window was over",
+        film(CUT, nearing_its_end(3.0), still(to_s=16.0)),
+        "unknown",
+        "it would have ended by itself by then: the cancel came late, "
+        "it was sent at 60.0 %, when about 3.0 s were left at its own pace",
+        final=True,
+    ),
+    Case(
+        "its own end has not come yet",
+        film(CUT, nearing_its_end(3.0), still(to_s=13.0)),
+        "unknown",
+        "only 2.8 s of the 3.0 s are covered by readings (14 readings)",
+    ),
+    Case(
+        "the window was over just before its own end",
+        film(CUT, nearing_its_end(3.25), [saw(10.25 + 0.5 * n, "cancelled", 0.0) for n in range(20)]),
+        "holds",
+        "it did not move for 3.0 s, in which 3 updates were due",
+        observations=("The record of progress was lost: 57.5 % before the cancel, 0.0 % after it.",),
+        figures={"frozen_s": 3.0, "updates_due": 3.0, "longest_step_s": 1.0},
+    ),
+    Case(
+        "a rise is one whenever it would have ended by itself",
+        film(CUT, nearing_its_end(3.0), still(to_s=16.0), saw(16.5, "cancelled", 5.0)),
+        "violated",
+        "it rose once, from 0.0 % to 5.0 %, 6.3 s after it had ended",
+        16.5,
+    ),
+    Case(
         "a percentage that cannot be right, at the end",
         film(CUT, RAN, saw(10.2, "cancelled", percentage_problem="101 is not between 0 and 100")),
         "violated",
@@ -397,6 +554,21 @@ def test_a_backtest_that_never_rose_lost_no_progress() -> None:
         "violated",
         'it is "completed" at 100.0 %',
         10.3,
+    ),
+    Case(
+        "completed as it was about to in any case",
+        film(CUT, nearing_its_end(2.75), saw(10.2, "completed", 100.0)),
+        "unknown",
+        "it was completed 0.20 s after the cancel, too close to its own end to tell: "
+        "it was sent at 62.5 %, when about 2.8 s were left at its own pace",
+        final=True,
+    ),
+    Case(
+        "cancelled first, and completed as it would have been in any case",
+        film(CUT, nearing_its_end(0.5), saw(10.2, "cancelled", 0.0), saw(10.5, "completed", 100.0)),
+        "violated",
+        'it is "completed" at 100.0 %',
+        10.5,
     ),
     Case(
         "completed later, and not any more",

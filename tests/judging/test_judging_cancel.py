@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Event, History
+from ktrdr_qa.history import Event, History, Sample
 from ktrdr_qa.judgements import (
     is_acknowledged,
     is_cancelled,
@@ -14,7 +14,21 @@ from ktrdr_qa.judgements import (
     second_cancel_is_turned_down,
     what_became_of_it,
 )
-from tests.judging.film import OTHER, B, Case, Part, cancelled, cases, did, film, lost, saw, started
+from tests.judging.film import (
+    NEXT,
+    OTHER,
+    B,
+    Case,
+    Part,
+    cancelled,
+    cases,
+    did,
+    film,
+    lost,
+    nearing_its_end,
+    saw,
+    started,
+)
 
 SENT = did("cancel_sent", 10.0)
 REPEATED = "The answer to the first cancel was lost (reset); it was repeated once."
@@ -209,6 +223,19 @@ def after_a_loss(**facts: Any) -> History:
         10.25,
     ),
     Case(
+        "turned away for a limit of requests, which is never KTRDR's defect",
+        film(SENT, answered(429, words="HTTP 429: Too many requests")),
+        "unknown",
+        "it was turned away: HTTP 429: Too many requests",
+    ),
+    Case(
+        "lost once, and the repeat turned away",
+        after_a_loss(http=429, words="HTTP 429: Too many requests"),
+        "unknown",
+        "it was turned away: HTTP 429: Too many requests",
+        observations=(REPEATED,),
+    ),
+    Case(
         "the last of two answers counts",
         film(SENT, answered(500), did("cancel_answered", 11.0, http=200, success=True)),
         "holds",
@@ -279,25 +306,63 @@ CANCEL = cancelled(10.0, 0.5)
         figures={"cancelled_s": 0.6},
     ),
     Case(
-        "a backtest that is completed ran on",
+        "a backtest that is completed ran on, where its own pace left clearly more than the limit",
+        film(CANCEL, nearing_its_end(3.0), saw(10.6, "completed", 100.0)),
+        "violated",
+        "it was completed 0.60 s after the cancel: it ran on to its end, although it was sent at 60.0 %, "
+        "when about 3.0 s were left at its own pace",
+        10.6,
+    ),
+    Case(
+        "a backtest that was about to end, and crossed the cancel",
+        film(CANCEL, nearing_its_end(2.9), saw(10.6, "completed", 100.0)),
+        "unknown",
+        "it was completed 0.60 s after the cancel, too close to its own end to tell: "
+        "it was sent at 61.0 %, when about 2.9 s were left at its own pace",
+        final=True,
+    ),
+    Case(
+        "a backtest that was about to end and did so only after the limit",
+        film(CANCEL, nearing_its_end(2.5), saw(12.51, "running", 90.0), saw(12.6, "completed", 100.0)),
+        "violated",
+        'it was still "running" at 90.0 % 2.0 s after the cancel was answered (2 readings)',
+        12.51,
+    ),
+    Case(
+        "completed, and nobody knows its pace",
         film(CANCEL, RAN, saw(10.6, "completed", 100.0)),
-        "violated",
-        "it was completed 0.60 s after the cancel: it ran on to its end",
-        10.6,
+        "unknown",
+        "it was completed 0.60 s after the cancel, too close to its own end to tell: "
+        "its pace was not seen before the cancel",
+        final=True,
     ),
     Case(
-        "its record is gone",
-        film(CANCEL, RAN, saw(10.6, "missing", took_s=0.1)),
-        "violated",
-        "its record is gone (HTTP 404 for a cancelled backtest)",
-        10.7,
+        "completed, and nobody knows when",
+        film(CANCEL, RAN, saw(20.6, "completed", 100.0)),
+        "unknown",
+        "it was completed 10.60 s after the cancel, too close to its own end to tell: "
+        "its pace was not seen before the cancel",
+        final=True,
     ),
     Case(
-        "its record is gone before it turns up as cancelled",
+        "its record is gone, exactly at the limit",
+        film(CANCEL, RAN, saw(12.5, "missing", took_s=0.1)),
+        "unknown",
+        'last "missing", 0.0 s ago (2 readings)',
+    ),
+    Case(
+        "its record is gone, a hair after the limit",
+        film(CANCEL, RAN, saw(10.6, "missing"), saw(12.51, "missing", took_s=0.1)),
+        "violated",
+        "its record is gone (HTTP 404) 2.0 s after the cancel was answered (2 readings)",
+        12.51,
+    ),
+    Case(
+        "its record is gone before it turns up as cancelled in time",
         film(CANCEL, RAN, saw(10.6, "missing"), saw(10.8, "cancelled")),
-        "violated",
-        "its record is gone (HTTP 404 for a cancelled backtest)",
-        10.6,
+        "holds",
+        "cancelled 0.80 s after the cancel",
+        figures={"cancelled_s": 0.8},
     ),
     Case(
         "its record is gone only afterwards, which is another judgement's matter",
@@ -430,6 +495,20 @@ def test_is_cancelled(case: Case) -> None:
     )
 
 
+def ended(second: str | None) -> dict[str, Any]:
+    return {"completed_at": f"2026-11-22T18:52:{second}Z"} if second else {}
+
+
+def other(at_s: float, second: str | None, of: str = OTHER, **facts: Any) -> Sample:
+    """Another's record, cancelled at a second of KTRDR's own clock."""
+    return saw(at_s, "cancelled", view="other", of=of, **ended(second), **facts)
+
+
+def mine_ended(second: str | None) -> Sample:
+    return saw(11.0, "cancelled", **ended(second))
+
+
+WITH_IT = "another backtest was cancelled with it, at the same moment by KTRDR's own times: op_9"
 LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", view="list", of=OTHER))
 
 
@@ -480,14 +559,14 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
             saw(12.6, "running", 5.0),
         ),
         "violated",
-        "another backtest was cancelled at that moment: op_9, and this one was not",
+        "another backtest was cancelled meanwhile: op_9, and this one was not",
         10.0,
     ),
     Case(
         "another one was cancelled and this one was not",
         film(CANCEL, RAN, LISTED, saw(12.51, "running", 5.0)),
         "violated",
-        "another backtest was cancelled at that moment: op_9, and this one was not",
+        "another backtest was cancelled meanwhile: op_9, and this one was not",
         10.0,
     ),
     Case(
@@ -500,21 +579,21 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
             saw(12.51, "running", 5.0),
         ),
         "violated",
-        "another backtest was cancelled at that moment: op_3, op_9, and this one was not",
+        "another backtest was cancelled meanwhile: op_3, op_9, and this one was not",
         10.0,
     ),
     Case(
         "another one was cancelled, and this one ends too late",
         film(CANCEL, RAN, LISTED, saw(12.51, "running", 5.0), saw(12.7, "cancelled")),
         "violated",
-        "another backtest was cancelled at that moment: op_9, and this one was not",
+        "another backtest was cancelled meanwhile: op_9, and this one was not",
         10.0,
     ),
     Case(
         "another one was cancelled, and this one was completed",
-        film(CANCEL, RAN, LISTED, saw(11.0, "completed", 100.0)),
+        film(CANCEL, nearing_its_end(3.0), LISTED, saw(11.0, "completed", 100.0)),
         "violated",
-        "another backtest was cancelled at that moment: op_9, and this one ran on to its end",
+        "another backtest was cancelled meanwhile: op_9, and this one ran on to its end",
         10.0,
     ),
     Case(
@@ -522,13 +601,149 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         film(CANCEL, RAN, LISTED, saw(11.0, "cancelled")),
         "holds",
         "this backtest was cancelled",
-        observations=("Another backtest was cancelled at that moment: op_9.",),
+        observations=("Another backtest was cancelled meanwhile: op_9.",),
+    ),
+    Case(
+        "another one was cancelled, and this one was completed as it was about to",
+        film(CANCEL, nearing_its_end(2.75), LISTED, saw(11.0, "completed", 100.0)),
+        "unknown",
+        "another backtest was cancelled meanwhile: op_9; "
+        "it was completed 1.00 s after the cancel, too close to its own end to tell: "
+        "it was sent at 62.5 %, when about 2.8 s were left at its own pace",
+        final=True,
+    ),
+    Case(
+        "another one was cancelled with it, half a second apart by KTRDR's own times",
+        film(CANCEL, RAN, LISTED, other(12.0, "42.5"), mine_ended("43.0")),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
+        "its time may be in the list already, and stays what it was told to be first",
+        film(
+            CANCEL,
+            RAN,
+            LISTED[0],
+            saw(10.6, "cancelled", view="list", of=OTHER, completed_at="2026-11-22T18:52:43.5Z"),
+            other(12.0, "47.0"),
+            mine_ended("43.0"),
+        ),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
+        "another one was cancelled more than half a second later, or earlier",
+        film(
+            CANCEL,
+            RAN,
+            LISTED,
+            other(12.0, "43.51"),
+            saw(9.5, "running", view="other", of="op_3"),
+            other(12.0, "42.49", "op_3"),
+            mine_ended("43.0"),
+        ),
+        "holds",
+        "this backtest was cancelled",
+        observations=("Another backtest was cancelled meanwhile: op_3, op_9.",),
+    ),
+    Case(
+        "only those that were cancelled with it are held against the cancel",
+        film(
+            CANCEL,
+            RAN,
+            LISTED,
+            other(12.0, "43.2"),
+            saw(9.5, "running", view="list", of="op_3"),
+            other(12.0, "48.0", "op_3"),
+            mine_ended("43.0"),
+        ),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
+        "whose time is not told was not cancelled with it for certain",
+        film(CANCEL, RAN, LISTED, other(12.0, None), mine_ended("43.0")),
+        "holds",
+        "this backtest was cancelled",
+        observations=("Another backtest was cancelled meanwhile: op_9.",),
+    ),
+    Case(
+        "nor is one where this one's own time is not told",
+        film(CANCEL, RAN, LISTED, other(12.0, "43.0"), mine_ended(None)),
+        "holds",
+        "this backtest was cancelled",
+        observations=("Another backtest was cancelled meanwhile: op_9.",),
+    ),
+    Case(
+        "this one's own time may be told later",
+        film(CANCEL, RAN, LISTED, other(12.0, "43.2"), mine_ended(None), saw(11.5, "cancelled", **ended("43.0"))),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
+        "a child of this one is to be cancelled with it",
+        film(CANCEL, RAN, LISTED[0], other(12.0, "43.0", parent=B), LISTED[1], mine_ended("43.0")),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "what another one's record says of the time before the cancel counts as well",
+        film(
+            CANCEL,
+            RAN,
+            LISTED[0],
+            saw(9.8, "failed", view="other", of=OTHER),
+            LISTED[1],
+            saw(9.5, "running", view="other", of="op_3"),
+            saw(11.0, "cancelled", view="list", of="op_3"),
+            mine_ended("43.0"),
+        ),
+        "holds",
+        "this backtest was cancelled",
+        observations=("Another backtest was cancelled meanwhile: op_3.",),
+    ),
+    Case(
+        "a lost reading, a missing record and other views tell nothing of another one",
+        film(
+            CANCEL,
+            RAN,
+            saw(9.5, "missing", view="list", of=OTHER),
+            lost(9.5, view="other", of="op_3"),
+            saw(9.5, "running", of="op_4"),
+            [saw(11.0, "cancelled", view="list", of=of) for of in (OTHER, "op_3", "op_4")],
+        ),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "further ones of this run are not others",
+        film(
+            CANCEL,
+            RAN,
+            did("clean_up", 20.0, OTHER),
+            [saw(9.5, "running", view="list", of=of) for of in (OTHER, NEXT, "op_3")],
+            [saw(11.0, "cancelled", view="list", of=of) for of in (OTHER, NEXT, "op_3")],
+            next_backtest=NEXT,
+            mine=["op_3"],
+        ),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "another one that ended otherwise is no matter",
+        film(CANCEL, RAN, LISTED[0], saw(10.6, "completed", view="list", of=OTHER), mine_ended("43.0")),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
     ),
     Case(
         "another one was cancelled, and of this one nothing is known yet",
         film(CANCEL, RAN, LISTED, saw(12.5, "running", 5.0)),
         "unknown",
-        "another backtest was cancelled at that moment: op_9; whether this one was as well is not known yet",
+        "another backtest was cancelled meanwhile: op_9; whether this one was as well is not known yet",
     ),
     Case("no cancel was sent", film(RAN, LISTED), "unknown", "no cancel was sent"),
     Case(
@@ -539,7 +754,8 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
     ),
 )
 def test_only_this_one(case: Case) -> None:
-    case.check(only_this_one(case.history, B, 2.0), "only this one", "no other backtest is cancelled instead")
+    expected = "no other backtest is cancelled instead, or with it"
+    case.check(only_this_one(case.history, B, 2.0), "only this one", expected)
 
 
 @cases(
@@ -564,7 +780,13 @@ def test_only_this_one(case: Case) -> None:
         "its answer was lost",
         film(CANCEL, did("second_cancel_answered", 12.0, http=None, words="no answer within 5.0 s")),
         "unknown",
-        "its answer was lost: no answer within 5.0 s",
+        "it had no answer of its own: no answer within 5.0 s",
+    ),
+    Case(
+        "turned away for a limit of requests",
+        film(CANCEL, did("second_cancel_answered", 12.0, http=429, words="HTTP 429: Too many requests")),
+        "unknown",
+        "it had no answer of its own: HTTP 429: Too many requests",
     ),
     Case(
         "an error of the server",

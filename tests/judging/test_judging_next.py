@@ -58,6 +58,39 @@ ASKED = did("next_sent", 11.0, "")
         11.1,
     ),
     Case(
+        "accepted in exactly the limit",
+        film(ASKED, did("next_accepted", 16.0, NEXT, took_s=5.0)),
+        "holds",
+        "accepted after 5.00 s",
+        figures={"next_accepted_s": 5.0},
+    ),
+    Case(
+        "accepted a hair after the limit",
+        film(ASKED, did("next_accepted", 16.1, NEXT, took_s=5.01)),
+        "violated",
+        "accepted after 5.01 s",
+        16.1,
+    ),
+    Case(
+        "accepted too late, and the one after it in time",
+        film(ASKED, did("next_accepted", 17.0, OTHER, took_s=6.0), did("next_accepted", 18.0, NEXT, took_s=0.1)),
+        "violated",
+        "accepted after 6.00 s",
+        17.0,
+    ),
+    Case(
+        "turned away for a limit of requests, which says nothing about the cancel",
+        film(ASKED, did("next_refused", 11.1, "", words="HTTP 429: Too many requests", http=429)),
+        "unknown",
+        "HTTP 429: Too many requests",
+    ),
+    Case(
+        "refused for a place that another backtest of this run holds",
+        film(ASKED, did("next_refused", 11.1, "", words="HTTP 503: No workers", http=503, held_before=True)),
+        "unknown",
+        "HTTP 503: No workers",
+    ),
+    Case(
         "accepted, and the tenth refused",
         film(ASKED, did("next_accepted", 11.1, NEXT), did("next_refused", 13.0, "", words="HTTP 503")),
         "violated",
@@ -66,7 +99,9 @@ ASKED = did("next_sent", 11.0, "")
     ),
 )
 def test_next_is_accepted(case: Case) -> None:
-    case.check(next_is_accepted(case.history, B), "next accepted", "a new backtest is accepted at once")
+    expected = "a new backtest is accepted at once, within 5.0 s"
+    case.check(next_is_accepted(case.history, B, 5.0), "next accepted", expected)
+    case.check(next_is_accepted(case.history, B), "next accepted", expected)
 
 
 ACCEPTED = did("next_accepted", 20.0, NEXT)
@@ -80,16 +115,24 @@ def refusals(*at_s: float) -> list[Sample]:
     return [lost(at, "nothing listens", of=NEXT, refused=True) for at in at_s]
 
 
-GONE = "KTRDR itself is gone: it refuses connections since the new backtest was started"
+RISEN = (saw_next(20.2, "running", 0.0), saw_next(20.5, "running", 2.0), saw_next(21.25, "running", 4.0, took_s=0.25))
+RUNS = 'it was "running" at 4.0 % 1.50 s after its start'
+UNSEEN = "it has not been seen to move: "
 
 
 @cases(
     Case(
-        "running above 0 %",
-        film(ACCEPTED, saw_next(20.2, "running", 0.0), saw_next(20.5, "running", 2.0, took_s=0.25)),
+        "it rose twice",
+        film(ACCEPTED, RISEN),
         "holds",
-        'it was "running" at 2.0 % 0.75 s after its start',
-        figures={"next_runs_s": 0.75},
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "it rose once so far: one rise may be all",
+        film(ACCEPTED, RISEN[:2], saw_next(21.0, "running", 2.0), until_s=22.0),
+        "unknown",
+        UNSEEN + 'last "running" at 2.0 %, 1.0 s ago (3 readings)',
     ),
     Case(
         "completed already",
@@ -99,15 +142,50 @@ GONE = "KTRDR itself is gone: it refuses connections since the new backtest was 
         figures={"next_runs_s": 0.5},
     ),
     Case(
-        "what comes after it ran is no matter here",
-        film(ACCEPTED, saw_next(20.5, "running", 1.0), saw_next(21.0, "failed"), refusals(22, 23, 24)),
+        "nobody being there any more is another judgement's matter",
+        film(ACCEPTED, RISEN, refusals(22, 23, 24, 25, 26, 27, 28, 29, 30)),
         "holds",
-        'it was "running" at 1.0 % 0.50 s after its start',
-        figures={"next_runs_s": 0.5},
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "failed after it had moved, told with how far",
+        film(ACCEPTED, RISEN, saw_next(22.0, "failed", error_message="out of memory"), saw_next(22.5, "running", 9.0)),
+        "violated",
+        'it was "failed" 2.00 s after its start, after it had moved to 4.0 %: out of memory',
+        22.0,
+    ),
+    Case(
+        "cancelled by nobody of this run after it had moved",
+        film(ACCEPTED, RISEN, saw_next(22.0, "cancelled")),
+        "violated",
+        'it was "cancelled" 2.00 s after its start, after it had moved to 4.0 %: no reason given',
+        22.0,
+    ),
+    Case(
+        "what this run's own clean-up does to it does not count",
+        film(ACCEPTED, RISEN, did("clean_up", 22.0, NEXT), saw_next(22.1, "cancelled")),
+        "holds",
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "what was read in the moment in which the clean-up began still counts",
+        film(ACCEPTED, RISEN, did("clean_up", 22.0, NEXT), saw_next(21.5, "failed", took_s=0.5)),
+        "violated",
+        'it was "failed" 2.00 s after its start, after it had moved to 4.0 %: no reason given',
+        22.0,
+    ),
+    Case(
+        "another one's clean-up is no matter",
+        film(ACCEPTED, RISEN, did("clean_up", 21.0, OTHER), saw_next(22.0, "failed")),
+        "violated",
+        'it was "failed" 2.00 s after its start, after it had moved to 4.0 %: no reason given',
+        22.0,
     ),
     Case(
         "failed at once",
-        film(ACCEPTED, saw_next(20.5, "failed", error_message="Insufficient data"), saw_next(21.0, "running", 5.0)),
+        film(ACCEPTED, saw_next(20.5, "failed", error_message="Insufficient data"), RISEN[2]),
         "violated",
         'it was "failed" 0.50 s after its start: Insufficient data',
         20.5,
@@ -127,82 +205,133 @@ GONE = "KTRDR itself is gone: it refuses connections since the new backtest was 
         50.01,
     ),
     Case(
-        "a percentage without running is none",
-        film(ACCEPTED, saw_next(21.0, "pending", 5.0), until_s=22.0),
+        "it stands still after one rise",
+        film(
+            ACCEPTED, saw_next(20.5, "running", 2.25), saw_next(50.75, "running", 2.25), saw_next(51.0, "running", 2.25)
+        ),
+        "violated",
+        'it stood still: "running" at 2.2 % for 30.5 s (3 readings)',
+        51.0,
+    ),
+    Case(
+        "it stood still and rises after the limit",
+        film(ACCEPTED, RISEN[:2], saw_next(51.0, "running", 2.0), saw_next(51.1, "running", 4.0)),
+        "violated",
+        'it stood still: "running" at 2.0 % for 30.5 s (3 readings)',
+        51.0,
+    ),
+    Case(
+        "coarse steps: the second rise may take half as long again as the first",
+        film(ACCEPTED, [saw_next(30.0 + 0.5 * n, "running", 10.0) for n in range(70)], saw_next(65, "running", 20.0)),
+        "holds",
+        'it was "running" at 20.0 % 45.00 s after its start',
+        figures={"next_runs_s": 45.0},
+    ),
+    Case(
+        "percentages without running are no rises",
+        film(ACCEPTED, saw_next(21.0, "pending", 5.0), saw_next(21.5, "pending", 6.0), until_s=22.0),
         "unknown",
-        'last "pending" at 5.0 %, 1.0 s ago (1 reading)',
+        UNSEEN + 'last "pending" at 6.0 %, 0.5 s ago (2 readings)',
     ),
     Case(
         "running without a percentage is not known to run yet",
         film(ACCEPTED, saw_next(21.0, "running"), until_s=22.0),
         "unknown",
-        'last "running", 1.0 s ago (1 reading)',
+        UNSEEN + 'last "running", 1.0 s ago (1 reading)',
     ),
     Case(
         "late stays late",
-        film(ACCEPTED, saw_next(50.5, "pending"), saw_next(50.7, "running", 1.0)),
+        film(ACCEPTED, saw_next(50.5, "pending"), saw_next(50.7, "running", 1.0), saw_next(50.8, "running", 2.0)),
         "violated",
         'it was "pending" after 30.5 s (1 reading)',
         50.5,
     ),
     Case(
-        "first seen running after the limit, and after a gap, is unknown",
-        film(ACCEPTED, saw_next(49.0, "pending"), saw_next(50.25, "running", 1.0)),
+        "first seen moving after the limit, and after a gap, is unknown",
+        film(ACCEPTED, RISEN[:2], saw_next(49.0, "running", 2.0), saw_next(50.25, "running", 4.0)),
         "unknown",
         "no reading between 29.0 s and 30.2 s after its start",
     ),
     Case(
-        "first seen running after the limit, without a gap, holds",
-        film(ACCEPTED, saw_next(49.5, "pending"), saw_next(50.25, "running", 1.0)),
+        "and it fails after that",
+        film(
+            ACCEPTED, RISEN[:2], saw_next(49, "running", 2.0), saw_next(50.25, "running", 4.0), saw_next(51, "failed")
+        ),
+        "violated",
+        'it was "failed" 31.00 s after its start, after it had moved to 4.0 %: no reason given',
+        51.0,
+    ),
+    Case(
+        "first seen moving after the limit, without a gap, holds",
+        film(ACCEPTED, RISEN[:2], saw_next(49.5, "running", 2.0), saw_next(50.25, "running", 4.0)),
         "holds",
-        'it was "running" at 1.0 % 30.25 s after its start',
+        'it was "running" at 4.0 % 30.25 s after its start',
         figures={"next_runs_s": 30.25},
     ),
-    Case("no reading yet", film(ACCEPTED, until_s=60.0), "unknown", "no reading was had"),
+    Case(
+        "no record of it for more than a second at first: a replica that lags",
+        film(
+            ACCEPTED, saw_next(20.1, "missing"), saw_next(21.9, "missing", took_s=0.1), saw_next(22, "completed", 100.0)
+        ),
+        "holds",
+        'it was "completed" at 100.0 % 2.00 s after its start',
+        observations=("KTRDR had no record of the backtest (HTTP 404) for 2.0 s after its start was accepted.",),
+        figures={"next_runs_s": 2.0},
+    ),
+    Case(
+        "no record of it so far",
+        film(ACCEPTED, saw_next(20.1, "missing"), saw_next(50.0, "missing"), until_s=50.0),
+        "unknown",
+        UNSEEN + 'last "missing", 0.0 s ago (2 readings)',
+    ),
+    Case(
+        "no record of it after the limit",
+        film(ACCEPTED, saw_next(20.1, "missing"), saw_next(50.1, "missing"), saw_next(50.2, "completed", 100.0)),
+        "violated",
+        "KTRDR has no record of it (HTTP 404) 30.1 s after its start",
+        50.1,
+    ),
+    Case(
+        "its record is gone for a second",
+        film(
+            ACCEPTED, RISEN, saw_next(22.0, "missing"), saw_next(23.0, "missing", took_s=0.25), saw_next(24, "running")
+        ),
+        "violated",
+        "KTRDR has no record of it any more (HTTP 404), 3.2 s after its start",
+        23.25,
+    ),
+    Case(
+        "its record is gone for less than a second",
+        film(ACCEPTED, RISEN, saw_next(22.0, "missing"), saw_next(22.9, "missing")),
+        "holds",
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "a record that comes and goes is never gone for a second",
+        film(
+            ACCEPTED,
+            saw_next(20.1, "missing"),
+            RISEN[:2],
+            [saw_next(20.75 + 0.25 * n, "running" if n % 2 else "missing", 2.0) for n in range(8)],
+            until_s=23.0,
+        ),
+        "unknown",
+        UNSEEN + 'last "running" at 2.0 %, 0.5 s ago (11 readings)',
+    ),
+    Case("no reading yet", film(ACCEPTED, until_s=60.0), "unknown", UNSEEN + "no reading was had"),
     Case("none was accepted", film(saw_next(60.0, "pending")), "unknown", "no new backtest was accepted"),
     Case(
         "others' readings are no matter",
         film(ACCEPTED, saw(60.0, "failed"), saw(60.0, "failed", of=NEXT, view="list"), until_s=60.0),
         "unknown",
-        "no reading was had",
+        UNSEEN + "no reading was had",
     ),
     Case(
-        "three refused connections in a row, over a second",
-        film(ACCEPTED, saw_next(20.1, "pending"), refusals(20.5, 21.0, 21.5)),
-        "violated",
-        GONE,
-        20.5,
-    ),
-    Case(
-        "KTRDR is back after that, which does not mend it",
-        film(ACCEPTED, refusals(20.5, 21.0, 21.5), saw_next(22.0, "running", 5.0)),
-        "violated",
-        GONE,
-        20.5,
-    ),
-    Case(
-        "two refused connections are not enough",
+        "lost readings are told",
         film(ACCEPTED, refusals(20.5, 21.75), until_s=22.0),
         "unknown",
-        "no reading was had; 2 lost, the last: nothing listens",
-    ),
-    Case(
-        "three within less than a second are not enough",
-        film(ACCEPTED, refusals(20.5, 21.0, 21.25), until_s=22.0),
-        "unknown",
-        "no reading was had; 3 lost, the last: nothing listens",
-    ),
-    Case(
-        "three that an answer parts are not in a row",
-        film(ACCEPTED, refusals(20.5, 21.0), saw_next(21.25, "pending"), refusals(21.5, 22.0), until_s=22.0),
-        "unknown",
-        'last "pending", 0.8 s ago (1 reading); 4 lost, the last: nothing listens',
-    ),
-    Case(
-        "three that another trouble parts are not in a row",
-        film(ACCEPTED, refusals(20.5, 21.0), lost(21.25, of=NEXT), refusals(21.5, 22.0), until_s=22.0),
-        "unknown",
-        "no reading was had; 5 lost, the last: nothing listens",
+        UNSEEN + "no reading was had; 2 lost, the last: nothing listens",
     ),
 )
 def test_next_runs(case: Case) -> None:

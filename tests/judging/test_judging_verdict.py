@@ -31,6 +31,7 @@ NAMES = {
     "running",
     "moving",
     "was running",
+    "enough left",
     "acknowledged",
     "only this one",
     "cancelled",
@@ -38,9 +39,12 @@ NAMES = {
     "end recorded",
     "list agrees",
     "frozen",
+    "does not come back",
     "not completed",
     "next accepted",
     "next runs",
+    "stays up",
+    "others can be stopped",
     "worker stopped",
     "processor quiet",
     "place free",
@@ -84,24 +88,36 @@ def test_every_judgement_is_shown_in_the_table_and_every_row_asks_for_one_that_i
 
 def test_an_empty_history_is_unknown_in_every_judgement_and_inconclusive() -> None:
     judged = judge_all(film())
-    assert judged.keys() == NAMES - {"list agrees"}
+    assert judged.keys() == NAMES - {"list agrees", "does not come back", "others can be stopped"}
     assert all(judgement.unknown for judgement in judged.values())
     assert outcome(judged) == "inconclusive"
 
 
+CLEANED_UP = did("clean_up", 20.0, NEXT)
+
+
 def test_a_list_that_was_never_read_is_not_asked_for() -> None:
-    history = film(started(), cancelled(), saw(10.2, "cancelled", completed_at="2026-11-22T18:52:36Z"), backtest=B)
-    assert not_told(history) == {"list agrees": "this KTRDR has no list of backtests that could be read"}
-    assert "list agrees" not in judge_all(history)
+    ended = saw(10.2, "cancelled", completed_at="2026-11-22T18:52:36Z")
+    history = film(started(), cancelled(), ended, CLEANED_UP, backtest=B)
+    reason = "this KTRDR has no list of backtests that could be read"
+    assert not_told(history) == {"list agrees": reason, "does not come back": reason}
+    assert judge_all(history).keys() & {"list agrees", "does not come back"} == set()
     read = plus(history, saw(12.0, "cancelled", view="list"))
     assert not_told(read) == {}
-    assert "list agrees" in judge_all(read)
+    assert judge_all(read).keys() >= {"list agrees", "does not come back"}
+
+
+def test_where_no_other_backtest_had_to_be_stopped_it_is_not_asked_whether_they_could_be() -> None:
+    history = film(cancelled(), saw(12.0, "cancelled", view="list"), backtest=B)
+    assert not_told(history) == {"others can be stopped": "no other backtest had to be stopped"}
+    assert "others can be stopped" not in judge_all(history)
+    assert judge_all(plus(history, CLEANED_UP))["others can be stopped"].holds
 
 
 @pytest.mark.parametrize("field", ["tells_its_end", "completed_at"])
 def test_records_without_a_time_of_their_end_are_not_asked_for_it(field: str) -> None:
     listed = saw(12.0, "cancelled", view="list")
-    history = film(cancelled(), listed, saw(9.0, "running"), saw(10.2, "cancelled"), backtest=B)
+    history = film(cancelled(), listed, saw(9.0, "running"), saw(10.2, "cancelled"), CLEANED_UP, backtest=B)
     assert not_told(history) == {"end recorded": "the records of this KTRDR have no time of their end"}
     assert "end recorded" not in judge_all(history)
     times: dict[str, Any] = {field: "2026-11-22T18:52:36Z"}
@@ -110,7 +126,7 @@ def test_records_without_a_time_of_their_end_are_not_asked_for_it(field: str) ->
 
 
 def test_records_that_have_not_ended_may_still_get_their_times() -> None:
-    history = film(cancelled(), saw(12.0, "running", view="list"), saw(9.0, "running"), backtest=B)
+    history = film(cancelled(), saw(12.0, "running", view="list"), saw(9.0, "running"), CLEANED_UP, backtest=B)
     assert not_told(history) == {}
 
 
@@ -123,21 +139,23 @@ def test_what_has_no_name_is_looked_for_under_none() -> None:
         saw(10.2, "cancelled", of="", completed_at="2026-11-22T18:52:44Z"),
         saw(10.3, "cancelled", of="", view="list"),
         registry(10.5, None, worker=""),
+        did("clean_up", 20.0, ""),
     ]
     judged = judge_all(film(parts))
-    told = ("acknowledged", "cancelled", "end recorded", "list agrees", "place free")
+    told = ("acknowledged", "cancelled", "end recorded", "list agrees", "place free", "stays up")
     assert {name for name in told if judged[name].holds} == set(told)
     assert judged["next runs"].violated
     assert judged["worker stopped"].expected.startswith("its worker ")
     del parts[3], parts[3]
-    assert not_told(film(parts, saw(10.2, "cancelled", of=""))).keys() == {"list agrees", "end recorded"}
+    told_less = not_told(film(parts, saw(10.2, "cancelled", of="")))
+    assert told_less.keys() == {"list agrees", "does not come back", "end recorded"}
 
 
 def test_cancelled_at_once_it_is_not_asked_whether_it_ran_before() -> None:
     history = healthy()
     history.about["cancelled_at_once"] = True  # type: ignore[index]
     judged = judge_all(history)
-    assert judged.keys() == NAMES - {"running", "moving", "was running"}
+    assert judged.keys() == NAMES - {"running", "moving", "was running", "enough left"}
     assert outcome(judged) == "passed"
 
 
@@ -220,6 +238,7 @@ def test_the_limits_are_the_sentences() -> None:
         "acknowledged_s": 5.0,
         "cancelled_s": 2.0,
         "frozen_s": 2.0,
+        "next_accepted_s": 5.0,
         "new_backtest_s": 30.0,
         "worker_idle_s": 2.0,
         "processor_quiet_s": 2.0,
@@ -309,7 +328,7 @@ def test_a_row_is_as_bad_as_the_worst_of_its_judgements_and_tells_what_those_saw
 
 def test_a_row_leaves_out_what_was_not_judged_and_is_left_out_without_any() -> None:
     judged = found(was_running="violated")
-    for name in ("running", "moving", "frozen"):
+    for name in ("running", "moving", "frozen", "does not come back"):
         del judged[name]
     rows = {row.check: row for row in table(judged)}
     assert rows["Backtest was running before cancel"].seen == "was running violated"
@@ -325,9 +344,17 @@ def test_a_row_leaves_out_what_was_not_judged_and_is_left_out_without_any() -> N
     [
         ("holds", "holds", "the worker's processor time, the worker's own view and the backend's"),
         ("violated", "unknown", "the worker's processor time, the worker's own view and the backend's"),
-        ("unknown", "holds", "the worker's own view and the backend's; its processor time was not told apart"),
-        ("unknown", "violated", "the worker's own view and the backend's; its processor time was not told apart"),
-        ("unknown", "unknown", "the backend's view only: the worker could not be asked"),
+        (
+            "unknown",
+            "holds",
+            "the worker's own view and the backend's, not on its processor time: processor quiet unknown",
+        ),
+        (
+            "unknown",
+            "violated",
+            "the worker's own view and the backend's, not on its processor time: processor quiet unknown",
+        ),
+        ("unknown", "unknown", "the backend's view only, not on the worker: worker stopped unknown"),
     ],
 )
 def test_the_verdict_says_which_witnesses_it_rests_on(processor: Verdict, worker: Verdict, told: str) -> None:
@@ -337,9 +364,10 @@ def test_the_verdict_says_which_witnesses_it_rests_on(processor: Verdict, worker
 def test_a_healthy_run_in_words() -> None:
     history = healthy()
     assert in_words(history, judge_all(history)) == (
-        "A backtest of EURUSD 1h, 2015-01-01 to 2025-12-31 was started. At 10.5 % the cancel was sent. "
-        "KTRDR acknowledged it after 0.10 s and reported the backtest cancelled after 0.15 s. "
-        "The worker was idle 0.15 s after the cancel. "
+        "A backtest of EURUSD 1h, 2015-01-01 to 2025-12-31 was started. At 10.5 % the cancel was sent, "
+        "with about 58.9 s left to run. "
+        "KTRDR acknowledged it after 0.10 s and reported the backtest cancelled within 0.15 s. "
+        "The worker was idle within 0.15 s of the cancel. "
         "Progress did not move for 4.8 s, in which 4 updates were due. "
         "The next backtest was accepted at once and ran 1.60 s after its start."
     )
@@ -359,7 +387,7 @@ def test_what_was_done_but_not_acknowledged_in_words() -> None:
     answered = cancelled(took_s=0.1, http=400)
     history = film(answered, saw(10.5, "cancelled"), backtest=B, candidate="EURUSD 1d")
     told = in_words(history, judge_all(history))
-    assert told.startswith("A backtest of EURUSD 1d was started. KTRDR reported the backtest cancelled after 0.50 s.")
+    assert told.startswith("A backtest of EURUSD 1d was started. KTRDR reported the backtest cancelled within 0.50 s.")
 
 
 def test_failed_instead_of_cancelled_in_words() -> None:
@@ -367,7 +395,7 @@ def test_failed_instead_of_cancelled_in_words() -> None:
         cancelled(), saw(9.9, "running", 5.0), saw(10.5, "failed", completed_at="2026-11-22T18:52:44Z"), backtest=B
     )
     told = in_words(history, judge_all(history))
-    assert "KTRDR acknowledged it after 0.10 s and reported the backtest failed after 0.50 s." in told
+    assert "KTRDR acknowledged it after 0.10 s and reported the backtest failed within 0.50 s." in told
 
 
 def test_all_that_is_wrong_is_told_in_words() -> None:
