@@ -144,7 +144,8 @@ class SpawningSupervisor(Supervisor):
 
 def main(role: str, port: str, api_url: str) -> None:
     """Be a child process. Its settings are the first line of its standard input, whose end is its own."""
-    from standin import faults, process
+    from standin import awkward, faults, process
+    from standin.seams import Seams
 
     alive, ready_write = os.dup(0), os.dup(1)
     given = b""
@@ -152,7 +153,8 @@ def main(role: str, port: str, api_url: str) -> None:
         given += os.read(alive, 1)
     told = json.loads(given)
     settings = Settings(**{**told, "fault": tuple(told["fault"])})
-    seams = faults.switched_on(settings.fault)
+    # As in `python -m standin`, which made these settings with the faults already.
+    seams = Seams([*awkward.seams(settings), *faults.switched_on(settings.fault)])
     listener = listen(int(port))
     log = Log(Path(settings.log) if settings.log else Path(settings.home) / "standin.log", role)
 
