@@ -575,8 +575,8 @@ class Experiment:
 
         The registry frees a place up to 9 s late (contract, surprises 5 and 10). A start that is refused because of
         a candidate that was passed over would say nothing about the cancel. ``every``: wait for all of them.
-        ``at_most_s``: while a backtest runs, only as long as it can spare; else until the limit, at which a place that
-        is still held is KTRDR's failure.
+        ``at_most_s``: where a start that is refused will be judged anyway; else a place that is still held at the limit
+        is KTRDR's failure.
         """
         began_s = self.recorder.clock()
         looked_s = [began_s - PLACES_PAUSE_S]
@@ -603,8 +603,8 @@ class Experiment:
             )
         if waited_s > 2 * PLACES_PAUSE_S:
             self.observations.append(
-                f"Waited {waited_s:.1f} s, before asking for another backtest or for the cancel, until the registry "
-                "freed the place of one that had ended before."
+                f"Waited {waited_s:.1f} s, before asking for another backtest, until the registry freed the place of one "
+                "of this run that had ended before."
             )
 
     # --- the worker that runs it ---------------------------------------------------------------------------
@@ -693,7 +693,6 @@ class Experiment:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
         if not at_once:
             self._watch_worker()
-            self._await_a_place_held_in_vain(self._to_spare_s())
             self._await_telling_processor()
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
         if readings.word(self.evidence["Pre-cancel status and progress"].find("$.data.status")) in TERMINAL:
@@ -839,8 +838,11 @@ class Experiment:
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
         """Start a new backtest at once, by one request; a refusal for want of a worker is timed, then judged.
 
+        Only where nothing but candidates of this run that were passed over keep every other place, one of these is
+        waited for first: here, so that the cancel is not kept waiting, and the cancelled one is watched meanwhile.
         A candidate with too few bars for this KTRDR's indicators (contract, surprise 6) is passed over.
         """
+        self._await_a_place_held_in_vain(self._limits()["place_free_s"])
         for at, candidate in enumerate(candidates):
             last = at == len(candidates) - 1
             fewest, says = self._fewest_bars(candidate)
