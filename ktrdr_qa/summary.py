@@ -169,8 +169,8 @@ def begin(reports: Path, why: str = "") -> None:
 
     ``why`` says why the run could not begin or go on, once that is known.
     """
-    told = why or "the run did not come to its end: it was killed, or could not begin"
-    write(without_a_run(told, INCONCLUSIVE), reports)
+    words = " ".join(why.split()) or "it was killed, or could not begin"
+    write(without_a_run(f"the run did not come to its end: {words}", INCONCLUSIVE), reports)
 
 
 def now() -> str:
@@ -221,3 +221,7 @@ def gist(reason: str) -> str:
 
 def _first_line(text: str) -> str:
     return next((li.strip() for li in text.splitlines() if li.strip()), "")
+
+
+if __name__ == "__main__":  # What Behave refuses on its command line it refuses before it loads anything of this suite.
+    begin(Path("reports"))
