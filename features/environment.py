@@ -24,12 +24,13 @@ except ImportError:
 
 
 def begin(why: str) -> None:
-    """An earlier run's summary goes first; Behave reads its settings, and we write, where it is run."""
-    summary.begin(SUITE / REPORTS, why)
-    if not Path.cwd().samefile(SUITE):
-        raise ConfigError(
-            f"run behave in the suite's own directory, where its settings are: cd {SUITE} && behave features/..."
-        )
+    """An earlier run's summary goes first. Behave finds the suite's settings only where it is run beside them."""
+    elsewhere = f"run behave in the suite's own directory, where its settings are: cd {SUITE} && behave features/..."
+    if Path.cwd().samefile(SUITE):
+        elsewhere = ""
+    summary.begin(SUITE / REPORTS, why or elsewhere)
+    if elsewhere:
+        raise ConfigError(elsewhere)
 
 
 RUNNER = take_over(begin)

@@ -11,6 +11,7 @@ would have to be importable before Behave reads `features/`, which it is in an i
 - errors of hooks and clean-ups are kept for the report, and so are errors before the first scenario;
 - allure-behave's own formatter, which QA teams type by habit, is replaced by `HonestAllureFormatter`, as
   the stock one leaves out errors; two formatters for one directory become one;
+- a run's results carry its `identity`, and only what this suite wrote is removed (see `output_dir`);
 - a dry run, and a pass of an IDE that only collects, leave the last run's results alone and open nothing: what a
   run needs is opened by the hook `before_first_scenario(context)`, called once, when the first feature begins that
   has a scenario to run. Where it fails, nothing is run.
@@ -207,6 +208,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         if hook_name == "before_feature" and FIRST in self.hooks and not (self.opened or self._cannot_open):
             feature = args[-1]
             if any(scenario.should_run(self.config) for scenario in feature.walk_scenarios()):
+                self._begin_run()  # where a driver runs features without our run_model
                 self.opened = bool(super().run_hook(FIRST))
                 if not self.opened:
                     self._cannot_open = True

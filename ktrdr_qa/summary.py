@@ -281,8 +281,8 @@ def begin(reports: Path, why: str = "") -> None:
 
     ``why`` says why the run could not begin or go on, once that is known.
     """
-    told = why or "the run did not come to its end: it was killed, or could not begin"
-    write(without_a_run(told, INCONCLUSIVE), reports)
+    words = " ".join(why.split()) or "it was killed, or could not begin"
+    write(without_a_run(f"the run did not come to its end: {words}", INCONCLUSIVE), reports)
 
 
 def now() -> str:
@@ -366,3 +366,7 @@ def _with_what_it_announces(lines: Sequence[str]) -> str:
         return lines[0] if lines else ""
     announced = "; ".join(takewhile(lambda line: not _LABEL.match(line), lines[1:]))
     return f"{lines[0]} {announced}" if announced else lines[0].removesuffix(":")
+
+
+if __name__ == "__main__":  # What Behave refuses on its command line it refuses before it loads anything of this suite.
+    begin(Path("reports"))
