@@ -262,7 +262,8 @@ class Left:
 def left_to_run(history: History, backtest: str) -> Left | None:
     """What the backtest's own pace leaves to run at the cancel, or now where none was sent; None where it is not known.
 
-    The steeper of its whole pace and its latest counts, so that little is promised.
+    The steeper of its whole pace and its latest counts, over the shortest time that the readings allow, so that little
+    is promised.
     """
     cancel = history.event("cancel_sent", backtest)
     at_s = cancel.at_s if cancel else history.until_s
@@ -270,15 +271,13 @@ def left_to_run(history: History, backtest: str) -> Left | None:
     if len(rises) < 2:
         return None
     last = rises[-1]
-    recent = next((r for r in reversed(rises) if last.answered_s - r.answered_s >= PACE_SPAN_S), rises[0])
+    recent = next((r for r in reversed(rises) if last.asked_s - r.answered_s >= PACE_SPAN_S), rises[0])
     paces = [
-        (_height(last) - _height(r)) / span_s
-        for r in (rises[0], recent)
-        if (span_s := last.answered_s - r.answered_s) > 0
+        (_height(last) - _height(r)) / span_s for r in (rises[0], recent) if (span_s := last.asked_s - r.answered_s) > 0
     ]
     if not paces:
         return None
-    left_s = (100.0 - _height(last)) / max(paces) - (at_s - last.answered_s)
+    left_s = (100.0 - _height(last)) / max(paces) - (at_s - last.asked_s)
     return Left(_height(last), max(0.0, left_s))
 
 
@@ -319,18 +318,18 @@ def _too_late_to_tell(history: History, backtest: str) -> str:
 def _held_against(history: History, backtest: str, end: Sample, limit_s: float) -> str:
     """Why a completion after the cancel is KTRDR's failure; empty where it was about to end in any case.
 
-    A cancel that crosses the completion is nobody's fault. Where the pace was not seen (cancelled at once), it ran on
-    if a reading shows it running after the limit.
+    A cancel that crosses the completion is nobody's fault, as long as KTRDR had time to cancel it. Where the pace was
+    not seen (cancelled at once), it ran on if a reading shows it running after the limit.
     """
-    left = left_to_run(history, backtest)
+    since_s, left = _cancel_due_from(history, backtest), left_to_run(history, backtest)
+    if since_s is None:
+        return ""
     if left:
-        return left.in_words if left.left_s >= limit_s + CLEARLY_MORE_S else ""
-    since_s = _cancel_due_from(history, backtest)
+        clearly = _ends_by_itself_s(history, backtest) >= since_s + limit_s + CLEARLY_MORE_S
+        return left.in_words if clearly else ""
     before = (s for s in history.of(end.view, backtest) if s.status == "running" and s.answered_s <= end.answered_s)
-    late = next((s for s in before if since_s is not None and s.asked_s > since_s + limit_s), None)
-    return (
-        f"it was still running {late.asked_s - since_s:.1f} s after the cancel was answered" if late and since_s else ""
-    )
+    late = next((s for s in before if s.asked_s > since_s + limit_s), None)
+    return f"it was still running {late.asked_s - since_s:.1f} s after the cancel was answered" if late else ""
 
 
 def _race(history: History, backtest: str, end: Sample) -> str:
@@ -570,8 +569,7 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     end, after = ended
     ran = [s for s in _before_end(history, backtest, end) if s.percentage is not None]
     due_s = (_cancel_due_from(history, backtest) or end.answered_s) + limit_s
-    highest = max(map(_height, ran), default=0.0)
-    after = [s for s in after if s.terminal or s.asked_s > due_s or _height(s) > highest]
+    after = [s for s in after if s.terminal or s.asked_s > due_s or _jump_at_the_end(ran, s)]
     if jump := _jump_at_the_end(ran, end):
         return Judgement("frozen", "violated", expected, jump, end.answered_s)
     wrong = next((s for s in (end, *after) if s.facts.get("percentage_problem")), None)
@@ -686,7 +684,7 @@ def list_agrees(history: History, backtest: str) -> Judgement:
         later_s = s.asked_s - end.answered_s
         if s.status == MISSING:
             verdict, seen = "holds", "the list does not name it"
-        elif s.status == record.status:
+        elif s.status in (record.status, end.status):
             verdict, seen = "holds", f'both say "{s.status}"'
         else:
             verdict = "violated" if later_s > COVERED_GAP_S else "unknown"
@@ -827,15 +825,16 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
 def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
     """Whether another backtest, which was not there before the cancel, began after it; None where nothing tells.
 
-    KTRDR's own times tell, or, where it has none, a list from before the cancel that did not name it.
+    KTRDR's own times tell, or, where it has none, that it is active and the list from before the cancel did not say so.
     """
     answer = history.last_event("cancel_answered", backtest)
     cancelled = _moment((answer.facts.get("cancelled_at") if answer else None) or _ended_at(history, backtest))
     began = _moment(other.facts.get("created_at") or other.facts.get("started_at"))
-    if began and cancelled:
-        return (began - cancelled).total_seconds() >= -SAME_MOMENT_S
+    if began:
+        return (began - cancelled).total_seconds() >= -SAME_MOMENT_S if cancelled else None
     sent = history.event("cancel_sent", backtest)
-    return True if any(s.view == "list" and sent and s.answered_s <= sent.at_s for s in history.samples) else None
+    listed = any(s.view == "list" and sent and s.answered_s <= sent.at_s for s in history.samples)
+    return True if listed and not other.terminal else None
 
 
 def _same_work(history: History, other: Sample) -> bool | None:
@@ -1044,10 +1043,8 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     views = [s for s in history.of("worker", backtest) if s.asked_s > since_s]
     health = [s for s in history.of("health", worker) if s.asked_s > since_s]
     completed = next((s for s in views if s.status == "completed"), None)
-    if completed:
+    if completed and (why := _held_against(history, backtest, completed, limit_s)):
         after_s = completed.answered_s - sent_s
-        if not (why := _held_against(history, backtest, completed, limit_s)):
-            return Judgement("worker stopped", "unknown", expected, _race(history, backtest, completed), final=True)
         seen = f'its own view says "completed", seen {after_s:.2f} s after the cancel: it computed on to its end, although {why}'
         return Judgement("worker stopped", "violated", expected, seen, completed.answered_s)
     late_view = next(
@@ -1062,6 +1059,8 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     if late_health:
         seen = f"its health still names the backtest {late_health.asked_s - since_s:.1f} s after the cancel"
         return Judgement("worker stopped", "violated", expected, seen, late_health.asked_s)
+    if completed:
+        return Judgement("worker stopped", "unknown", expected, _race(history, backtest, completed), final=True)
     quiet_view = _settled(views, lambda s: s.terminal or s.status == MISSING)
     quiet_health = _settled(health, lambda s: not _holds_on(s, names))
     if not quiet_view or not quiet_health:
@@ -1249,11 +1248,14 @@ def _holds_on(s: Sample, names: Collection[str]) -> bool:
 
 
 def _cancel_due_from(history: History, backtest: str) -> float | None:
-    """When the limits after a cancel begin: at its answer (the seed sleeps after it), else when it was last lost."""
-    for kind in ("cancel_answered", "cancel_lost"):
-        if event := history.last_event(kind, backtest):
-            return event.at_s
-    return None
+    """When the limits after a cancel begin: at its answer (the seed sleeps after it), else when it was last lost.
+
+    Not while a repeat is under way.
+    """
+    if answer := history.last_event("cancel_answered", backtest):
+        return answer.at_s
+    lost, sent = (history.last_event(kind, backtest) for kind in ("cancel_lost", "cancel_sent"))
+    return lost.at_s if lost and not (sent and sent.at_s > lost.at_s) else None
 
 
 def _nothing_to_cancel(history: History, backtest: str) -> str:

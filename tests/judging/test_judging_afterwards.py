@@ -391,11 +391,19 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         12.11,
     ),
     Case(
-        "more than was before the cancel, within its limit",
-        film(CUT, RAN, still(), saw(12.1, "running", 4.75)),
+        "a view that lags may show an update that was on its way when it was cancelled",
+        film(CUT, RAN, still(), saw(10.375, "running", 8.25)),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        observations=(LOST,),
+        figures={"frozen_s": 3.8, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "more than it can have made by then, within the limit",
+        film(CUT, RAN, still(), saw(10.375, "running", 8.26)),
         "violated",
-        "it rose once, from 0.0 % to 4.8 %, 1.9 s after it had ended",
-        12.1,
+        "it rose once, from 0.0 % to 8.3 %, 0.2 s after it had ended",
+        10.375,
     ),
     Case(
         "what ended rises, within the limit too",
@@ -724,6 +732,12 @@ def listed(at_s: float, status: str, took_s: float = 0.0) -> Sample:
         "violated",
         'the list says "running", the record says "cancelled", 2.1 s after the end',
         12.3,
+    ),
+    Case(
+        "it is right where the record is read from a view that lags",
+        film(CUT, RAN, still(to_s=11.4), saw(11.6, "running", 4.5), listed(11.7, "cancelled")),
+        "holds",
+        'both say "cancelled"',
     ),
     Case(
         "both came back to life",

@@ -145,6 +145,20 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         12.1,
     ),
     Case(
+        "no time is told, and it has ended: it may be an old one, which a list need not name",
+        film(RUN, saw(12.1, "completed", of=OTHER, view="other", **{**SAME, "created_at": None}), payload=PAYLOAD),
+        "holds",
+        NOTHING,
+        observations=(f"{OTHER} has the same symbol, timeframe and strategy; when it was begun is not told.",),
+    ),
+    Case(
+        "when this one was cancelled is not told by KTRDR",
+        film(cancelled(10.0, 0.5), RUN[1:3], saw(10.6, "cancelled"), AFTER, another(), payload=PAYLOAD),
+        "holds",
+        NOTHING,
+        observations=(f"{OTHER} has the same symbol, timeframe and strategy; when it was begun is not told.",),
+    ),
+    Case(
         "a list in the moment of the cancel is one from before it",
         film(CUT, saw(10.0, "running", view="list"), RUN[3:], without_its("created_at"), payload=PAYLOAD),
         "violated",

@@ -77,6 +77,16 @@ def test_the_steeper_of_the_whole_pace_and_the_latest_counts(points: list[tuple[
     assert left and left.left_s == pytest.approx(left_s)
 
 
+def test_slow_readings_promise_little() -> None:
+    """50 % may have been reached only when it was answered, 60 % when it was asked for already."""
+    slow = (saw(7.5, "running", 50.0, took_s=0.5), saw(9.0, "running", 60.0, took_s=0.75))
+    left = left_to_run(film(CUT, slow), B)
+    assert left and left.left_s == pytest.approx(4.0 - 1.0)
+    late = (saw(7.0, "running", 40.0), saw(9.0, "running", 50.0, took_s=0.25), saw(9.5, "running", 60.0, took_s=0.25))
+    left = left_to_run(film(CUT, late), B)
+    assert left and left.left_s == pytest.approx(40.0 / 8.0 - 0.5), "0.25 s between the last two are no span for a pace"
+
+
 def test_what_is_left_in_words() -> None:
     assert Left(0.0004, 60.94).in_words == "it was sent at 0.0004 %, when about 60.9 s were left at its own pace"
 

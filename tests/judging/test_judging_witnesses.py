@@ -255,26 +255,26 @@ DEAD = "its process is gone: it refuses connections since the cancel"
     ),
     Case(
         "its own view says completed, where its own pace left clearly more than the limit",
-        film(CUT, nearing_its_end(3.0), saw(10.6, "cancelled"), IDLE, view(10.75, "completed", 100.0, took_s=0.25)),
+        film(CUT, nearing_its_end(3.5), saw(10.6, "cancelled"), IDLE, view(10.75, "completed", 100.0, took_s=0.25)),
         "violated",
         'its own view says "completed", seen 1.00 s after the cancel: it computed on to its end, although '
-        "it was sent at 60.0 %, when about 3.0 s were left at its own pace",
+        "it was sent at 55.0 %, when about 3.5 s were left at its own pace",
         11.0,
     ),
     Case(
         "its own view says completed, and it was about to be",
-        film(CUT, nearing_its_end(2.75), saw(10.6, "cancelled"), IDLE, view(10.75, "completed", 100.0)),
+        film(CUT, nearing_its_end(3.25), saw(10.6, "cancelled"), IDLE, view(10.75, "completed", 100.0)),
         "unknown",
         "it was completed 0.75 s after the cancel, too close to its own end to tell: "
-        "it was sent at 62.5 %, when about 2.8 s were left at its own pace",
+        "it was sent at 57.5 %, when about 3.2 s were left at its own pace",
         final=True,
     ),
     Case(
         "its own view says completed later, after it said cancelled",
-        film(CUT, nearing_its_end(3.0), IDLE, view(10.75, "cancelled"), view(14.0, "completed", 100.0)),
+        film(CUT, nearing_its_end(3.5), IDLE, view(10.75, "cancelled"), view(14.0, "completed", 100.0)),
         "violated",
         'its own view says "completed", seen 4.00 s after the cancel: it computed on to its end, although '
-        "it was sent at 60.0 %, when about 3.0 s were left at its own pace",
+        "it was sent at 55.0 %, when about 3.5 s were left at its own pace",
         14.0,
     ),
     Case(
@@ -286,8 +286,15 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         13.5,
     ),
     Case(
+        "it was about to be, but ran on beyond the limit",
+        film(CUT, nearing_its_end(3.25), IDLE, view(12.75, "running", 90.0), view(13.5, "completed", 100.0)),
+        "violated",
+        'its own view still says "running" at 90.0 % 2.2 s after the cancel',
+        12.75,
+    ),
+    Case(
         "its pace was not seen, and its own view was running up to the limit",
-        film(CUT, IDLE, saw(12.75, "running"), view(12.5, "running"), view(13.5, "completed"), view(14, "running")),
+        film(CUT, IDLE, saw(12.75, "running"), view(12.5, "running"), view(13.5, "completed"), view(14, "cancelled")),
         "unknown",
         "it was completed 3.50 s after the cancel, too close to its own end to tell: "
         "its pace was not seen before the cancel",
