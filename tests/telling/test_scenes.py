@@ -69,7 +69,7 @@ def told_well(told: Told, outcome: str, category: str | None) -> dict[str, Any]:
     assert markdown.startswith(f"## {sign}{in_part}: ")
     named = (s["name"] for s in (*summary["scenarios"], *summary["not_checked"]))
     for words in (summary["what_happened"], *summary["reasons"], *named):
-        assert evidence.as_text(words) in markdown
+        assert evidence.escaped(words) in markdown
     return summary
 
 
