@@ -1060,6 +1060,9 @@ class Experiment:
             self._until(lambda h: False, max(left_s, 3 * BACKTEST_INTERVAL_S))
         if judgement.name == "stays up":
             return [judgement]
+        # A record that was missing in the last readings comes right, or stays away.
+        stays = lambda h: judgements.stays_cancelled(h, self.backtest, limit_s)  # noqa: E731
+        eventually(self.recorder, stays, 2 * judgements.COVERED_GAP_S, self._tick)
         self._look_at_others()
         history = self.recorder.history()
         return [
