@@ -201,7 +201,7 @@ def test_feature_that_cannot_be_read_leaves_no_earlier_verdict(tmp_path: Path) -
     (place / "features/bad.feature").write_text("Feature: A\n  Scenario: B\n    Given it is\n    Nonsense\n")
     told = run(place, "features/bad.feature")
     summary = told_well(told, "inconclusive", "Inconclusive")
-    assert "did not come to its end" in summary["reasons"][0]
+    assert "Failed to parse" in summary["reasons"][0] and "Nonsense" in summary["reasons"][0]
 
 
 def test_scenario_without_steps_is_no_pass(tmp_path: Path) -> None:
