@@ -12,6 +12,7 @@ help: ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 run: $(VENV)/.runs ## run the feature (FEATURE=...) and write the report
+	@$(BIN)/python -m ktrdr_qa.summary
 	@status=0; $(BIN)/behave $(FEATURE) || status=$$?; $(BIN)/python -m ktrdr_qa.report || true; exit $$status
 
 report: $(VENV)/.runs ## write reports/report.html from the last run's results

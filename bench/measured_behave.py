@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import threading
 import time
@@ -46,10 +45,22 @@ def main() -> int:
     status = behave(sys.argv[1:])
     figures = {
         "waited_s": sum(waited),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": _peak_mb(),
     }
     Path(os.environ["BENCH_FIGURES"]).write_text(json.dumps(figures), encoding="utf-8")
     return int(status)
+
+
+def _peak_mb() -> float:
+    """The most memory that this process has had at a time."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

@@ -7,14 +7,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from behave.exception import ConfigError
+
+SUITE = Path(__file__).parents[1]
 # The command `behave` does not look for modules in the directory that it is called from.
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(SUITE))
 
-from ktrdr_qa import summary
-from ktrdr_qa.run import REPORTS, Run, tell_why_it_did_not_begin
-from ktrdr_qa.runner import take_over
+try:
+    from ktrdr_qa import summary
+    from ktrdr_qa.run import REPORTS, Run, tell_why_it_did_not_begin
+    from ktrdr_qa.runner import take_over
+except ImportError:
+    for name in ("summary.json", "summary.md"):
+        (SUITE / "reports" / name).unlink(missing_ok=True)  # An earlier verdict is not this run's.
+    raise
 
-RUNNER = take_over(begin=lambda: summary.begin(REPORTS))
+
+def begin(why: str) -> None:
+    """An earlier run's summary goes first. Behave finds the suite's settings only where it is run beside them."""
+    elsewhere = f"run behave in the suite's own directory, where its settings are: cd {SUITE} && behave features/..."
+    if Path.cwd().samefile(SUITE):
+        elsewhere = ""
+    summary.begin(SUITE / REPORTS, why or elsewhere)
+    if elsewhere:
+        raise ConfigError(elsewhere)
+
+
+RUNNER = take_over(begin)
 SAME_BACKTEST = "same_backtest"
 
 
@@ -27,6 +46,7 @@ def before_all(context: Any) -> None:
 
 def before_first_scenario(context: Any) -> None:
     context.run.open(RUNNER)
+    RUNNER.identity = {"target": context.run.target.name}
     scenarios = (scenario for feature in RUNNER.features for scenario in feature.walk_scenarios())
     context.run.plan(scenarios, context.config)
     RUNNER.at_end = lambda failed: context.run.tell_the_verdict(failed, RUNNER.trouble)

@@ -26,7 +26,7 @@ feature.
 import json
 import traceback
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -60,8 +60,8 @@ from behave.model import Feature, Rule, Scenario, Step
 from behave.model_type import Status
 from behave.runner_util import make_undefined_step_snippet
 
-from ktrdr_qa import allure_results
-from ktrdr_qa.allure_counts import kind_of
+from ktrdr_qa import allure_results, output_dir
+from ktrdr_qa.allure_counts import Counts, count_allure, kind_of
 from ktrdr_qa.outcomes import Inconclusive, PlatformNotReady
 
 ALLURE_STATUS = {"passed": "passed", "failed": "failed", "error": "broken", "skipped": "skipped"}
@@ -188,17 +188,26 @@ def tags_of(scenario: Scenario) -> list[str]:
 
 
 class _Files(AllureFileLogger):
-    """Names the file of a result after the result, so that it can be written again."""
+    """The files of one results directory. A result's is named after it, so that it can be written again."""
 
     def __init__(self, results_dir: Path) -> None:
         self._report_dir = results_dir  # and nothing is made there before the run begins
 
     def report_result(self, result: TestResult) -> None:
-        told = attr.asdict(result, filter=lambda _, value: bool(value) or value is False)
-        path = self._report_dir / f"{result.uuid}-result.json"
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-        unfinished.replace(path)
+        self._write(result, result.uuid)
+
+    def report_attached_file(self, source: Any, file_name: str) -> None:
+        output_dir.write(self._report_dir, file_name, Path(source).read_bytes())
+
+    def report_attached_data(self, body: str | bytes, file_name: str) -> None:
+        output_dir.write(self._report_dir, file_name, body)
+
+    def _report_item(self, item: Any) -> None:
+        self._write(item, uuid4())
+
+    def _write(self, item: Any, name: str) -> None:
+        told = attr.asdict(item, filter=lambda _, value: bool(value) or value is False)
+        output_dir.write(self._report_dir, item.file_pattern.format(prefix=name), json.dumps(told, ensure_ascii=False))
 
 
 class _Items(ThreadContextItems):
@@ -340,7 +349,7 @@ class _Listener(AllureListener):  # type: ignore[misc]
     def stop_test(self, **_: Any) -> None:
         """Left to stop_scenario."""
 
-    def start_scenario(self, scenario: Scenario) -> None:
+    def start_scenario(self, scenario: Scenario, identity: Mapping[str, str]) -> None:
         self.current_scenario_uuid = uuid4()
         self._verdict = None
         self.steps.clear()
@@ -351,7 +360,7 @@ class _Listener(AllureListener):  # type: ignore[misc]
         test.fullName = full_name(scenario)
         test.titlePath = [*get_title_path(scenario), *(part.name for part in containers_of(scenario)[1:])]
         test.parameters = scenario_parameters(scenario) or []
-        test.testCaseId = self._case_id(scenario, test.parameters)
+        test.testCaseId = self._case_id(scenario, test.parameters, identity)
         test.historyId = md5(test.testCaseId, *(f"{p.name}={p.value}" for p in test.parameters))
         parsed = [parse_tag(tag, self.issue_pattern, self.link_pattern) for tag in tags_of(scenario)]
         test.links = [item for item in parsed if isinstance(item, Link)]
@@ -361,6 +370,7 @@ class _Listener(AllureListener):  # type: ignore[misc]
             Label(LabelType.FEATURE, scenario.feature.name),
             Label(LabelType.FRAMEWORK, "behave"),
             Label(LabelType.LANGUAGE, platform_label()),
+            *(Label(name, value) for name, value in identity.items()),
         ]
         self.logger.schedule_test(self.current_scenario_uuid, test)
 
@@ -461,10 +471,13 @@ class _Listener(AllureListener):  # type: ignore[misc]
             added = Parameter(name, shown, excluded=excluded is not False, mode=getattr(mode, "value", mode))
             test.parameters = [*(p for p in test.parameters if p.name != name), added]
 
-    def _case_id(self, scenario: Scenario, parameters: list[Parameter]) -> str:
-        """One id for all rows of an outline; scenarios that look alike get two, or they pass for retries."""
+    def _case_id(self, scenario: Scenario, parameters: list[Parameter], identity: Mapping[str, str]) -> str:
+        """One id for all rows of an outline; scenarios that look alike get two, or they pass for retries.
+
+        So do runs of another identity: in a merged report a failure must not pass for a retry of another's pass.
+        """
         if id(scenario) not in self._ids:
-            name = full_name(scenario)
+            name = ": ".join([*(f"{key}={value}" for key, value in sorted(identity.items())), full_name(scenario)])
             key = md5(name, *sorted(f"{p.name}={p.value}" for p in parameters))
             self._seen[key] += 1
             times = self._seen[key]
@@ -521,7 +534,7 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
             return
         try:
             allure_results.prepare(self.results_dir)
-        except allure_results.ForeignFilesError as error:
+        except output_dir.UnusableDirectory as error:
             raise ConfigError(str(error)) from None
         allure_results.write_categories(self.results_dir)
         # Removed by close(): whatever kills the process, the results say that they are not complete.
@@ -540,6 +553,10 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
     def dropped(self) -> int:
         """How many skipped scenarios are left out of the results, as was asked for."""
         return len(self.listener.dropped)
+
+    def count(self) -> Counts:
+        """What its results tell."""
+        return count_allure(self.results_dir)
 
     def failed_afterwards(self, scenario: Scenario, step: Step) -> None:
         """A step of an ended scenario has failed after all."""
@@ -581,7 +598,7 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
 
         def run_and_report(runner: Any) -> bool:
             self._reported.add(id(scenario))
-            self.listener.start_scenario(scenario)
+            self.listener.start_scenario(scenario, self._identity)
             try:
                 # Once the run is aborted Behave goes on to the next scenario unless this one failed.
                 return bool(run(runner)) or bool(runner.aborted)
@@ -597,13 +614,17 @@ class HonestAllureFormatter(AllureFormatter):  # type: ignore[misc]
 
     def _report(self, scenario: Scenario) -> None:
         """Report a scenario that Behave never came to."""
-        self.listener.start_scenario(scenario)
+        self.listener.start_scenario(scenario, self._identity)
         for step in scenario.all_steps:
             self.listener.schedule_step(step)
         self._stop(scenario)
 
     def _stop(self, scenario: Scenario) -> None:
         self.listener.stop_scenario(scenario, self._problems_of(scenario), self._why_not_run(scenario))
+
+    @property
+    def _identity(self) -> Mapping[str, str]:
+        return dict(self.runner.identity) if self.runner else {}
 
     def _problems_of(self, scenario: Scenario) -> list[Problem]:
         mine = [scenario, *scenario.all_steps]

@@ -12,13 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# A results directory holds nothing else; a name beside these means that somebody keeps other things there.
-ALLURE_FILE = re.compile(
-    r".+-(result|container|globals|attachment|check|perf)(\.\w+)*"
-    r"|environment\.(properties|xml)|(categories|executor|performance|testrun)\.json"
-)
-# Kept: Allure 2 takes its trends from a `history` directory that is copied in between two runs.
-KEPT = re.compile(r"\..*|history|README\.md")
+from ktrdr_qa import output_dir
 
 # Results about the run as a whole carry this label, so that they are not counted as scenarios.
 RUN_LABEL = {"name": "kind", "value": "run"}
@@ -39,26 +33,12 @@ CATEGORY_RULES: list[tuple[str, str, str]] = [
 ]
 
 
-class ForeignFilesError(Exception):
-    """The directory holds files that Allure did not write; it is left as it is."""
-
-
 def prepare(results_dir: Path) -> None:
     """Make an empty results directory, so that an earlier run's results cannot pass for retries.
 
-    Raises ForeignFilesError, before anything is removed, when something else is kept there.
+    Raises UnusableDirectory when it cannot be written, or somebody else's results or other files are kept there.
     """
-    results_dir.mkdir(parents=True, exist_ok=True)
-    entries = [entry for entry in results_dir.iterdir() if not KEPT.fullmatch(entry.name)]
-    foreign = sorted(e.name for e in entries if e.is_dir() or not ALLURE_FILE.fullmatch(e.name))
-    if foreign:
-        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
-        raise ForeignFilesError(
-            f"{results_dir} is emptied at the start of a run, but holds what Allure did not write ({shown}): "
-            "choose another directory with -o, or move that away"
-        )
-    for entry in entries:
-        entry.unlink()
+    output_dir.empty_of_own(results_dir, "-o")
 
 
 def results_dirs(config: Any) -> list[Path]:
@@ -74,7 +54,7 @@ def write_environment(results_dir: Path | str, facts: Mapping[str, object]) -> N
         name = re.sub(r"([\\:=])", r"\\\1", key).replace(" ", r"\ ")
         text = " ".join(str(value).split()).replace("\\", "\\\\")
         lines.append(f"{name}={text}\n")
-    (Path(results_dir) / "environment.properties").write_text("".join(lines), encoding="utf-8")
+    output_dir.write(Path(results_dir), "environment.properties", "".join(lines))
 
 
 def read_environment(results_dir: Path | str) -> dict[str, str]:
@@ -94,7 +74,7 @@ def write_categories(results_dir: Path) -> None:
         {"name": name, "matchedStatuses": [status], "messageRegex": f"(?s){start}.*"}
         for name, status, start in CATEGORY_RULES
     ]
-    (results_dir / "categories.json").write_text(json.dumps(rules, indent=2), encoding="utf-8")
+    output_dir.write(results_dir, "categories.json", json.dumps(rules, indent=2))
 
 
 def write_run_problem(results_dir: Path, name: str, message: str, trace: str | None = None) -> Path:
@@ -122,16 +102,13 @@ def write_run_problem(results_dir: Path, name: str, message: str, trace: str | N
             {"name": "framework", "value": "behave"},
         ],
     }
-    path = results_dir / f"{result['uuid']}-result.json"
-    path.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
-    return path
+    return output_dir.write(results_dir, f"{result['uuid']}-result.json", json.dumps(result, ensure_ascii=False))
 
 
 def write_global_error(results_dir: Path, message: str, trace: str | None = None) -> None:
     """Write the error where Allure 3 lists what belongs to no test."""
     error = {"message": message, "timestamp": round(time.time() * 1000)} | ({"trace": trace} if trace else {})
-    path = results_dir / f"{uuid.uuid4()}-globals.json"
-    path.write_text(json.dumps({"errors": [error]}, ensure_ascii=False), encoding="utf-8")
+    output_dir.write(results_dir, f"{uuid.uuid4()}-globals.json", json.dumps({"errors": [error]}, ensure_ascii=False))
 
 
 def read_results(results_dir: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trend
         judgement = found["stays up"]
     besides = [when] if when else []
     besides += _besides(experiment, judgement, found, earlier)
-    matchers.verify(judgement, besides, again(experiment, judgement.name))
+    matchers.verify(judgement, besides, again(experiment, judgement))
 
 
 def _besides(
@@ -43,19 +43,21 @@ def _besides(
     return told
 
 
-def again(experiment: Experiment, name: str) -> str:
-    """The ``curl`` line that repeats the request which showed what a judgement goes by."""
+def again(experiment: Experiment, judgement: Judgement) -> str:
+    """The line for a shell, mostly ``curl``, that repeats the request which showed what a judgement goes by."""
+    name = judgement.name
     answered = {"acknowledged": "Cancel response", "next accepted": "next", "second cancel": "second cancel"}
     if exchange := experiment.evidence.get(answered.get(name, "")):
         return exchange.curl
     base_url = experiment.target.base_url or ""
     record = f"{base_url}{readings.OPERATIONS}/"
     witness = experiment.witness
-    if witness and witness.address:
-        if name == "worker stopped":
-            return f"curl -s {witness.address}{readings.OPERATIONS}/{experiment.called_there}"
-        if name == "processor quiet":
-            return f"curl -s {witness.address}/metrics"
+    if witness and witness.address and name == "worker stopped":
+        by_health = any(s.view == "health" and s.asked_s == judgement.at_s for s in experiment.history().samples)
+        path = "/health" if by_health else f"{readings.OPERATIONS}/{experiment.called_there}"
+        return f"curl -s {witness.address}{path}"
+    if witness and witness.processor and name == "processor quiet":
+        return witness.processor_again
     if name in _OF_THE_LIST:
         return f"curl -s '{base_url}{readings.OPERATIONS}?operation_type=backtesting&limit={readings.LISTED}'"
     if name == "place free":

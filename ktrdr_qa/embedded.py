@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ktrdr_qa.outcomes import Inconclusive
+from ktrdr_qa.system import first_line, of_its_own
 from ktrdr_qa.target import ROOT, Target
 from ktrdr_qa.words import plain
 
@@ -67,19 +67,19 @@ def launch(target: Target) -> EmbeddedKtrdr:
     command += target.embedded.arguments
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile() as errors:
-        # A session of its own: Ctrl-C is for the suite, which cancels what runs before it ends the platform.
+        # Of its own: Ctrl-C is for the suite, which cancels what runs before it ends the platform.
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             env=environment,
-            start_new_session=True,
+            **of_its_own(),
         )
         line = b""
         try:
             assert process.stdout is not None
-            line = _first_line(process.stdout)
+            line = first_line(process.stdout, READY_S)
             return EmbeddedKtrdr(process, json.loads(line))
         except ValueError as error:
             _end(process)
@@ -98,9 +98,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
-
-
-def _first_line(stream: IO[bytes]) -> bytes:
-    with selectors.DefaultSelector() as waiter:
-        waiter.register(stream, selectors.EVENT_READ)
-        return stream.readline() if waiter.select(READY_S) else b""

@@ -157,6 +157,7 @@ class Experiment:
         self._pace: tuple[float, str] | None = None
         """Bars a second, and whose pace that is."""
         self._others_ended: set[str] = set()
+        self._children: set[str] = set()
         self._unlisted: dict[str, dict[str, Any]] = {}
         self._called_there: dict[str, str] = {}
         self._addresses = {w.endpoint: w.worker for w in witnesses.values() if w.endpoint}
@@ -328,7 +329,7 @@ class Experiment:
         for other in sorted({*listed, *self._seen_active} - set(self._mine)):
             status = listed.get(other, MISSING)
             ended = other in self._seen_active and status not in ACTIVE and other not in self._others_ended
-            if ended or (sent and other not in before) or (not sent and status in ACTIVE):
+            if ended or other in self._children or (sent and other not in before) or (not sent and status in ACTIVE):
                 telling.append(other)
             if ended:
                 self._others_ended.add(other)
@@ -341,6 +342,7 @@ class Experiment:
             read = list(readings.backtest(self._client, other, in_full=True))
         except TransportError:
             return
+        self._children |= {other for r in read if r.facts.get("parent") == self.backtest}
         self.recorder.add(Sample("other", asked_s=asked_s, answered_s=self.recorder.clock(), **vars(r)) for r in read)
 
     def _new_id(self, answer: Exchange, before: dict[str, str], who: str) -> str:
@@ -573,8 +575,8 @@ class Experiment:
 
         The registry frees a place up to 9 s late (contract, surprises 5 and 10). A start that is refused because of
         a candidate that was passed over would say nothing about the cancel. ``every``: wait for all of them.
-        ``at_most_s``: while a backtest runs, only as long as it can spare; else until the limit, at which a place that
-        is still held is KTRDR's failure.
+        ``at_most_s``: where a start that is refused will be judged anyway; else a place that is still held at the limit
+        is KTRDR's failure.
         """
         began_s = self.recorder.clock()
         looked_s = [began_s - PLACES_PAUSE_S]
@@ -601,8 +603,8 @@ class Experiment:
             )
         if waited_s > 2 * PLACES_PAUSE_S:
             self.observations.append(
-                f"Waited {waited_s:.1f} s, before asking for another backtest or for the cancel, until the registry "
-                "freed the place of one that had ended before."
+                f"Waited {waited_s:.1f} s, before asking for another backtest, until the registry freed the place of one "
+                "of this run that had ended before."
             )
 
     # --- the worker that runs it ---------------------------------------------------------------------------
@@ -691,7 +693,6 @@ class Experiment:
         """Send the cancel; after a lost answer read the state and repeat once, which is safe."""
         if not at_once:
             self._watch_worker()
-            self._await_a_place_held_in_vain(self._to_spare_s())
             self._await_telling_processor()
         self.evidence["Pre-cancel status and progress"] = self._record(self.backtest)
         if readings.word(self.evidence["Pre-cancel status and progress"].find("$.data.status")) in TERMINAL:
@@ -824,7 +825,9 @@ class Experiment:
             return up if judgement.unknown and up.violated else judgement
 
         # Whether an outage heals is seen within its own time, which is a little longer than the sentence's.
-        return eventually(self.recorder, judged, max(limit_s + self._slack_s, judgements.GIVE_UP_S), self._tick)
+        return eventually(
+            self.recorder, judged, max(limit_s + self._slack_s, judgements.GIVE_UP_S + SLACK_S), self._tick
+        )
 
     def _see_what_becomes_of_it(self) -> None:
         """After a violated limit, only to say whether the cancel came late or not at all."""
@@ -835,8 +838,11 @@ class Experiment:
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
         """Start a new backtest at once, by one request; a refusal for want of a worker is timed, then judged.
 
+        Only where nothing but candidates of this run that were passed over keep every other place, one of these is
+        waited for first: here, so that the cancel is not kept waiting, and the cancelled one is watched meanwhile.
         A candidate with too few bars for this KTRDR's indicators (contract, surprise 6) is passed over.
         """
+        self._await_a_place_held_in_vain(self._limits()["place_free_s"])
         for at, candidate in enumerate(candidates):
             last = at == len(candidates) - 1
             fewest, says = self._fewest_bars(candidate)
@@ -1056,6 +1062,9 @@ class Experiment:
             self._until(lambda h: False, max(left_s, 3 * BACKTEST_INTERVAL_S))
         if judgement.name == "stays up":
             return [judgement]
+        # A record that was missing in the last readings comes right, or stays away.
+        stays = lambda h: judgements.stays_cancelled(h, self.backtest, limit_s)  # noqa: E731
+        eventually(self.recorder, stays, 2 * judgements.COVERED_GAP_S, self._tick)
         self._look_at_others()
         history = self.recorder.history()
         return [

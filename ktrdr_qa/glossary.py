@@ -51,7 +51,7 @@ EXAMPLE = """\
     When a new backtest is started at once, the first of these that has enough data
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
-    Then the new backtest is accepted without waiting
+    Then the new backtest is accepted at once, within 2 seconds
     And the new backtest really runs within 10 seconds
 """
 HOW = f"""\

@@ -120,7 +120,7 @@ def from_json(text: str) -> History:
     Raises ``ValueError`` with one clear line where the text is no such history.
     """
     try:
-        document = plain_value(json.loads(text))
+        document = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"not JSON ({error}); expected a history as the report attaches it") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -178,4 +178,4 @@ def _checked(record: Any) -> dict[str, Any]:
             raise TypeError(f"{name} is no text: {value!r}")
         elif name == "view" and value not in get_args(View):
             raise TypeError(f"there is no view {value!r}")
-    return record
+    return dict(plain_value(record))

@@ -23,6 +23,8 @@ Verdict = Literal["holds", "violated", "unknown"]
 
 COVERED_GAP_S = 1.0
 """Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
+CLOCK_SLACK_S = 5.0
+"""So much a platform's clock may be set anew while a backtest runs, and its two times of it be apart for that."""
 RECORD_SETTLES_S = 0.5
 """How long after its status a record may be completed by the time of the end."""
 LATE_WATCH_S = 5.0
@@ -622,18 +624,27 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         return Judgement("end recorded", "unknown", expected, ended)
     end, after = ended
     records = [s for s in (end, *after) if s.terminal]
+    started = history.event("start_sent", backtest)
+    passed_s = end.answered_s - started.at_s if started else math.inf
     for s in records:
-        wrong = _wrong_end(s)
+        wrong = _wrong_end(s, passed_s)
         # A platform may write the status a moment before the time; a missing time has to stay missing.
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return Judgement("end recorded", "violated", expected, wrong, s.answered_s)
+    if moved := next((s for s in records if _moved_on(records, s)), None):
+        seen = f"the time of its end moves: first {_ended_at(history, backtest)}, then {moved.facts['completed_at']}"
+        return Judgement("end recorded", "violated", expected, seen, moved.answered_s)
     if not records[-1].facts.get("completed_at"):
         return Judgement("end recorded", "unknown", expected, "completed_at is missing so far")
     return Judgement("end recorded", "holds", expected, f"it ended at {records[-1].facts['completed_at']}")
 
 
-def _wrong_end(s: Sample) -> str:
-    """What is wrong with the times in a terminal record; empty where nothing is."""
+def _wrong_end(s: Sample, passed_s: float) -> str:
+    """What is wrong with the times in a terminal record; empty where nothing is.
+
+    ``passed_s``: so many seconds passed on this host from the start to the end, and no more can lie between KTRDR's own
+    two times, whatever its clock says.
+    """
     completed = s.facts.get("completed_at")
     began = s.facts.get("started_at") or s.facts.get("created_at")
     if not completed:
@@ -643,7 +654,15 @@ def _wrong_end(s: Sample) -> str:
         return f"completed_at is no time: {completed!r}"
     if began_at and ended_at < began_at:
         return f"it ended at {completed}, before it began at {began}"
+    if began_at and (lasted_s := (ended_at - began_at).total_seconds()) > passed_s + CLOCK_SLACK_S:
+        return f"it ended at {completed}, {lasted_s:.0f} s after it began at {began}, when only {passed_s:.0f} s had passed"
     return ""
+
+
+def _moved_on(records: Sequence[Sample], s: Sample) -> bool:
+    """Whether a record tells another time of the end than the first one that told it."""
+    first, now = (_moment(r.facts.get("completed_at")) for r in (next(r for r in records if r.terminal), s))
+    return bool(first and now and abs((now - first).total_seconds()) > CLOCK_SLACK_S / 2)
 
 
 def list_agrees(history: History, backtest: str) -> Judgement:

@@ -20,6 +20,7 @@ from typing import Any
 from ktrdr_qa import judgements, verdict
 from ktrdr_qa.history import History, Sample, from_json
 from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.system import of_its_own
 
 DRAW_S = 30.0
 MOST_POINTS = 240
@@ -31,6 +32,7 @@ _MISTAKES = {
     "running": "did not run in time",
     "moving": "progress went wrong",
     "was running": "was not running",
+    "enough left": "too little left to tell",
     "acknowledged": "not acknowledged",
     "only this one": "hit another backtest",
     "cancelled": "not cancelled in time",
@@ -38,9 +40,12 @@ _MISTAKES = {
     "end recorded": "end not recorded",
     "list agrees": "list disagrees",
     "frozen": "progress moved",
+    "does not come back": "begun again",
     "not completed": "called completed",
     "next accepted": "new backtest refused",
     "next runs": "new backtest did not run",
+    "stays up": "KTRDR did not answer",
+    "others can be stopped": "another could not be stopped",
     "worker stopped": "worker did not stop",
     "processor quiet": "processor still busy",
     "place free": "place not freed",
@@ -56,12 +61,12 @@ class Painter:
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-m", "ktrdr_qa.picture"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            **of_its_own(),
         )
 
     def draw(self, history: History) -> bytes:

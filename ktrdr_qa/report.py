@@ -11,7 +11,6 @@ wrong is mended in the file it writes (`mend`):
 
 import argparse
 import base64
-import fcntl
 import hashlib
 import html
 import importlib.util
@@ -27,6 +26,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from ktrdr_qa.allure_results import (
     CATEGORY_RULES,
     INCONCLUSIVE,
@@ -36,6 +37,7 @@ from ktrdr_qa.allure_results import (
     read_environment,
     read_results,
 )
+from ktrdr_qa.words import plain
 
 GENERATOR = Path(__file__).parents[1] / "report"
 OLDEST_NODE = 20
@@ -230,10 +232,10 @@ def find_node() -> tuple[list[str], list[str]]:
 def node_version(node: list[str]) -> int:
     """Major version, 0 if it does not run."""
     try:
-        answer = subprocess.run([*node, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        answer = subprocess.run([*node, "--version"], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    match = re.match(r"v(\d+)", answer.stdout)
+    match = re.match(rb"v(\d+)", answer.stdout)
     return int(match[1]) if match else 0
 
 
@@ -241,11 +243,16 @@ def install_generator(npm: list[str], with_browser_checks: bool = False) -> None
     """Install what the lock file pins, if that is not what is installed; one installation at a time."""
     lock_file = GENERATOR / "package-lock.json"
     stamp = GENERATOR / "node_modules" / ".installed-from-lock"
-    with lock_file.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        pinned = hashlib.sha256(file.read()).hexdigest()
+
+    def installed() -> bool:
         current = stamp.is_file() and stamp.read_text(encoding="utf-8") == pinned
-        if current and (not with_browser_checks or (stamp.parent / "playwright-core").is_dir()):
+        return current and (not with_browser_checks or (stamp.parent / "playwright-core").is_dir())
+
+    pinned = hashlib.sha256(lock_file.read_bytes()).hexdigest()
+    if installed():
+        return
+    with FileLock(GENERATOR / ".installing"):
+        if installed():
             return
         print("Installing the report generator with npm (once, about 50 MB) ...", flush=True)
         omit = [] if with_browser_checks else ["--omit=dev"]
@@ -256,11 +263,10 @@ def install_generator(npm: list[str], with_browser_checks: bool = False) -> None
 
 def run(command: list[str], directory: Path, failure: str) -> None:
     """Run a command; raises NoReport with `failure` and its last words."""
-    done = subprocess.run(
-        command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
-        said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        words = plain(done.stdout.decode(errors="replace"))
+        said = [line.strip() for line in words.splitlines() if line.strip()]
         errors = [line for line in said if re.search(r"\berr(or)?\b", line, re.IGNORECASE)]
         raise NoReport(f"{failure}: {(errors or said or ['it said nothing'])[0]}")
 

@@ -6,7 +6,6 @@ and ``experiment``.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +27,7 @@ from ktrdr_qa.picture import Painter
 from ktrdr_qa.preflight import Preflight, Result
 from ktrdr_qa.recorder import Recorder
 from ktrdr_qa.scenario_end import ScenarioEnd
+from ktrdr_qa.system import is_alive, load_per_core
 from ktrdr_qa.target import choose
 
 REPORTS = Path("reports")
@@ -200,7 +200,7 @@ class Run:
 
     def _dead_processes(self) -> list[str]:
         assert self.embedded
-        return [str(p["id"]) for p in self.embedded.processes if not _alive(int(p["pid"]))]
+        return [str(p["id"]) for p in self.embedded.processes if not is_alive(int(p["pid"]))]
 
     def _say_banner(self) -> None:
         if self.embedded:
@@ -375,7 +375,7 @@ class Run:
             "limits": {n: self.target.limits.seconds(n, limit_s) for n, limit_s in verdict.LIMITS_S.items()},
         }
         if self.target.local:
-            about["load_per_core"] = round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
+            about["load_per_core"] = round(load_per_core(), 2)
         recorder = Recorder(self.clock, about)
         self.experiment = Experiment(
             self.target, self._client, recorder, self.journal, self.preflight.witnesses, self._line.show
@@ -550,11 +550,3 @@ def _on_or_off(userdata: Mapping[str, str], name: str) -> bool:
     if value not in ("on", "off"):
         raise BadConfiguration(f"-D {name}={value}: expected on or off")
     return value == "on"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

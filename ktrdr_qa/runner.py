@@ -11,6 +11,7 @@ would have to be importable before Behave reads `features/`, which it is in an i
 - errors of hooks and clean-ups are kept for the report, and so are errors before the first scenario;
 - allure-behave's own formatter, which QA teams type by habit, is replaced by `HonestAllureFormatter`, as
   the stock one leaves out errors; two formatters for one directory become one;
+- a run's results carry its `identity`, and only what this suite wrote is removed (see `output_dir`);
 - a dry run, and a pass of an IDE that only collects, leave the last run's results alone and open nothing: what a
   run needs is opened by the hook `before_first_scenario(context)`, called once, when the first feature begins that
   has a scenario to run. Where it fails, nothing is run.
@@ -22,7 +23,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, cast
@@ -31,15 +33,17 @@ from allure_behave.formatter import AllureFormatter
 from behave.configuration import Configuration
 from behave.exception import ConfigError
 from behave.formatter._registry import select_formatter_class
+from behave.formatter.base import StreamOpener
 from behave.model import Feature, Scenario, Step
 from behave.model_type import Status
 from behave.reporter.junit import JUnitReporter
 from behave.runner import Runner
 from behave.runner_util import parse_features
 
-from ktrdr_qa import allure_results
-from ktrdr_qa.allure_counts import count_allure, count_behave, count_junit, kind_of
+from ktrdr_qa import allure_results, output_dir
+from ktrdr_qa.allure_counts import Counts, count_behave, kind_of
 from ktrdr_qa.allure_formatter import HonestAllureFormatter, Problem, describe, step_problem, trace_of
+from ktrdr_qa.junit_reporter import HonestJUnitReporter
 from ktrdr_qa.outcomes import BadConfiguration, Inconclusive
 
 LAYERS = ("all", "feature", "rule", "scenario", "step", "tag")
@@ -61,9 +65,18 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def _become_strict(self) -> None:
         self.problems: list[Problem] = []
         self.results_dirs = settle_allure_formatters(self.config)
+        self.config.reporters = [
+            HonestJUnitReporter(self.config) if type(reporter) is JUnitReporter else reporter
+            for reporter in self.config.reporters
+        ]
         self.opened = False
         """Whether `before_first_scenario` has done its work."""
-        self.begin: Callable[[], None] = lambda: None
+        self.identity: dict[str, str] = {}
+        """What a run is about, by name, e.g. its target: a label of each Allure result, and a part of its history's id.
+
+        Set by `before_first_scenario`; results of another identity are no retries of these.
+        """
+        self.begin: Callable[[str], None] = lambda why: None
         self.at_end: Callable[[bool], None] = lambda failed: None
         self._cleaning = 0
         self._signals = 0
@@ -74,7 +87,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         self._failures: list[str] = []
         self._failed_afterwards: list[Feature] = []
 
-    def adopt(self, begin: Callable[[], None], at_once: bool) -> None:
+    def adopt(self, begin: Callable[[str], None], at_once: bool) -> None:
         """Take over a runner that is loading its hooks; `begin` comes before anything else of a run."""
         if vars(self).get("_taken_over", True):  # the second time, too: an IDE collects first and then runs
             self._taken_over = True
@@ -90,8 +103,9 @@ class HonestRunner(Runner):  # type: ignore[misc]
         if self._begun:
             return
         self._begun = True
-        self.begin()
-        self._remove_earlier_results()
+        with self._one_clear_line():
+            self.begin("")
+            self._prepare_outputs()
         self._stack.enter_context(self._signals_as_interrupts())
         # Whatever kills the process before the formatters are made.
         self._unfinished = [
@@ -100,6 +114,45 @@ class HonestRunner(Runner):  # type: ignore[misc]
             )
             for directory in self.results_dirs
         ]
+
+    def _prepare_outputs(self) -> None:
+        """Remove an earlier run's results; raises what says that this one's cannot be written."""
+        directories, self.results_dirs = self.results_dirs, []
+        for directory in directories:
+            allure_results.prepare(directory)
+            self.results_dirs.append(directory)
+        for reporter in self._junit:
+            reporter.prepare()
+        for opener in self.config.outputs:
+            if opener.name and Path(opener.name).absolute() not in directories:
+                opener.open = self._opening(opener)
+
+    def _opening(self, opener: StreamOpener) -> Callable[[], Any]:
+        open_stream = opener.open
+
+        def opened() -> Any:
+            try:
+                return open_stream()
+            except OSError as error:
+                why = f"{opener.name} cannot be written ({error.strerror}): choose another file with -o"
+                with self._one_clear_line():
+                    raise output_dir.UnusableDirectory(why) from None
+
+        return opened
+
+    @contextmanager
+    def _one_clear_line(self) -> Iterator[None]:
+        """What makes a run impossible is said by Behave in one line, and told to who keeps the summary."""
+        try:
+            yield
+        except (OSError, output_dir.UnusableDirectory) as error:
+            why = f"{error.filename} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
+            with suppress(OSError):
+                self.begin(why)
+            self._tell_problem("The run did not begin", f"Unfinished: {why}")
+            told = ConfigError(why)
+            self.problems.append(Problem("the run", told))
+            raise told from None
 
     def run(self) -> bool:
         if self._taken_over or self.config.dry_run:
@@ -155,6 +208,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         if hook_name == "before_feature" and FIRST in self.hooks and not (self.opened or self._cannot_open):
             feature = args[-1]
             if any(scenario.should_run(self.config) for scenario in feature.walk_scenarios()):
+                self._begin_run()  # where a driver runs features without our run_model
                 self.opened = bool(super().run_hook(FIRST))
                 if not self.opened:
                     self._cannot_open = True
@@ -166,18 +220,26 @@ class HonestRunner(Runner):  # type: ignore[misc]
         if self.config.dry_run:
             return self._run_dry(features)
         self._begin_run()
+        with self._one_clear_line():
+            for reporter in self._junit:
+                reporter.find_room(self.features if features is None else features)
         with self._stack:
             try:
                 failed = self._run_strictly(features)
             except BaseException as error:
-                if not self._taken_over:
-                    raise
                 self._report_crash(error)
                 if not isinstance(error, SystemExit):
+                    self._tell_the_end(failed=True)
                     raise
                 failed = self._fail("The run did not finish", describe(error))
+            return self._tell_the_end(failed)
+
+    def _tell_the_end(self, failed: bool) -> bool:
+        try:
             self.at_end(failed)
-            return failed
+        except Exception as error:  # noqa: BLE001 - it must not hide how the run came out
+            return self._fail("The verdict could not be told", f"VerdictNotTold: {describe(error)}")
+        return failed
 
     def _run_dry(self, features: Any) -> bool:
         """What is not run has no results."""
@@ -218,22 +280,28 @@ class HonestRunner(Runner):  # type: ignore[misc]
         behave = count_behave(scenarios)
         found = []
         for formatter in self._allure:
-            told = count_allure(formatter.results_dir)
-            if (told.passed, told.failed, told.error, told.skipped + formatter.dropped) != (
-                behave.passed,
-                behave.failed,
-                behave.error,
-                behave.skipped,
-            ):
-                found.append(f"{formatter.stream_opener.name} has {told}")
-        if self.config.junit:
-            told = count_junit(Path(self.config.junit_directory))
-            same = (told.passed, told.failed, told.error) == (behave.passed, behave.failed, behave.error)
-            if not same or (self.config.show_skipped and told.skipped != behave.skipped):
-                found.append(f"{self.config.junit_directory} has {told}")
+            expected = replace(behave, skipped=behave.skipped - formatter.dropped)
+            found += self._difference(formatter.stream_opener.name, expected, formatter.count)
+        for reporter in self._junit:
+            found += self._difference(self.config.junit_directory, behave, reporter.count, self.config.show_skipped)
+            found += reporter.problems
         return [f"Behave counts {behave}", *found] if found else []
 
+    @staticmethod
+    def _difference(where: str, expected: Counts, count: Callable[[], Counts], skipped: bool = True) -> list[str]:
+        """Never raises: a report that cannot be read must not end the run before its verdict."""
+        try:
+            told = count()
+        except Exception as error:  # noqa: BLE001
+            return [f"{where} cannot be read: {type(error).__name__}: {error}"]
+        compared = told if skipped else replace(told, skipped=expected.skipped)
+        return [] if compared == expected else [f"{where} has {told}"]
+
     # --- when a scenario is over ---------------------------------------------------------------------------
+
+    @property
+    def _junit(self) -> list[HonestJUnitReporter]:
+        return [reporter for reporter in self.config.reporters if isinstance(reporter, HonestJUnitReporter)]
 
     @property
     def _allure(self) -> list[HonestAllureFormatter]:
@@ -307,9 +375,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         """Say it on the console and in the results; returns True, Behave's word for a failed run."""
         print(f"\nRUN FAILED: {message}", file=sys.stderr)
         self._failures.append(message)
-        for directory in self.results_dirs:
-            allure_results.write_run_problem(directory, name, message)
-            allure_results.write_global_error(directory, message)
+        self._tell_problem(name, message)
         return True
 
     @property
@@ -319,31 +385,28 @@ class HonestRunner(Runner):  # type: ignore[misc]
         stopped = [f"Interrupted: the run was stopped by {self._stopped_by}"] if self._stopped_by else []
         return [*stopped, *self._failures, *(f"{describe(p.exception, in_hook=True)} (in {p.where})" for p in outside)]
 
-    def _remove_earlier_results(self) -> None:
-        try:
-            for directory in self.results_dirs:
-                allure_results.prepare(directory)
-        except allure_results.ForeignFilesError as error:
-            self.results_dirs = []
-            raise ConfigError(str(error)) from None
-        if self.config.junit:
-            for path in Path(self.config.junit_directory).glob("TESTS-*.xml"):
-                path.unlink()
-
     def _report_crash(self, error: BaseException) -> None:
         """An exception that ends the run: a file that cannot be loaded, or what no step or hook caught."""
+        if any(problem.exception is error for problem in self.problems):
+            return
         self.capture_controller.stop_capture()
         self._begin_run()
         self.problems.append(Problem("the run", error))
-        for placeholder in self._unfinished:
-            placeholder.unlink(missing_ok=True)
+        self.begin(describe(error, in_hook=True))
         for formatter in self._allure:
-            formatter.close()
+            with suppress(OSError):
+                formatter.close()
         if not self.formatters:
             for directory in self.results_dirs:
-                message, trace = describe(error, in_hook=True), trace_of(error)
                 allure_results.write_categories(directory)
-                allure_results.write_run_problem(directory, "The suite could not be loaded", message, trace)
+            self._tell_problem("The suite could not be loaded", describe(error, in_hook=True), trace_of(error))
+
+    def _tell_problem(self, name: str, message: str, trace: str | None = None) -> None:
+        for placeholder in self._unfinished:
+            placeholder.unlink(missing_ok=True)
+        for directory in self.results_dirs:
+            with suppress(OSError):
+                allure_results.write_run_problem(directory, name, message, trace)
                 allure_results.write_global_error(directory, message, trace)
 
     def _watched_hook(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
@@ -362,6 +425,9 @@ class HonestRunner(Runner):  # type: ignore[misc]
                     parts = (getattr(context, part, None) for part in ("scenario", "rule", "feature"))
                     entity = next(part for part in parts if part)
                 self.problems.append(Problem(name, error, entity))
+                if entity is not None and entity.exception is None and not isinstance(error, Exception):
+                    entity.store_exception_context(error)  # Behave keeps no interrupt of a hook
+                    entity.error_message = describe(error)
                 raise
 
         return watched
@@ -430,7 +496,7 @@ class PlainWords:
         return lambda *args, **kwargs: None
 
 
-def take_over(begin: Callable[[], None] = lambda: None) -> HonestRunner:
+def take_over(begin: Callable[[str], None] = lambda why: None) -> HonestRunner:
     """Make the runner that is loading the hooks strict, from `features/environment.py`; returns it.
 
     Behave hands the hooks their runner only in `before_all`, when steps and features are loaded and the formatters
@@ -448,7 +514,7 @@ def take_over(begin: Callable[[], None] = lambda: None) -> HonestRunner:
     runner = next((one for _, one in under_way if isinstance(one, Runner)), None)
     strangers = {hook.__module__ for hook in (Runner.run_hook, Runner.run_hook_with_capture)} - {Runner.__module__}
     if runner is None or strangers:
-        begin()
+        begin("this suite is run by Behave itself")
         whose = (
             f"Behave's hooks are replaced by {', '.join(strangers)}" if strangers else "no runner of Behave's loads it"
         )

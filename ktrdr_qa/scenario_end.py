@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ktrdr_qa import verdict
+from ktrdr_qa.allure_formatter import step_problem
 from ktrdr_qa.judgements import Judgement
 
 
@@ -37,6 +38,8 @@ class ScenarioEnd:
         if failed or scenario.hook_failed:
             self.outcome = "failed" if failed and failed.status.is_failure() else "inconclusive"
             reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
+            if failed and not reason and (details := step_problem(failed)):
+                reason = details.message
         elif scenario.status.name != "passed":
             self.outcome, reason = "skipped", scenario.skip_reason or "not run"
         self.reason = reason.strip()

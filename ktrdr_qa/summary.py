@@ -276,9 +276,13 @@ def without_a_run(reason: str, category: str) -> dict[str, Any]:
     }
 
 
-def begin(reports: Path) -> None:
-    """Replace an earlier run's summary before anything can go wrong, so that it is never read as this run's."""
-    write(without_a_run("the run did not come to its end: it was killed, or could not begin", INCONCLUSIVE), reports)
+def begin(reports: Path, why: str = "") -> None:
+    """Replace an earlier run's summary before anything can go wrong, so that it is never read as this run's.
+
+    ``why`` says why the run could not begin or go on, once that is known.
+    """
+    words = " ".join(why.split()) or "it was killed, or could not begin"
+    write(without_a_run(f"the run did not come to its end: {words}", INCONCLUSIVE), reports)
 
 
 def now() -> str:
@@ -328,7 +332,11 @@ def markdown(told: Mapping[str, Any]) -> str:
         parts.append("\n".join(["| Scenario | Outcome |", "|---|---|", *lines]))
     if told["observations"]:
         parts.append("**Observations**\n\n" + "\n".join(f"- {evidence.escaped(o)}" for o in told["observations"]))
-    parts.append(f"Took {told['took_s']:.1f} s; " + ", ".join(f"{k} {v}" for k, v in told["versions"].items()) + ".")
+    parts.append(
+        f"Began {told['began_at']}, took {told['took_s']:.1f} s; "
+        + ", ".join(f"{k} {v}" for k, v in told["versions"].items())
+        + "."
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -358,3 +366,7 @@ def _with_what_it_announces(lines: Sequence[str]) -> str:
         return lines[0] if lines else ""
     announced = "; ".join(takewhile(lambda line: not _LABEL.match(line), lines[1:]))
     return f"{lines[0]} {announced}" if announced else lines[0].removesuffix(":")
+
+
+if __name__ == "__main__":  # What Behave refuses on its command line it refuses before it loads anything of this suite.
+    begin(Path("reports"))

@@ -22,7 +22,7 @@ TARGETS = ROOT / "targets"
 DEFAULT_PORT = 8000
 """KTRDR's own default; the seed writes ``${KTRDR_API_PORT:-8000}``."""
 
-WATCHED_S = 5.0
+WATCHED_S = 8.0
 _FROM_ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 OPTIONS = ("target", "fault", "cure", "disturb")

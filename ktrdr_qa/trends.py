@@ -7,7 +7,6 @@ address is the arguments that it was started with.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -66,10 +65,15 @@ def line(target: Target, at: str, outcome: str, figures: Mapping[str, float], ca
 
 def add(reports: Path, run: Line) -> None:
     """Add a run; the file is cut to its last lines now and then. Raises ``OSError`` where it cannot be written."""
+    from filelock import FileLock  # only where it is used: it takes a moment to load
+
     file = reports / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a+", encoding="utf-8", errors="replace") as history:
-        fcntl.flock(history, fcntl.LOCK_EX)
+    try:
+        held = FileLock(file.with_suffix(".lock")).acquire()
+    except NotImplementedError as error:  # a disk on which nothing can be locked
+        raise OSError(str(error)) from error
+    with held, file.open("a+", encoding="utf-8", errors="replace") as history:
         history.seek(0)
         lines = history.read().splitlines()
         new = json.dumps(dict(run), ensure_ascii=False)

@@ -6,10 +6,12 @@ a container's name means nothing outside Docker, its port on the platform's own 
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +28,9 @@ FORWARDERS = ("docker", "com.docker", "rootlesskit", "ssh")
 """Processes that listen for somebody else, by the beginning of their names: their processor time tells nothing."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
+Processor = tuple[Callable[[], Iterator[readings.Reading]] | None, str, str]
+"""What reads a worker's processor time, or None; where from, or why not; and the line for a shell that reads it again."""
+
 
 @dataclass(frozen=True)
 class Witness:
@@ -41,6 +46,8 @@ class Witness:
     processor: Callable[[], Iterator[readings.Reading]] | None
     processor_source: str
     endpoint: str = ""
+    processor_again: str = ""
+    """The line for a shell that reads its processor time once more."""
 
 
 def witness_of(registered: Mapping[str, Any], witnesses: Mapping[str, Witness]) -> Witness | None:
@@ -80,15 +87,15 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
         finally:
             speaker.close()
         asked = client.clone(address, trusted=address in target.workers.values())
-        processor, source = _processor(name, address, asked, target)
-        return Witness(name, address, False, "", processor, source, readings.endpoint(worker))
+        processor, source, line = _processor(name, address, asked, target)
+        return Witness(name, address, False, "", processor, source, readings.endpoint(worker), line)
     reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
-    processor, source = _container_processor(name, announced, target)
+    processor, source, line = _container_processor(name, announced, target)
     if known_as := _known_as(name, announced, target):
         advice = f'{known_as} = "{target.workers[known_as]}" under [workers] in the target file is not where it is'
     else:
         advice = f'say where it is with {name} = "http://HOST:PORT" under [workers] in the target file'
-    return Witness(name, None, refused, f"{reason}; {advice}", processor, source, readings.endpoint(worker))
+    return Witness(name, None, refused, f"{reason}; {advice}", processor, source, readings.endpoint(worker), line)
 
 
 def _known_as(name: str, announced: str, target: Target) -> str | None:
@@ -119,13 +126,11 @@ def _published(port: int, target: Target) -> int:
     return int(named) if named.isascii() and named.isdigit() else port
 
 
-def _processor(
-    name: str, address: str, client: Client, target: Target
-) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
+def _processor(name: str, address: str, client: Client, target: Target) -> Processor:
     """The worker's processor time: its own metrics, else the process that listens there, if it is on this host."""
     try:
         list(readings.processor(client, name, tries=3))
-        return lambda: readings.processor(client, name), "its metrics"
+        return lambda: readings.processor(client, name), "its metrics", f"curl -s {address}/metrics"
     except (TransportError, ValueError) as error:
         why = str(error)
     host, port = urlsplit(address).hostname, urlsplit(address).port
@@ -135,8 +140,8 @@ def _processor(
         and (process := _process_at(port))
         and process != _process_at(urlsplit(target.base_url or "").port)
     ):
-        return lambda: _of_process(process, name), "its process on this host"
-    return None, f"{why}; let the worker's /metrics be reached from here"
+        return lambda: _of_process(process, name), "its process on this host", f"ps -o pid,time,args -p {process.pid}"
+    return None, f"{why}; let the worker's /metrics be reached from here", ""
 
 
 def _process_at(port: int | None) -> Any:
@@ -156,13 +161,11 @@ def _of_process(process: Any, name: str) -> Iterator[readings.Reading]:
     yield readings.Reading(name, cpu_s=times.user + times.system)
 
 
-def _container_processor(
-    name: str, announced: str, target: Target
-) -> tuple[Callable[[], Iterator[readings.Reading]] | None, str]:
+def _container_processor(name: str, announced: str, target: Target) -> Processor:
     """A container's processor time off its control group, where Docker runs on this host."""
     container = urlsplit(announced).hostname
     if not (target.local and container and not container.replace(".", "").isdigit() and container != "localhost"):
-        return None, "no metrics, and no process or container of it on this host"
+        return None, "no metrics, and no process or container of it on this host", ""
 
     reasons = []
     for called in _names_of_container(container, target):
@@ -171,8 +174,9 @@ def _container_processor(
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             reasons.append(str(error))
             continue
-        return lambda called=called: _of_container(called, name), f"the control group of its container {called}"
-    return None, f"no metrics, and its container cannot be asked: {'; '.join(reasons)}"
+        read = partial(_of_container, called, name)
+        return read, f"the control group of its container {called}", shlex.join(_asks_container(called))
+    return None, f"no metrics, and its container cannot be asked: {'; '.join(reasons)}", ""
 
 
 def _names_of_container(announced: str, target: Target) -> list[str]:
@@ -187,9 +191,12 @@ def _names_of_container(announced: str, target: Target) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _asks_container(container: str) -> list[str]:
+    return ["docker", "exec", container, "cat", "/sys/fs/cgroup/cpu.stat"]
+
+
 def _of_container(container: str, name: str) -> Iterator[readings.Reading]:
-    command = ["docker", "exec", container, "cat", "/sys/fs/cgroup/cpu.stat"]
-    done = subprocess.run(command, capture_output=True, timeout=DOCKER_S, check=False)
+    done = subprocess.run(_asks_container(container), capture_output=True, timeout=DOCKER_S, check=False)
     output, errors = (plain(stream.decode(errors="replace")).strip() for stream in (done.stdout, done.stderr))
     for line in output.splitlines():
         if line.startswith("usage_usec"):

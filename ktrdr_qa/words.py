@@ -78,10 +78,10 @@ def cut(text: str, longest: int | None) -> str:
 
 
 def percent(value: float, unlike: float | None = None) -> str:
-    """A percentage with one digit, or with as many as it takes: what is above 0 is not shown as 0, what is below 100
-    not as 100, and what differs from ``unlike`` not as the same.
+    """A percentage with one digit, or with as many as it takes: what is above 0 is not shown as 0, and what differs
+    from ``unlike`` not as the same.
     """
-    near = [end for end in (0.0, 100.0, unlike) if end is not None and end != value]
+    near = [end for end in (0.0, unlike) if end is not None and end != value]
     enough = (digits for digits in range(1, 9) if all(f"{value:.{digits}f}" != f"{end:.{digits}f}" for end in near))
     digits = next(enough, None)
     return f"{value:.1e} %" if digits is None else f"{value:.{digits}f} %"

@@ -13,6 +13,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+_CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)  # Windows has none, and hands nothing on
+
 
 class Log:
     """Appends lines; one `write` call each, so that lines of several processes never mix."""
@@ -20,11 +22,15 @@ class Log:
     def __init__(self, path: Path, process: str) -> None:
         self.path = path
         self.process = process
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _CLOSE_ON_EXEC, 0o644)
 
     def named(self, process: str) -> Log:
         """The same file, written to in the name of another process."""
         return Log(self.path, process)
+
+    def close(self) -> None:
+        """No more is written; Windows removes no file that is open."""
+        os.close(self._descriptor)
 
     def write(self, event: str, operation_id: str | None = None, **details: object) -> None:
         """Note that something has just happened."""

@@ -108,9 +108,8 @@ class Signals:
     Taken over before anything is made and never given back, so that nothing is left behind half made.
     """
 
-    ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
     def __init__(self) -> None:
+        self.ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         self.stop = False
         self.wake, self._wake_write = os.pipe()
         for end in (self.wake, self._wake_write):
@@ -151,11 +150,10 @@ class Signals:
 
 
 class Supervisor:
-    """Everything that belongs to one launch."""
+    """Everything that belongs to one launch, whichever way its processes are started."""
 
-    def __init__(self, settings: Settings, seams: Seam, signals: Signals) -> None:
+    def __init__(self, settings: Settings, seams: Seam) -> None:
         self.seams = seams
-        self._signals = signals
         self._listeners = [listen(settings.port)]
         self._listeners += [listen(0) for _ in range(settings.workers)]
         home, self._temporary = prepare_home(settings, seams)
@@ -169,10 +167,7 @@ class Supervisor:
             raise LaunchError(why) from problem
         self.api_url = self._url(self._listeners[0])
         self.processes: list[Process] = []
-        self._alive_read, self._alive_write = os.pipe()
-        self._ready_read, self._ready_write = os.pipe()
-        os.set_blocking(self._ready_read, False)
-        self._waiting: set[str] = set()
+        self._roles = ["backend", *(f"backtest-worker-{number + 1}" for number in range(settings.workers))]
         self._ended: set[str] = set()
 
     @staticmethod
@@ -192,6 +187,75 @@ class Supervisor:
             self.stop()
         return 0
 
+    def announce(self) -> None:
+        """Say on standard output that it is ready, to a program or to a person."""
+        if self._told_to_stop:
+            return
+        if self.settings.announce:
+            text = json.dumps(
+                {
+                    "api_url": self.api_url,
+                    "pid": os.getpid(),
+                    "home": str(self.home),
+                    "log": str(self.log.path),
+                    "processes": [asdict(each) for each in self.processes],
+                    "faults": list(self.settings.fault),
+                    "version": VERSION,
+                }
+            )
+        else:
+            lines = [
+                "This is a stand-in and no KTRDR: its backtests are real, its platform is small.",
+                f"  API     {self.api_url}",
+                *(f"  worker  {each.url}  ({each.id}, pid {each.pid})" for each in self.processes[1:]),
+                f"  home    {self.home}" + ("  (removed at the end)" if self._temporary else ""),
+                f"  log     {self.log.path}",
+                *(f"  FAULT   {name}" for name in self.settings.fault),
+                "Stop it with Ctrl-C.",
+            ]
+            text = "\n".join(lines)
+        with contextlib.suppress(BrokenPipeError):
+            print(text, flush=True)
+
+    def _living(self) -> list[Process]:
+        return [each for each in self.processes if each.id not in self._ended]
+
+    def _remove_home(self) -> None:
+        if self._temporary:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def launch(self) -> None:
+        """Start the processes and wait until each is really ready. Raises `LaunchError`."""
+        raise NotImplementedError
+
+    def watch(self) -> None:
+        """Wait until told to stop. A child that dies is noted, and the others live on."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End every child, first by asking, and leave nothing behind."""
+        raise NotImplementedError
+
+    @property
+    def _told_to_stop(self) -> bool:
+        raise NotImplementedError
+
+
+class ForkingSupervisor(Supervisor):
+    """Forks its processes, and hears of them, and of signals, through pipes."""
+
+    def __init__(self, settings: Settings, seams: Seam, signals: Signals) -> None:
+        super().__init__(settings, seams)
+        self._signals = signals
+        self._alive_read, self._alive_write = os.pipe()
+        self._ready_read, self._ready_write = os.pipe()
+        os.set_blocking(self._ready_read, False)
+        self._waiting: set[str] = set()
+
+    @property
+    def _told_to_stop(self) -> bool:
+        return self._signals.stop
+
     def launch(self) -> None:
         """Start the processes and wait until each is really ready. Raises `LaunchError`."""
         began = time.monotonic()
@@ -203,8 +267,7 @@ class Supervisor:
             raise LaunchError(f"A package that the stand-in needs cannot be imported: {problem}") from problem
         imported_s = time.monotonic() - began
         self.log.write("libraries imported", after_s=round(imported_s, 3))
-        roles = ["backend", *(f"backtest-worker-{number + 1}" for number in range(self.settings.workers))]
-        for role, listener in zip(roles, self._listeners, strict=True):
+        for role, listener in zip(self._roles, self._listeners, strict=True):
             if self._signals.stop:
                 return
             self._waiting.add(role)
@@ -263,36 +326,6 @@ class Supervisor:
 
         process.live(main, self._alive_read, log, self.home if self._temporary else None)
 
-    def announce(self) -> None:
-        """Say on standard output that it is ready, to a program or to a person."""
-        if self._signals.stop:
-            return
-        if self.settings.announce:
-            text = json.dumps(
-                {
-                    "api_url": self.api_url,
-                    "pid": os.getpid(),
-                    "home": str(self.home),
-                    "log": str(self.log.path),
-                    "processes": [asdict(each) for each in self.processes],
-                    "faults": list(self.settings.fault),
-                    "version": VERSION,
-                }
-            )
-        else:
-            lines = [
-                "This is a stand-in and no KTRDR: its backtests are real, its platform is small.",
-                f"  API     {self.api_url}",
-                *(f"  worker  {each.url}  ({each.id}, pid {each.pid})" for each in self.processes[1:]),
-                f"  home    {self.home}" + ("  (removed at the end)" if self._temporary else ""),
-                f"  log     {self.log.path}",
-                *(f"  FAULT   {name}" for name in self.settings.fault),
-                "Stop it with Ctrl-C.",
-            ]
-            text = "\n".join(lines)
-        with contextlib.suppress(BrokenPipeError):
-            print(text, flush=True)
-
     def watch(self) -> None:
         """Wait until told to stop. A child that dies is noted, and the others live on."""
         while not self._signals.stop:
@@ -319,9 +352,6 @@ class Supervisor:
         """Take note of the children that have said that they are ready."""
         with contextlib.suppress(BlockingIOError):
             self._waiting -= set(os.read(self._ready_read, 4096).decode().split())
-
-    def _living(self) -> list[Process]:
-        return [each for each in self.processes if each.id not in self._ended]
 
     def _reap(self) -> set[str]:
         """Collect the children that have died; returns their ids."""
@@ -351,15 +381,15 @@ class Supervisor:
         self.log.write("stopped")
         self._remove_home()
 
-    def _remove_home(self) -> None:
-        if self._temporary:
-            shutil.rmtree(self.home, ignore_errors=True)
-
 
 def main(settings: Settings, seams: Seam) -> int:
     """Run a stand-in. Returns the exit status."""
     try:
-        return Supervisor(settings, seams, Signals()).run()
+        if hasattr(os, "fork"):
+            return ForkingSupervisor(settings, seams, Signals()).run()
+        from standin.spawning import SpawningSupervisor, Told
+
+        return SpawningSupervisor(settings, seams, Told()).run()
     except LaunchError as problem:
         print(f"standin: {problem}", file=sys.stderr)
         return 1

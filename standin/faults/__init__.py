@@ -37,6 +37,10 @@ class FaultRow:
     """What else the stand-in is launched with, so that the fault shows."""
     like: str = ""
     """A fault that cannot be told from this one from outside: the two may end a run with the same words."""
+    limits: str = ""
+    """Further lines for the `[limits]` of the target with which it is shown."""
+    decided_within_s: float = 10.0
+    """How soon after the decisive reading the verdict must be told."""
 
 
 class UnknownFaultError(Exception):

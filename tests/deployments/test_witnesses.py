@@ -183,7 +183,7 @@ def test_a_witness_is_found_by_its_address_else_by_its_id() -> None:
     assert witnesses.witness_of({"worker_id": "w9", "endpoint_url": "http://here:1"}, {"w9": nameless}) is nameless
 
 
-def test_the_registry_is_asked_for_a_worker_by_its_address_too() -> None:
+def test_the_registry_is_read_of_every_worker_under_the_id_that_it_was_first_known_by() -> None:
     listed = [
         {"worker_id": "w2", "worker_type": "backtesting", "endpoint_url": "http://here:5004", "status": "available"},
         {
@@ -195,13 +195,15 @@ def test_the_registry_is_asked_for_a_worker_by_its_address_too() -> None:
         },
     ]
     with proxy("http://127.0.0.1:9", lambda asked: Answer(200, json.dumps(listed))) as url:
-        client = Client(url, Transcript())
-        (gone,) = readings.registry(client, "w1")
-        (there,) = readings.registry(client, "w1", "http://here:5003/")
-        (same,) = readings.registry(client, "w2", "http://here:5004")
-    assert gone.status == "missing"
-    assert there.subject == "w1" and there.status == "busy" and there.facts["current_operation"] == "op_1"
-    assert there.facts["registered_as"] == "anew" and "registered_as" not in same.facts
+        registered = readings.workers(Client(url, Transcript()))
+
+    def told(ids: dict[str, str]) -> dict[str, tuple[str | None, object]]:
+        return {r.subject: (r.status, r.facts.get("current_operation")) for r in readings.registry(registered, ids)}
+
+    there = {"w2": ("available", None), "w1": ("busy", "op_1")}
+    assert told({"w1": "w1", "w2": "w2", "anew": "w1"}) == there, "the one at w1's address is w1"
+    gone = {"w2": ("available", None), "anew": ("busy", "op_1"), "w1": ("missing", None)}
+    assert told({"w1": "w1", "w2": "w2", "anew": "anew"}) == gone, "one at an address of its own is another"
 
 
 def test_an_address_that_was_given_and_does_not_answer_is_not_asked_for_again() -> None:

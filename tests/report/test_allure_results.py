@@ -8,8 +8,6 @@ import pytest
 
 from ktrdr_qa.allure_counts import Counts
 from ktrdr_qa.allure_results import (
-    ForeignFilesError,
-    prepare,
     read_environment,
     write_environment,
 )
@@ -531,9 +529,9 @@ def test_a_directory_with_other_files_is_refused_and_left_alone(feature):
     project.write("out/allure/old-result.json", "{}")
     outcome = project.run()
     assert outcome.status == 1
-    assert "thesis.doc" in outcome.console
+    assert outcome.console.count("ConfigError: ") == 1 and "thesis.doc" in outcome.console
     assert "Traceback" not in outcome.console
-    assert sorted(p.name for p in outcome.allure_dir.iterdir()) == ["old-result.json", "thesis.doc"]
+    assert sorted(p.name for p in outcome.allure_dir.glob("[!.]*")) == ["old-result.json", "thesis.doc"]
 
 
 @pytest.mark.parametrize("name", ["allure_behave.formatter:AllureFormatter", "ktrdr_allure"])
@@ -609,14 +607,3 @@ def test_environment_is_read_back_as_written(tmp_path):
     facts = {"Target kind": "embedded", "URL": "http://127.0.0.1:8000/", "Path": "a\\b", "x=y": "1\n2"}
     write_environment(tmp_path, facts)
     assert read_environment(tmp_path) == facts | {"x=y": "1 2"}
-
-
-def test_prepare_keeps_history_and_hidden_files(tmp_path):
-    (tmp_path / "history").mkdir()
-    (tmp_path / ".gitkeep").touch()
-    (tmp_path / "a-result.json").touch()
-    prepare(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".gitkeep", "history"]
-    (tmp_path / "sub").mkdir()
-    with pytest.raises(ForeignFilesError, match="sub"):
-        prepare(tmp_path)

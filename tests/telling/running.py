@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -88,6 +87,8 @@ def run(place: Path, *arguments: str, **more: str) -> Told:
 
 def run_on_terminal(place: Path, *arguments: str, **more: str) -> Told:
     """Run Behave with a terminal of its own for all it writes."""
+    import pty  # not on Windows
+
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command(*arguments), cwd=place, env=environment(**more), stdin=theirs, stdout=theirs, stderr=theirs

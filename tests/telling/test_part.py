@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from behave.configuration import Configuration
+from behave.model import Step
+from behave.model_type import Status
 from behave.runner_util import collect_feature_locations, parse_features
 
 from ktrdr_qa import summary, verdict
@@ -214,7 +216,7 @@ def test_defect_of_a_part_says_what_was_left_out() -> None:
 
 def test_criteria_without_an_answer_are_named() -> None:
     found = {name: judgement for name, judgement in GREEN.items() if name != "was running"}
-    del found["running"], found["moving"]
+    del found["running"], found["moving"], found["enough left"]
     found["frozen"] = replace(found["frozen"], verdict="unknown", seen="it was not watched")
     found["processor quiet"] = replace(found["processor quiet"], verdict="unknown", seen="out of reach")
     told = of(ended("A", judged=found))
@@ -305,6 +307,17 @@ def test_gist_tells_what_its_line_announces() -> None:
     assert summary.gist("it is over:\n     but: it is not:") == "it is over, but it is not", "nothing was announced"
 
 
+def test_sentence_that_nobody_knows_is_named() -> None:
+    step = Step("mine.feature", 3, "Then", "then", "the moon is full")
+    step.status = Status.undefined
+    scenario = SimpleNamespace(
+        feature=SimpleNamespace(name="F"), name="S", all_steps=[step], hook_failed=False, status=Status.error
+    )
+    end = ScenarioEnd.of(scenario)
+    assert end.outcome == "inconclusive" and summary.category_of(end) == "Suite error"
+    assert summary.gist(end.reason) == "UndefinedStep: no step is defined for: the moon is full"
+
+
 def test_gist_is_what_was_expected_and_what_was_seen() -> None:
     text = "Expected: it ends\n     but: it runs\n          besides this\n   again: curl -s http://h"
     assert summary.gist(text) == "it ends, but it runs"
@@ -314,7 +327,7 @@ def test_gist_is_what_was_expected_and_what_was_seen() -> None:
 
 def test_words_of_others_stay_words_in_the_markdown() -> None:
     rude = "a | b\n# c <img src=x> `d` \\| e"
-    plain = "a \\| b # c \\<img src=x> \\`d\\` \\\\\\| e"
+    plain = "a \\| b # c &lt;img src=x> \\`d\\` \\\\\\| e"
     found = {**GREEN, "frozen": replace(GREEN["frozen"], seen=rude)}
     told = of(ended(f"S {rude}", judged=found, in_words=rude, observations=[rude]), out=by_line(rude), trouble=[])
     told["reasons"].append(rude)
@@ -324,7 +337,7 @@ def test_words_of_others_stay_words_in_the_markdown() -> None:
     assert f"| S {plain} | passed |" in lines and f"| {plain} | left out by line |" in lines
     assert f"| criterion | Progress stops increasing | ✅ holds | {plain} |" in lines
     assert plain in lines[0], "the verdict line names what was not checked"
-    assert not [line for line in lines if "<img" in line.replace("\\<", "")]
+    assert not [line for line in lines if "<img" in line]
 
 
 # --- real runs -----------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_data_nested_too_deep_are_cut() -> None:
         (0.00031, None, "0.0003 %"),
         (1e-12, None, "1.0e-12 %"),
         (41.234, None, "41.2 %"),
-        (99.97, None, "99.97 %"),
+        (99.97, None, "100.0 %"),
         (100.0, None, "100.0 %"),
         (11.01, 11.04, "11.01 %"),
         (11.04, 11.01, "11.04 %"),
@@ -281,7 +281,7 @@ def test_a_reading_of_anything_is_harmless_and_short(platform: Platform, text: s
 
 
 def test_what_docker_says_is_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = b'\x1b[31mred\x1b[0m \xff\n{"Name": "\\u001b[31m", "Labels": ["\\ud800"]}\n'
+    said = b'\x1b[31mred\x1b[0m \xff\n{"Name": "\\u001b[31m", "Service": "\\ud800", "State": "\\u0007"}\n'
 
     def docker(*_: Any, **options: Any) -> Any:
         assert not options.get("text"), "bytes that are no text would raise"
@@ -291,7 +291,7 @@ def test_what_docker_says_is_harmless(tmp_path: Path, monkeypatch: pytest.Monkey
     project = compose.Project(tmp_path, None, None)
     assert harmless(compose.logs(project)) and "\\x1b[31mred" in compose.logs(project)
     said = said.splitlines()[1]
-    assert compose.containers(project) == [{"Name": "\\x1b[31m", "Labels": ["\\ud800"]}]
+    assert compose.containers(project) == [compose.Container("\\ud800", "\\x1b[31m", "\\x07")]
 
 
 def test_log_lines_are_harmless() -> None:

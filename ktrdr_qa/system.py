@@ -1,0 +1,40 @@
+"""What Linux, macOS and Windows do in different ways, in one place."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+from typing import IO, Any
+
+
+def of_its_own() -> dict[str, Any]:
+    """Options of ``subprocess.Popen`` for a process that Ctrl-C in this one's terminal does not reach."""
+    if os.name == "nt":
+        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    return {"start_new_session": True}
+
+
+def first_line(stream: IO[bytes], limit_s: float) -> bytes:
+    """The first line that comes out of a pipe, empty where none does in time."""
+    came: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    # On Windows a pipe cannot be waited for; whoever gives up ends the process, and with it this thread.
+    threading.Thread(target=lambda: came.put(stream.readline()), name="first-line", daemon=True).start()
+    try:
+        return came.get(timeout=limit_s)
+    except queue.Empty:
+        return b""
+
+
+def is_alive(pid: int) -> bool:
+    import psutil
+
+    return bool(psutil.pid_exists(pid))
+
+
+def load_per_core() -> float:
+    """The processes of this host that want to run, for each of its cores, over the last minute."""
+    import psutil
+
+    return float(psutil.getloadavg()[0]) / (os.cpu_count() or 1)

@@ -1,0 +1,106 @@
+"""The line at the end of a failure: it repeats the request that showed the defect, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ktrdr_qa import asserting, matchers, verdict
+from ktrdr_qa.client import Exchange
+from ktrdr_qa.history import Sample, ordered
+from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.witnesses import Witness
+from tests.judging.film import NEXT, B, W, did, health
+from tests.telling.test_picture import HISTORIES
+
+API, WORKER = "http://api:8000", "http://worker:5003"
+OPERATIONS = f"{API}/api/v1/operations"
+RECORD = f"curl -s {OPERATIONS}/{B}"
+LISTED = f"curl -s '{OPERATIONS}?operation_type=backtesting&limit=100'"
+METRICS = f"curl -s {WORKER}/metrics"
+EVIDENCE = {
+    "Cancel response": Exchange("DELETE", f"{OPERATIONS}/{B}", 0.0, 0.1),
+    "next": Exchange("POST", f"{API}/api/v1/backtests/start", 0.0, 0.1, body={"symbol": "EURUSD"}),
+    "second cancel": Exchange("DELETE", f"{OPERATIONS}/{B}?force=true", 0.0, 0.1),
+}
+SHOWN_BY = {
+    **dict.fromkeys(("running", "moving", "was running", "enough left"), RECORD),
+    **dict.fromkeys(("cancelled", "stays cancelled", "end recorded", "frozen", "not completed"), RECORD),
+    **dict.fromkeys(("list agrees", "only this one", "does not come back"), LISTED),
+    "acknowledged": EVIDENCE["Cancel response"].curl,
+    "second cancel": EVIDENCE["second cancel"].curl,
+    "next accepted": EVIDENCE["next"].curl,
+    "next runs": f"curl -s {OPERATIONS}/{NEXT}",
+    "stays up": f"curl -s {API}/api/v1/health",
+    "others can be stopped": f"curl -s {OPERATIONS}/op_stuck",
+    "worker stopped": f"curl -s {WORKER}/api/v1/operations/own_{B}",
+    "processor quiet": METRICS,
+    "place free": f"curl -s {API}/api/v1/workers",
+}
+
+
+def read() -> Any:
+    """What a witness reads its processor time with; here only whether there is one matters."""
+    raise NotImplementedError
+
+
+WITNESS = Witness(W, WORKER, False, "", read, "its metrics", processor_again=METRICS)
+
+
+def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
+    history = ordered(samples, [did("not_stopped", 9.0, "op_stuck")], 10.0)
+    return SimpleNamespace(
+        evidence=EVIDENCE,
+        target=SimpleNamespace(base_url=API),
+        witness=witness,
+        backtest=B,
+        next_backtest=NEXT,
+        called_there=f"own_{B}",
+        history=lambda: history,
+    )
+
+
+def broken(name: str, at_s: float = 5.0) -> Judgement:
+    return Judgement(name, "violated", "it is as it should be", "it is not", at_s)
+
+
+@pytest.mark.parametrize(("name", "line"), SHOWN_BY.items())
+def test_each_failure_repeats_the_request_that_showed_it(name: str, line: str) -> None:
+    judgement = broken(name)
+    with pytest.raises(AssertionError, match="but: it is not") as failed:
+        matchers.verify(judgement, (), asserting.again(experiment(), judgement))
+    assert str(failed.value).rstrip().endswith(f"\n   again: {line}")
+
+
+def test_every_judgement_has_its_line() -> None:
+    assert set(SHOWN_BY) == {*verdict.judge_all(HISTORIES["green"]), "second cancel", "others can be stopped"} | {
+        *("list agrees", "does not come back", "end recorded")
+    }
+
+
+@pytest.mark.parametrize(
+    ("samples", "line"),
+    [
+        ([health(5.0, B)], f"curl -s {WORKER}/health"),
+        ([health(4.0, B), Sample("worker", B, 5.0, 5.1, "running")], SHOWN_BY["worker stopped"]),
+    ],
+    ids=["by its health", "by its own record"],
+)
+def test_a_worker_is_asked_again_for_what_gave_it_away(samples: list[Sample], line: str) -> None:
+    assert asserting.again(experiment(WITNESS, *samples), broken("worker stopped", 5.0)) == line
+
+
+@pytest.mark.parametrize(
+    "line", ["docker exec worker-1 cat /sys/fs/cgroup/cpu.stat", "ps -o pid,time,args -p 4711"], ids=["docker", "ps"]
+)
+def test_a_processor_is_read_again_where_it_was_read(line: str) -> None:
+    hidden = replace(WITNESS, address=None, processor_again=line)
+    assert asserting.again(experiment(hidden), broken("processor quiet")) == line
+
+
+def test_a_worker_out_of_reach_leaves_the_backends_word() -> None:
+    for witness in (None, replace(WITNESS, address=None)):
+        assert asserting.again(experiment(witness), broken("worker stopped")) == RECORD
