@@ -631,8 +631,9 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         # A platform may write the status a moment before the time; a missing time has to stay missing.
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return Judgement("end recorded", "violated", expected, wrong, s.answered_s)
-    if moved := next((s for s in records if _moved_on(records, s)), None):
-        seen = f"the time of its end moves: first {_ended_at(history, backtest)}, then {moved.facts['completed_at']}"
+    first = _ended_at(history, backtest)
+    if moved := next((s for s in records if _moved_on(first, s)), None):
+        seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
         return Judgement("end recorded", "violated", expected, seen, moved.answered_s)
     if not records[-1].facts.get("completed_at"):
         return Judgement("end recorded", "unknown", expected, "completed_at is missing so far")
@@ -659,10 +660,10 @@ def _wrong_end(s: Sample, passed_s: float) -> str:
     return ""
 
 
-def _moved_on(records: Sequence[Sample], s: Sample) -> bool:
+def _moved_on(first: str, s: Sample) -> bool:
     """Whether a record tells another time of the end than the first one that told it."""
-    first, now = (_moment(r.facts.get("completed_at")) for r in (next(r for r in records if r.terminal), s))
-    return bool(first and now and abs((now - first).total_seconds()) > CLOCK_SLACK_S / 2)
+    then, now = _moment(first), _moment(s.facts.get("completed_at"))
+    return bool(then and now and abs((now - then).total_seconds()) > CLOCK_SLACK_S / 2)
 
 
 def list_agrees(history: History, backtest: str) -> Judgement:
