@@ -377,9 +377,10 @@ class Experiment:
         self._mine.append(backtest)
         self._journal.started(backtest)
 
-    def _watch_backtest(self, backtest: str) -> None:
+    def _watch_backtest(self, backtest: str, *, in_full: bool = False) -> None:
         client = self._client.clone()
-        self.recorder.watch("backend", backtest, lambda: readings.backtest(client, backtest), BACKTEST_INTERVAL_S)
+        read = lambda: readings.backtest(client, backtest, in_full=in_full)  # noqa: E731
+        self.recorder.watch("backend", backtest, read, BACKTEST_INTERVAL_S)
 
     # --- while it runs -------------------------------------------------------------------------------------
 
@@ -947,8 +948,8 @@ class Experiment:
     def _watch_next(self, started: str, candidate: Candidate, answer: Exchange) -> bool:
         self.next_backtest = started
         self.recorder.note("next_accepted", started, answer.answered_s, took_s=answer.took_s)
-        self.recorder.about.update(next_backtest=started, next_candidate=str(candidate))
-        self._watch_backtest(started)
+        self.recorder.about.update(next_backtest=started, next_candidate=str(candidate), next_payload=candidate.payload)
+        self._watch_backtest(started, in_full=True)
         return True
 
     def _answers_still(self) -> bool:

@@ -781,6 +781,8 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
     if sent is None or since_s is None or _nothing_to_cancel(history, backtest):
         reason = _nothing_to_cancel(history, backtest) or "the cancel has no answer yet"
         return Judgement("does not come back", "unknown", expected, reason)
+    if handed := _handed_on(history, backtest, since_s + limit_s):
+        return Judgement("does not come back", "violated", expected, handed[1], handed[0])
     mine, children = _mine(history), _children(history, backtest)
     before = {s.subject for s in history.samples if s.view in ("list", "other") and s.answered_s <= sent.at_s}
     looked = False
@@ -820,6 +822,20 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
         None,
         observations,
     )
+
+
+def _handed_on(history: History, backtest: str, late_s: float) -> tuple[float, str] | None:
+    """When, and in which words, another worker than the backtest's was seen to have it after the limit."""
+    worker = str(history.about.get("worker", ""))
+    before = {s.subject for s in history.samples if s.view in _TELLING and s.asked_s <= late_s and _names(s, backtest)}
+    for s in history.samples:
+        if s.view in _TELLING and s.asked_s > late_s and s.subject not in {worker, *before} and _names(s, backtest):
+            return s.asked_s, f"it was handed to another worker: {s.subject} is {s.status} with it"
+    return None
+
+
+def _names(s: Sample, backtest: str) -> bool:
+    return s.facts.get("current_operation") == backtest
 
 
 def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
@@ -862,7 +878,7 @@ def stays_up(history: History, backtest: str) -> Judgement:
     sent = history.event("cancel_sent", backtest)
     if sent is None or _cancel_due_from(history, backtest) is None:
         return Judgement("stays up", "unknown", expected, "no cancel was answered")
-    outages = list(_outages(history))
+    outages = _outages_of_the_backend(history)
     after = [o for o in outages if o.until_s > sent.at_s]
     if not after:
         return Judgement("stays up", "holds", expected, "it answered all the time after the cancel")
@@ -887,8 +903,12 @@ class _Outage:
     over: bool
 
 
-def _outages(history: History) -> Iterable[_Outage]:
-    """Each time in which no reading of the backend could be had; see ``stays_up``. A 429 is an answer."""
+def _outages_of_the_backend(history: History) -> list[_Outage]:
+    return list(_outages(history, [s for s in history.samples if s.view in ("backend", "registry")]))
+
+
+def _outages(history: History, readings: Iterable[Sample]) -> Iterable[_Outage]:
+    """Each time in which none of these readings could be had; see ``stays_up``. A 429 is an answer."""
     lost: list[Sample] = []
     answered_s = -math.inf
 
@@ -901,9 +921,7 @@ def _outages(history: History) -> Iterable[_Outage]:
         if lost[-1].answered_s - from_s >= (DOWN_S if broken >= 2 else SILENT_S):
             yield _Outage(from_s, until_s, lost[-1].problem or "", over)
 
-    for s in history.samples:
-        if s.view not in ("backend", "registry"):
-            continue
+    for s in readings:
         if not s.problem or s.facts.get("rate_limited"):
             yield from outage(max(s.asked_s, lost[-1].answered_s) if lost else 0.0, over=True)
             lost, answered_s = [], s.answered_s
@@ -977,6 +995,8 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
             moved = f", after it had moved to {_percent(risen[-1])}" if (risen := _rises(readings[:at])) else ""
             seen = f'it was "{s.status}" {after_s:.2f} s after its start{moved}: {words}'
             return Judgement("next runs", "violated", expected, seen, s.answered_s)
+        if other := _is_another(history, s):
+            return Judgement("next runs", "violated", expected, other, s.answered_s)
         if runs is None and (s.status == "completed" or s in rises[1:]):
             seen = f"it was {_state(s)} {after_s:.2f} s after its start"
             told = _missing_at_first(readings[:at], since_s)
@@ -998,6 +1018,19 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
         return runs
     last = _not_known_yet(history, "backend", backtest)
     return Judgement("next runs", "unknown", expected, f"it has not been seen to move: {last}")
+
+
+def _is_another(history: History, s: Sample) -> str:
+    """What the record or the result of the new backtest tells that is not what was asked for; empty where all is."""
+    payload = history.about.get("next_payload")
+    if not isinstance(payload, dict):
+        return ""
+    for part, words in (("", "its record"), ("result_", "its result")):
+        for name in ("symbol", "timeframe", "start_date", "end_date"):
+            told, asked = s.facts.get(f"{part}{name}"), str(payload.get(name))
+            if told is not None and not str(told).startswith(asked):
+                return f"{words} is another's: it has {name.replace('_', ' ')} {told}, and {asked} was asked for"
+    return ""
 
 
 # --- the witnesses ---------------------------------------------------------------------------------------------
@@ -1034,7 +1067,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         return Judgement("worker stopped", "unknown", expected, "no cancel was answered")
     if another := _another_worker(history, backtest):
         return Judgement("worker stopped", "unknown", expected, another, final=True)
-    dead = _gone_for_good(history, worker, since_s)
+    dead = _gone_for_good(history, worker, backtest, since_s)
     if dead:
         return Judgement("worker stopped", "violated", expected, dead[1], dead[0])
     names = names_of(history, worker, backtest)
@@ -1128,7 +1161,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     if rate and history.until_s > ends_s and rate[0] <= allowed:
         return told("unknown", rate, f": {_too_late_to_tell(history, backtest)}", final=True)
     if rate is None:
-        seen = _not_heard(history, worker) if not after else ""
+        seen = _not_heard(history, worker) if len(after) < 2 else ""
         seen = seen or "its processor time was not read after the cancel while the worker had nothing else to do"
         return Judgement(name, "unknown", expected, seen, figures=figures)
     return told("unknown", rate, ", not yet quiet for long enough to tell")
@@ -1452,7 +1485,7 @@ def _undisturbed(
 
 def who_is_gone(history: History, backtest: str, worker: str) -> str:
     """That KTRDR, or the worker of the backtest, does not answer of late, or nothing. For giving up before the cancel."""
-    silent = next((o for o in _outages(history) if not o.over), None)
+    silent = next((o for o in _outages_of_the_backend(history) if not o.over), None)
     if silent:
         return f"KTRDR itself is gone: it has not answered for {silent.until_s - silent.from_s:.1f} s: {silent.words}"
     readings = [s for s in history.samples if s.view == "health" and s.subject == worker]
@@ -1481,14 +1514,32 @@ def _another_worker(history: History, backtest: str) -> str:
     )
 
 
-def _gone_for_good(history: History, worker: str, since_s: float) -> tuple[float, str] | None:
-    """A worker that answered once and whose address then, after the cancel, refused one connection after the other."""
+def _gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
+    """When, and in which words, the worker's process went down with the cancel; None where it stayed up.
+
+    It answered once, and then refused one connection after the other, or was silent on every way of asking it, or was
+    started anew again and again (its counter of processor time began anew).
+    """
     answered = False
     for a, b in pairwise(s for s in history.samples if s.view == "health" and s.subject == worker):
         answered = answered or not a.problem
         if answered and a.asked_s > since_s and a.facts.get("refused") and b.facts.get("refused"):
             return a.asked_s, "its process is gone: it refuses connections since the cancel"
+    asked = [
+        s for s in history.samples if (s.view, s.subject) in (("worker", backtest), *((v, worker) for v in _OF_WORKER))
+    ]
+    if any(not s.problem and s.answered_s <= since_s for s in asked):
+        for outage in _outages(history, asked):
+            if outage.until_s > since_s and outage.from_s >= since_s - SILENT_S:
+                words = f"its process does not answer: nothing came for {outage.until_s - outage.from_s:.1f} s: {outage.words}"
+                return outage.from_s, words
+    anew = [b for a, b in pairwise(history.of("processor", worker)) if b.asked_s > since_s and _cpu_s(b) < _cpu_s(a)]
+    if len(anew) > 1:
+        return anew[1].asked_s, f"its process was started anew {len(anew)} times after the cancel"
     return None
+
+
+_OF_WORKER: tuple[View, ...] = ("health", "processor")
 
 
 def _settled(readings: Sequence[Sample], at_rest: Callable[[Sample], bool]) -> Sample | None:

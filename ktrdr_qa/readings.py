@@ -65,6 +65,7 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
         "has_result": answer.find("$.data.result_summary") not in (None, {}, [], ""),
         "tells_its_end": "completed_at" in (answer.find("$.data") or {}),
         "percentage_problem": problem,
+        **(_result(answer.find("$.data.result_summary")) if in_full else {}),
     }
     yield Reading(backtest_id, word(answer.need("$.data.status")), percentage, facts=_told(facts))
 
@@ -81,6 +82,13 @@ def status(client: Client, backtest_id: str) -> str:
             raise
         return MISSING
     return word(answer.find("$.data.status"))
+
+
+def _result(summary: Any) -> dict[str, Any]:
+    """Of which backtest a result says that it is; nothing where there is none."""
+    names = {"symbol": "symbol", "timeframe": "timeframe", "start_date": "start_time", "end_date": "end_time"}
+    told = summary if isinstance(summary, dict) else {}
+    return {f"result_{ours}": told.get(theirs) for ours, theirs in names.items()}
 
 
 _WHEN_AND_WHERE = {
