@@ -14,9 +14,9 @@ SUITE = Path(__file__).parents[1]
 sys.path.insert(0, str(SUITE))
 
 try:
-    from ktrdr_qa import summary
+    from honest_behave.runner import take_over
     from ktrdr_qa.run import REPORTS, Run, tell_why_it_did_not_begin
-    from ktrdr_qa.runner import take_over
+    from ktrdr_qa.tell import summary
 except ImportError:
     for name in ("summary.json", "summary.md"):
         (SUITE / "reports" / name).unlink(missing_ok=True)  # An earlier verdict is not this run's.

@@ -9,10 +9,10 @@ import pytest
 import requests
 import urllib3
 
-from ktrdr_qa.client import Client, Exchange, Transcript, _plainly, describe_refusal
-from ktrdr_qa.outcomes import PlatformNotReady
-from ktrdr_qa.preflight import Preflight
-from ktrdr_qa.target import Target
+from honest_behave.outcomes import PlatformNotReady
+from ktrdr_qa.act.preflight import Preflight
+from ktrdr_qa.platform.client import Client, Exchange, Transcript, _plainly, describe_refusal
+from ktrdr_qa.target.settings import Target
 from tests.deployments.proxy import Answer, Asked, Closed, proxy
 
 START = "start KTRDR, or say where it is"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_qa import compose
-from ktrdr_qa import target as target_module
-from ktrdr_qa.outcomes import BadConfiguration
-from ktrdr_qa.target import Target, choose, load
-from ktrdr_qa.targets_command import main as list_targets
+from honest_behave.outcomes import BadConfiguration
+from ktrdr_qa.platform import compose
+from ktrdr_qa.target import settings as target_module
+from ktrdr_qa.target.__main__ import main as list_targets
+from ktrdr_qa.target.settings import Target, choose, load
 from tests.deployments.harness import BRISK, Place, started
 from tests.deployments.proxy import Answer, Asked, proxy
 

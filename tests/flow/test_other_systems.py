@@ -160,7 +160,7 @@ def test_the_suite_runs_without_what_windows_lacks(place: Place) -> None:
     place.write("own.toml", 'kind = "embedded"\n')
     place.behave(MAIN, "-D", "target=own.toml", PYTHONPATH=str(place.path)).passed()
     report = subprocess.run(
-        [sys.executable, "-m", "ktrdr_qa.report", "--results", "nowhere"],
+        [sys.executable, "-m", "ktrdr_qa.tell.report", "--results", "nowhere"],
         cwd=place.path,
         env={**os.environ, "PYTHONPATH": str(place.path)},
         capture_output=True,
@@ -209,7 +209,9 @@ def test_the_verdict_is_said_on_an_ascii_console(tmp_path: Path, formatter: str)
     assert "INCONCLUSIVE: " in told.console and "UnicodeEncodeError" not in told.console
 
 
-@pytest.mark.parametrize("module", ["ktrdr_qa.report", "ktrdr_qa.judge", "ktrdr_qa.target", "ktrdr_qa.glossary"])
+@pytest.mark.parametrize(
+    "module", ["ktrdr_qa.tell.report", "ktrdr_qa.judge", "ktrdr_qa.target", "ktrdr_qa.tell.glossary"]
+)
 def test_every_command_speaks_to_an_ascii_console(module: str) -> None:
     code = f"import runpy, sys; import {module}; print('— ✓ …'); print('— ✓', file=sys.stderr)"
     done = subprocess.run(

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrdr_qa.client import (
+from ktrdr_qa.platform.client import (
     LONGEST_PAUSE_S,
     PAUSES,
     UNSAID_PAUSE_S,
@@ -134,7 +134,7 @@ def test_a_lost_answer_after_a_pause_is_a_lost_answer() -> None:
 def test_ctrl_c_ends_the_pause() -> None:
     code = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from ktrdr_qa.client import Client, Transcript
+from ktrdr_qa.platform.client import Client, Transcript
 try:
     Client(sys.argv[1], Transcript()).post("/x", patiently=True)
 except KeyboardInterrupt:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import History, Sample
-from ktrdr_qa.judgements import (
+from ktrdr_qa.judge.judgements import (
     frozen_window_s,
     is_frozen,
     is_not_completed,
@@ -15,6 +14,7 @@ from ktrdr_qa.judgements import (
     records_its_end,
     stays_cancelled,
 )
+from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
 
 RAN = (

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Event, History, Sample
-from ktrdr_qa.judgements import (
+from ktrdr_qa.judge.judgements import (
     is_acknowledged,
     is_cancelled,
     only_this_one,
     second_cancel_is_turned_down,
     what_became_of_it,
 )
+from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import (
     NEXT,
     OTHER,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Event, History, Sample, from_json, ordered
+from ktrdr_qa.record.history import Event, History, Sample, from_json, ordered
 from tests.judging.film import NEXT, B, did, film, healthy, lost, saw
 
 

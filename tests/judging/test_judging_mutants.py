@@ -34,7 +34,7 @@ def results(place: Path, **outcomes: int) -> None:
         for name in names
     ]
     (directory / "waiting.py").write_text("\n\n".join(bodies), encoding="utf-8")
-    keys = {f"ktrdr_qa.waiting.x_judge__mutmut_{name}": outcome for name, outcome in outcomes.items()}
+    keys = {f"ktrdr_qa.record.waiting.x_judge__mutmut_{name}": outcome for name, outcome in outcomes.items()}
     (directory / "waiting.py.meta").write_text(json.dumps({"exit_code_by_key": keys}), encoding="utf-8")
 
 

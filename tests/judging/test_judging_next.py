@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import next_is_accepted, next_runs
+from ktrdr_qa.judge.judgements import next_is_accepted, next_runs
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cases, did, film, lost, saw
 
 ASKED = did("next_sent", 11.0, "")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import all_can_be_stopped, does_not_come_back
+from ktrdr_qa.judge.judgements import all_can_be_stopped, does_not_come_back
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cancelled, cases, did, film, lost, saw
 
 CUT = cancelled(10.0, 0.5, cancelled_at="2026-11-22T18:52:44Z")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_qa import judgements
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import Left, enough_was_left, lasted_s, left_to_run, needed_s
+from ktrdr_qa.judge import judgements
+from ktrdr_qa.judge.judgements import Left, enough_was_left, lasted_s, left_to_run, needed_s
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import OTHER, B, Case, Part, cancelled, cases, did, film, nearing_its_end, saw
 
 LIMITS = {"cancelled_s": 2.0, "worker_idle_s": 2.0, "processor_quiet_s": 2.0, "frozen_s": 2.0}

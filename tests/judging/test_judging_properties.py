@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ktrdr_qa.history import Event, History, Sample, View, from_json, ordered
-from ktrdr_qa.judgements import Judgement, is_frozen
-from ktrdr_qa.verdict import judge_all, outcome
+from ktrdr_qa.judge.judgements import Judgement, is_frozen
+from ktrdr_qa.judge.verdict import judge_all, outcome
+from ktrdr_qa.record.history import Event, History, Sample, View, from_json, ordered
 from tests.judging.film import NEXT, OTHER, B, W, did, film, plus
 
 EXAMPLES = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

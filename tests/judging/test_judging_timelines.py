@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import (
+from ktrdr_qa.judge.judgements import (
     ended_before_cancel,
     frozen_window_s,
     is_acknowledged,
@@ -27,6 +26,7 @@ from ktrdr_qa.judgements import (
     was_running,
     worker_let_go,
 )
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, B, W, cancelled, did, film, health, registry, saw, started
 
 TIMELINES = Path(__file__).parent / "timelines"

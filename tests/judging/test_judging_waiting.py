@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ktrdr_qa.history import History
-from ktrdr_qa.judgements import Judgement, Verdict
-from ktrdr_qa.waiting import LOOK_AGAIN_S, eventually, throughout
+from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.record.history import History
+from ktrdr_qa.record.waiting import LOOK_AGAIN_S, eventually, throughout
 
 
 @dataclass

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import names_of, place_is_free, processor_is_quiet, tells_apart, worker_let_go
+from ktrdr_qa.judge.judgements import names_of, place_is_free, processor_is_quiet, tells_apart, worker_let_go
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import (
     NEXT,
     OTHER,

@@ -155,11 +155,11 @@ def test_what_behave_refuses_before_it_reads_features_is_out_of_reach(
     told = start(place, *arguments, MAIN, **variables)
     assert told.status != 0 and words in told.console and "Traceback" not in told.console
     assert (place / "reports/summary.json").read_text() == EARLIER
-    begun = subprocess.run([sys.executable, "-m", "ktrdr_qa.summary"], cwd=place, env=environment(), check=False)
+    begun = subprocess.run([sys.executable, "-m", "ktrdr_qa.tell.summary"], cwd=place, env=environment(), check=False)
     assert begun.returncode == 0
     assert told.summary["outcome"] == "inconclusive"
 
 
 def test_make_run_begins_the_summary_before_behave() -> None:
     done = subprocess.run(["make", "-n", "run", "VENV=nowhere"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert 0 < done.stdout.index("-m ktrdr_qa.summary") < done.stdout.index("/behave features")
+    assert 0 < done.stdout.index("-m ktrdr_qa.tell.summary") < done.stdout.index("/behave features")
