@@ -323,19 +323,23 @@ class Experiment:
 
     def _look_at_others(self) -> None:
         """Read the list, and the records of others' backtests that may have ended or begun with the cancel."""
+        asked_s = self.recorder.clock()
         listed = self._active()
         history = self.recorder.history()
         sent = history.event("cancel_sent", self.backtest)
-        before = {s.subject for s in history.samples if s.view == "list" and sent and s.answered_s <= sent.at_s}
+        rows = [s for s in history.samples if s.view == "list" and s.status != MISSING]
+        before = {s.subject for s in rows if sent and s.answered_s <= sent.at_s}
+        new = {s.subject for s in rows if s.asked_s >= asked_s} - before if sent else set()
         telling = []
-        for other in sorted({*listed, *self._seen_active} - set(self._mine)):
-            status = listed.get(other, MISSING)
-            ended = other in self._seen_active and status not in ACTIVE and other not in self._others_ended
-            if ended or other in self._children or (sent and other not in before) or (not sent and status in ACTIVE):
-                telling.append(other)
-            if ended:
+        for other in {*listed, *self._seen_active} - set(self._mine) - self._others_ended:
+            active = listed.get(other, MISSING) in ACTIVE
+            if not active and other in (self._seen_active | new):
                 self._others_ended.add(other)
-        for other in telling[:MOST_OTHERS]:
+                telling.append(other)
+            elif active and (not sent or other in (self._children | new)):
+                telling.append(other)
+        # What runs tells more than what is over.
+        for other in sorted(telling, key=lambda one: (one in self._others_ended, one))[:MOST_OTHERS]:
             self._read_other(other)
 
     def _read_other(self, other: str) -> None:
