@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from ktrdr_qa.platform import compose, readings
 from ktrdr_qa.platform.client import Client, TransportError
-from ktrdr_qa.target.settings import Target, sandbox_settings
+from ktrdr_qa.target.choosing import sandbox_settings
+from ktrdr_qa.target.settings import Target
 from ktrdr_qa.words import plain
 
 PROBE_S = 1.0
