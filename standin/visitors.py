@@ -14,7 +14,8 @@ from standin.seams import Seam
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.backend import Backend, StartRequest
+    from standin.bodies import StartRequest
+    from standin.reach import Backend
 
 CAPITAL = 50_000.0
 """What visitors trade with; it tells their backtests from everybody else's."""
@@ -40,7 +41,7 @@ def seams(settings: Settings) -> Iterator[Seam]:
 
 def order(start: str, end: str, capital: float = CAPITAL) -> StartRequest:
     """An order for daily bars from one day to another."""
-    from standin.backend import StartRequest  # brings the web framework with it: only in the backend's process
+    from standin.bodies import StartRequest  # brings pydantic with it: only in the backend's process
 
     return StartRequest(
         model_path="models/neuro_mean_reversion/1d_v21",

@@ -20,7 +20,8 @@ from ktrdr_qa.act.journal import Journal
 from ktrdr_qa.judge import judgements, verdict
 from ktrdr_qa.judge.judgements import Judgement
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Client, Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History, Sample, View

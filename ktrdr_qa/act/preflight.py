@@ -20,9 +20,11 @@ from urllib.parse import urlsplit
 from honest_behave.outcomes import PlatformNotReady
 from ktrdr_qa.act.experiment import Candidate, failure
 from ktrdr_qa.platform import compose, readings
-from ktrdr_qa.platform.client import Client, Exchange, Refused, TransportError
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
 from ktrdr_qa.platform.witnesses import Witness, find, witness_of
-from ktrdr_qa.target.settings import Target, expanded, sandbox_files, sandbox_settings
+from ktrdr_qa.target.choosing import sandbox_files, sandbox_settings
+from ktrdr_qa.target.settings import Target, expanded
 from ktrdr_qa.words import plain
 
 State = Literal["ok", "failed", "not checked"]

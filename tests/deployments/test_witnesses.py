@@ -6,7 +6,8 @@ import json
 import os
 
 from ktrdr_qa.platform import readings, witnesses
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import BRISK, Place, Platform, needs_a_core, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
