@@ -585,6 +585,8 @@ class Experiment:
         ``at_most_s``: where a start that is refused will be judged anyway; else a place that is still held at the limit
         is KTRDR's failure.
         """
+        if not self._journal.ended_ones:
+            return
         began_s = self.recorder.clock()
         looked_s = [began_s - PLACES_PAUSE_S]
         held: list[Mapping[str, Any]] = []
@@ -909,6 +911,9 @@ class Experiment:
         """
         before = self._active()
         sent = self.recorder.note("next_sent")
+        if down := self._is_down():
+            self.recorder.note("next_refused", words=down)
+            return False
         try:
             answer = self._client.post(START, candidate.payload, purpose="start of the next", patiently=True)
         except KeyboardInterrupt:
@@ -957,6 +962,16 @@ class Experiment:
         self.recorder.about.update(next_backtest=started, next_candidate=str(candidate), next_payload=candidate.payload)
         self._watch_backtest(started, in_full=True)
         return True
+
+    def _is_down(self) -> str:
+        """That KTRDR does not answer any more, or nothing; its latest readings tell, which may be waited for a moment."""
+
+        def told(history: History) -> bool:
+            read = [s for s in history.samples if s.view == "backend" and not s.problem]
+            return (bool(read) and history.until_s - read[-1].answered_s < FRESH_S) or bool(self.is_gone())
+
+        self._until(told, STILL_S)
+        return self.is_gone()
 
     def _answers_still(self) -> bool:
         """Whether KTRDR itself still answers: then a lost answer was lost on the way."""

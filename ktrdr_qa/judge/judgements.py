@@ -1100,7 +1100,10 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     quiet_health = _settled(health, lambda s: not _holds_on(s, names))
     if not quiet_view or not quiet_health:
         lacking = "view of the backtest" if not quiet_view else "health"
-        return Judgement("worker stopped", "unknown", expected, f"no reading yet of the worker's {lacking} at rest")
+        seen = f"no reading yet of the worker's {lacking} at rest"
+        if not history.of("worker", backtest) and not history.of("health", worker):
+            seen = "the worker could not be asked"
+        return Judgement("worker stopped", "unknown", expected, seen)
     for readings, quiet in ((views, quiet_view), (health, quiet_health)):
         before = next((s for s in reversed(readings) if s.answered_s < quiet.answered_s), None)
         if unseen := _unseen(since_s, limit_s, before, quiet):

@@ -346,7 +346,7 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         "a worker that never answered may have been out of reach all along",
         film(CUT, refused(9.0, 11.0, 12.0, 13.0)),
         "unknown",
-        "no reading yet of the worker's view of the backtest at rest",
+        "the worker could not be asked",
     ),
     Case(
         "refusals from before the cancel's answer are no consequence of it",
@@ -451,7 +451,7 @@ DEAD = "its process is gone: it refuses connections since the cancel"
             [lost(at, of="worker_2", view="health", refused=True) for at in (11, 12)],
         ),
         "unknown",
-        "no reading yet of the worker's view of the backtest at rest",
+        "the worker could not be asked",
     ),
 )
 def test_worker_let_go(case: Case) -> None:
