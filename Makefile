@@ -12,10 +12,11 @@ help: ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 run: $(VENV)/.runs ## run the feature (FEATURE=...) and write the report
-	@status=0; $(BIN)/behave $(FEATURE) || status=$$?; $(BIN)/python -m ktrdr_qa.report || true; exit $$status
+	@$(BIN)/python -m ktrdr_qa.tell.summary
+	@status=0; $(BIN)/behave $(FEATURE) || status=$$?; $(BIN)/python -m ktrdr_qa.tell.report || true; exit $$status
 
 report: $(VENV)/.runs ## write reports/report.html from the last run's results
-	@$(BIN)/python -m ktrdr_qa.report
+	@$(BIN)/python -m ktrdr_qa.tell.report
 
 targets: $(VENV)/.runs ## list the targets and tell which answers
 	@$(BIN)/python -m ktrdr_qa.target
@@ -28,7 +29,7 @@ lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is curre
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/reformat-gherkin --check features
-	$(BIN)/python -m ktrdr_qa.glossary --check
+	$(BIN)/python -m ktrdr_qa.tell.glossary --check
 
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
 	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),36) --checks
@@ -40,16 +41,16 @@ bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash
 	$(BIN)/python -m bench
 
 sentences: $(VENV)/.runs ## write docs/sentences.md from the step definitions
-	$(BIN)/python -m ktrdr_qa.glossary
+	$(BIN)/python -m ktrdr_qa.tell.glossary
 
 screenshots: $(VENV)/.runs ## make the pictures in docs/img from real runs (needs Node and Chromium)
-	$(BIN)/python -m docs.screenshots
+	$(BIN)/python -m tools.screenshots
 
 ci: ## what .ci/run does
 	bash .ci/run
 
 clean:
-	rm -rf $(VENV) report/node_modules
+	rm -rf $(VENV) ktrdr_qa/tell/generator/node_modules
 
 $(VENV)/.runs: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found; name it with make PYTHON=..." >&2; exit 1; }

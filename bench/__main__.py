@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import readme
-from ktrdr_qa.embedded import EmbeddedKtrdr, launch
-from ktrdr_qa.history import History, from_json
-from ktrdr_qa.target import load
+from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
+from ktrdr_qa.record.history import History, from_json
+from ktrdr_qa.target.settings import load
+from tools import readme
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURE = "features/backtest_cancellation.feature"
@@ -103,7 +103,7 @@ def main() -> int:
         behave = [sys.executable, "-m", "bench.measured_behave", "-f", "null", FEATURE]
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             place = Path(name)
-            for linked in ("features", "ktrdr_qa", "targets", "pyproject.toml", "bench"):
+            for linked in ("features", "honest_behave", "ktrdr_qa", "targets", "pyproject.toml", "bench"):
                 (place / linked).symlink_to(ROOT / linked)
             figures_file = place / "figures.json"
             for number in range(1, asked.runs + 1):

@@ -19,7 +19,9 @@ def main() -> int:
     sys.path.insert(0, str(Path.cwd()))
     from behave.__main__ import main as behave
 
-    from ktrdr_qa import client, embedded, experiment, waiting
+    from ktrdr_qa.act import experiment
+    from ktrdr_qa.platform import client, embedded
+    from ktrdr_qa.record import waiting
 
     waited: list[float] = []
     busy = [False]

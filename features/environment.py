@@ -14,9 +14,9 @@ SUITE = Path(__file__).parents[1]
 sys.path.insert(0, str(SUITE))
 
 try:
-    from ktrdr_qa import summary
+    from honest_behave.runner import take_over
     from ktrdr_qa.run import REPORTS, Run, tell_why_it_did_not_begin
-    from ktrdr_qa.runner import take_over
+    from ktrdr_qa.tell import summary
 except ImportError:
     for name in ("summary.json", "summary.md"):
         (SUITE / "reports" / name).unlink(missing_ok=True)  # An earlier verdict is not this run's.
@@ -24,12 +24,13 @@ except ImportError:
 
 
 def begin(why: str) -> None:
-    """An earlier run's summary goes first; Behave reads its settings, and we write, where it is run."""
-    summary.begin(SUITE / REPORTS, why)
-    if not Path.cwd().samefile(SUITE):
-        raise ConfigError(
-            f"run behave in the suite's own directory, where its settings are: cd {SUITE} && behave features/..."
-        )
+    """An earlier run's summary goes first. Behave finds the suite's settings only where it is run beside them."""
+    elsewhere = f"run behave in the suite's own directory, where its settings are: cd {SUITE} && behave features/..."
+    if Path.cwd().samefile(SUITE):
+        elsewhere = ""
+    summary.begin(SUITE / REPORTS, why or elsewhere)
+    if elsewhere:
+        raise ConfigError(elsewhere)
 
 
 RUNNER = take_over(begin)

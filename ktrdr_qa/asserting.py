@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ktrdr_qa import judgements, matchers, readings, trends, verdict
-from ktrdr_qa.experiment import Experiment
-from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.act.experiment import Experiment
+from ktrdr_qa.judge import judgements, matchers, verdict
+from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.platform import readings
+from ktrdr_qa.tell import trends
 
 _OF_THE_LIST = ("list agrees", "only this one", "does not come back")
 

@@ -13,22 +13,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrdr_qa import asserting, evidence, judgements, readings, summary, trends, verdict
-from ktrdr_qa.album import Album
-from ktrdr_qa.allure_results import SUITE_ERROR, write_environment
-from ktrdr_qa.client import Client, Transcript
-from ktrdr_qa.console import LiveLine, colours_wanted, toned
-from ktrdr_qa.embedded import EmbeddedKtrdr, launch
-from ktrdr_qa.experiment import Candidate, Experiment, end_backtest, failure
-from ktrdr_qa.journal import Journal
-from ktrdr_qa.judgements import Judgement
-from ktrdr_qa.outcomes import BadConfiguration, Inconclusive, PlatformNotReady
-from ktrdr_qa.picture import Painter
-from ktrdr_qa.preflight import Preflight, Result
-from ktrdr_qa.recorder import Recorder
-from ktrdr_qa.scenario_end import ScenarioEnd
+from honest_behave.outcomes import BadConfiguration, Inconclusive, PlatformNotReady
+from honest_behave.results import SUITE_ERROR, write_environment
+from ktrdr_qa import asserting
+from ktrdr_qa.act.experiment import Candidate, Experiment, end_backtest, failure
+from ktrdr_qa.act.journal import Journal
+from ktrdr_qa.act.preflight import Preflight, Result
+from ktrdr_qa.judge import judgements, verdict
+from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
+from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.record.recorder import Recorder
 from ktrdr_qa.system import is_alive, load_per_core
-from ktrdr_qa.target import choose
+from ktrdr_qa.target.choosing import choose
+from ktrdr_qa.tell import evidence, summary, trends
+from ktrdr_qa.tell.album import Album
+from ktrdr_qa.tell.console import LiveLine, colours_wanted, toned
+from ktrdr_qa.tell.picture import Painter
+from ktrdr_qa.tell.scenario_end import ScenarioEnd
 
 REPORTS = Path("reports")
 TONES = {"passed": "good", "failed": "bad", "inconclusive": "doubtful"}
@@ -94,7 +98,7 @@ class Run:
     def open(self, runner: Any) -> None:
         """Launch the embedded KTRDR if it is the target, and cancel what a killed run left behind.
 
-        ``runner``: what reports a step that fails after its scenario has ended (``ktrdr_qa.runner``).
+        ``runner``: what reports a step that fails after its scenario has ended (``honest_behave.runner``).
         """
         self._runner = runner
         self._painter = Painter()
@@ -161,7 +165,7 @@ class Run:
             # It was stopped where Behave calls no more hooks for it.
             feature, name = self._under_way
             self.ended.append(ScenarioEnd(feature, name, "inconclusive", "Interrupted: it was stopped in the middle"))
-        told = summary.of(self, failed=failed, trouble=trouble)
+        told = summary.of(self._facts(), failed=failed, trouble=trouble)
         summary.write(told, self.reports)
         self._keep_figures(told)
         say("")
@@ -173,6 +177,18 @@ class Run:
         results = ", ".join(_shown(directory) for directory in self._results_dirs) or "none"
         say(
             f"report: make report, then open {self.reports}/report.html (results: {results}; summary: {self.reports}/summary.md)"
+        )
+
+    def _facts(self) -> summary.Facts:
+        return summary.Facts(
+            self.ended,
+            self.planned,
+            self.left_out,
+            self.stops_at_a_failure,
+            self.target,
+            self.preflight.version,
+            self.began_at,
+            self.clock(),
         )
 
     def _keep_figures(self, told: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from behave import then, when
 
-from ktrdr_qa.table import candidates_of
+from ktrdr_qa.act.table import candidates_of
 
 
 @when("a long backtest is started")

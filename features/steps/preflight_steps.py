@@ -6,7 +6,7 @@ from typing import Any
 
 from behave import given
 
-from ktrdr_qa.table import candidates_of
+from ktrdr_qa.act.table import candidates_of
 
 WORKER_SETTLES_S = 15.0
 

@@ -20,7 +20,7 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("features", "ktrdr_qa", "standin", "targets")
+LINKED = ("features", "honest_behave", "ktrdr_qa", "standin", "targets")
 MAIN = "features/backtest_cancellation.feature"
 EARLY = "features/early_cancellation.feature"
 CAPACITY = "features/cancellation_at_capacity.feature"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_qa.target import Limits, Target
+from ktrdr_qa.target.settings import Limits, Target
 from tests.deployments.harness import BRISK, ROOT, Place, started
 
 TEXT = (ROOT / "docs" / "real-deployments.md").read_text(encoding="utf-8")

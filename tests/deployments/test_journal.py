@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ktrdr_qa.journal import Journal
+from ktrdr_qa.act.journal import Journal
 from tests.deployments.harness import ROOT
 
 HERE, THERE = "http://localhost:8000", "http://localhost:8001"

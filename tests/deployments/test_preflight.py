@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa import preflight as preflight_module
-from ktrdr_qa.client import Client, Transcript
-from ktrdr_qa.experiment import Candidate
-from ktrdr_qa.outcomes import PlatformNotReady
-from ktrdr_qa.preflight import Preflight
-from ktrdr_qa.target import Target
+from honest_behave.outcomes import PlatformNotReady
+from ktrdr_qa.act import preflight as preflight_module
+from ktrdr_qa.act.experiment import Candidate
+from ktrdr_qa.act.preflight import Preflight
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import BRISK, MAIN, Place, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
 

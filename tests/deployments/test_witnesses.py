@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 
-from ktrdr_qa import readings, witnesses
-from ktrdr_qa.client import Client, Transcript
-from ktrdr_qa.target import Target
+from ktrdr_qa.platform import readings, witnesses
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import BRISK, Place, Platform, needs_a_core, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from ktrdr_qa.embedded import EmbeddedKtrdr, launch
-from ktrdr_qa.target import Embedded, Target
+from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
+from ktrdr_qa.target.settings import Embedded, Target
 from tests.gallery.behave_run import SHORT_LIMITS, Ran, run_suite
 
 FEATURE = "features/backtest_cancellation.feature"

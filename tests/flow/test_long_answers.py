@@ -13,11 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ktrdr_qa import evidence, readings
-from ktrdr_qa.body import ENDS, WHOLE_BYTES, Body
-from ktrdr_qa.client import KEPT_CHARACTERS, Client, NoAnswer, Refused, Transcript, UnexpectedAnswer
-from ktrdr_qa.history import MISSING, Event, History, Sample
-from ktrdr_qa.judgements import only_this_one
+from ktrdr_qa.judge.judgements import only_this_one
+from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.body import ENDS, WHOLE_BYTES, Body
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, NoAnswer, Refused, Transcript, UnexpectedAnswer
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.record.history import Event, History, Sample
+from ktrdr_qa.tell import evidence
 from tests.deployments.proxy import Answer, Asked, Closed, proxy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,7 +148,8 @@ READ_MANY = """
 import sys, threading, psutil
 sys.path.insert(0, {root!r})
 from ktrdr_qa import evidence, readings
-from ktrdr_qa.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 client = Client({url!r}, Transcript())
 list(readings.backtest(client, "warm"))
 own, peak, over = psutil.Process(), [0], threading.Event()

@@ -63,11 +63,11 @@ UNIX_NAMES = {
     "select.select",
     "time.tzset",
 }
-ONLY_WITH_FORK = ROOT / "standin" / "supervisor.py"
+ONLY_WITH_FORK = ROOT / "standin" / "forking.py"
 """Half of it is used only where a process can be forked; that the other half does without is seen in a run."""
 OURS = [
     path
-    for part in ("ktrdr_qa", "features", "standin", "bench", "tests/gallery", "docs")
+    for part in ("ktrdr_qa", "honest_behave", "features", "standin", "bench", "tests/gallery", "tools")
     for path in sorted((ROOT / part).rglob("*.py"))
     if path != ONLY_WITH_FORK and "node_modules" not in path.parts
 ]
@@ -76,7 +76,7 @@ import builtins, os, signal
 usual = builtins.__import__
 def without(name, given=None, local=None, fromlist=(), level=0):
     asking = str((given or {{}}).get("__name__", "")).partition(".")[0]
-    if name in {UNIX_MODULES!r} and asking in ("ktrdr_qa", "standin", "features"):
+    if name in {UNIX_MODULES!r} and asking in ("ktrdr_qa", "honest_behave", "standin", "features"):
         raise ImportError("there is no " + name + " on this system")
     return usual(name, given, local, fromlist, level)
 builtins.__import__ = without
@@ -160,7 +160,7 @@ def test_the_suite_runs_without_what_windows_lacks(place: Place) -> None:
     place.write("own.toml", 'kind = "embedded"\n')
     place.behave(MAIN, "-D", "target=own.toml", PYTHONPATH=str(place.path)).passed()
     report = subprocess.run(
-        [sys.executable, "-m", "ktrdr_qa.report", "--results", "nowhere"],
+        [sys.executable, "-m", "ktrdr_qa.tell.report", "--results", "nowhere"],
         cwd=place.path,
         env={**os.environ, "PYTHONPATH": str(place.path)},
         capture_output=True,
@@ -209,7 +209,9 @@ def test_the_verdict_is_said_on_an_ascii_console(tmp_path: Path, formatter: str)
     assert "INCONCLUSIVE: " in told.console and "UnicodeEncodeError" not in told.console
 
 
-@pytest.mark.parametrize("module", ["ktrdr_qa.report", "ktrdr_qa.judge", "ktrdr_qa.target", "ktrdr_qa.glossary"])
+@pytest.mark.parametrize(
+    "module", ["ktrdr_qa.tell.report", "ktrdr_qa.judge", "ktrdr_qa.target", "ktrdr_qa.tell.glossary"]
+)
 def test_every_command_speaks_to_an_ascii_console(module: str) -> None:
     code = f"import runpy, sys; import {module}; print('— ✓ …'); print('— ✓', file=sys.stderr)"
     done = subprocess.run(

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import readme
 from tests.gallery.behave_run import ROOT, SHORT_LIMITS, Ran, embedded_target, run_suite
+from tools import readme
 
 FAULTS = ROOT / "standin" / "faults.toml"
 HEALTHY = Path(__file__).with_name("healthy.toml")
@@ -197,7 +197,7 @@ def notices_without(step: str, names: Sequence[str], table: dict[str, dict[str, 
     """Take one check out of a copy of the features; some fault that only it caught must now miss the table's row."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as place:
         copy = Path(place)
-        for name in ("features", "ktrdr_qa", "standin", "targets"):
+        for name in ("features", "honest_behave", "ktrdr_qa", "standin", "targets"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", copy)
         for feature in (copy / "features").glob("*.feature"):

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ktrdr_qa import judge
+from ktrdr_qa.judge import __main__ as judge
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("features", "ktrdr_qa", "standin", "targets")
+LINKED = ("features", "honest_behave", "ktrdr_qa", "standin", "targets")
 LIMIT_S = 180
 VERDICT_LINE = re.compile(r"(PASSED|FAILED|INCONCLUSIVE)\b.*: ?")
 

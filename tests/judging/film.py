@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Event, History, Sample, View, ordered
-from ktrdr_qa.judgements import Judgement, Verdict
+from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.record.history import Event, History, Sample, View, ordered
 
 B = "op_1"
 """The backtest that is cancelled."""

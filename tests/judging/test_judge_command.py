@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa import judge, verdict
-from ktrdr_qa.history import History
+from ktrdr_qa.judge import __main__ as judge
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.record.history import History
 from tests.judging.film import B, W, film, health, healthy, plus, registry, saw, without
 
 FAILED = plus(healthy(), saw(20.0, "completed", 100.0), registry(13.0, B))

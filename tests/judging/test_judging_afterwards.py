@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import History, Sample
-from ktrdr_qa.judgements import (
+from ktrdr_qa.judge.judgements import (
     frozen_window_s,
     is_frozen,
     is_not_completed,
@@ -15,6 +14,7 @@ from ktrdr_qa.judgements import (
     records_its_end,
     stays_cancelled,
 )
+from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
 
 RAN = (
@@ -391,11 +391,19 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         12.11,
     ),
     Case(
-        "more than was before the cancel, within its limit",
-        film(CUT, RAN, still(), saw(12.1, "running", 4.75)),
+        "a view that lags may show an update that was on its way when it was cancelled",
+        film(CUT, RAN, still(), saw(10.375, "running", 8.25)),
+        "holds",
+        "it did not move for 3.8 s, in which 3 updates were due",
+        observations=(LOST,),
+        figures={"frozen_s": 3.8, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "more than it can have made by then, within the limit",
+        film(CUT, RAN, still(), saw(10.375, "running", 8.26)),
         "violated",
-        "it rose once, from 0.0 % to 4.8 %, 1.9 s after it had ended",
-        12.1,
+        "it rose once, from 0.0 % to 8.3 %, 0.2 s after it had ended",
+        10.375,
     ),
     Case(
         "what ended rises, within the limit too",
@@ -589,8 +597,13 @@ def test_is_not_completed(case: Case) -> None:
     case.check(is_not_completed(case.history, B), "not completed", "the cancelled backtest is not completed")
 
 
-def ends(completed_at: object, **facts: Any) -> History:
-    return film(CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
+def ends(completed_at: object, started_s: float | None = None, **facts: Any) -> History:
+    started = () if started_s is None else (did("start_sent", started_s),)
+    return film(started, CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
+
+
+def ended_at(at_s: float, second: str) -> Sample:
+    return saw(at_s, "cancelled", completed_at=f"2026-11-22T18:52:{second}Z")
 
 
 @cases(
@@ -648,6 +661,45 @@ def ends(completed_at: object, **facts: Any) -> History:
         "violated",
         "it ended at 2026-11-22T18:52:35Z, before it began at 2026-11-22T18:52:36Z",
         10.2,
+    ),
+    Case(
+        "so long after it began, by its own times, as has passed, and five seconds more",
+        ends("2026-11-22T18:52:51.2Z", started_at="2026-11-22T18:52:36Z", started_s=0.0),
+        "holds",
+        "it ended at 2026-11-22T18:52:51.2Z",
+    ),
+    Case(
+        "longer after it began than has passed",
+        ends("2026-11-22T18:52:51.3Z", started_at="2026-11-22T18:52:36Z", started_s=0.0),
+        "violated",
+        "it ended at 2026-11-22T18:52:51.3Z, 15 s after it began at 2026-11-22T18:52:36Z, when only 10 s had passed",
+        10.2,
+    ),
+    Case(
+        "long after it began, and nobody knows how much has passed",
+        ends("2026-11-22T20:52:51Z", started_at="2026-11-22T18:52:36Z"),
+        "holds",
+        "it ended at 2026-11-22T20:52:51Z",
+    ),
+    Case(
+        "the time of its end moves by two and a half seconds",
+        film(CUT, RAN, saw(10.2, "cancelled"), ended_at(10.4, "44.0"), ended_at(10.6, "46.5"), ended_at(10.8, "41.5")),
+        "holds",
+        "it ended at 2026-11-22T18:52:41.5Z",
+    ),
+    Case(
+        "the time of its end moves by more, from the first that was told",
+        film(CUT, RAN, saw(10.2, "cancelled"), ended_at(10.4, "44.0"), ended_at(10.6, "46.0"), ended_at(10.8, "46.6")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:46.6Z",
+        10.8,
+    ),
+    Case(
+        "it moves back",
+        film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(10.8, "41.4"), ended_at(11.0, "44.0")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:41.4Z",
+        10.8,
     ),
     Case(
         "missing in a later record, though another has it",
@@ -724,6 +776,12 @@ def listed(at_s: float, status: str, took_s: float = 0.0) -> Sample:
         "violated",
         'the list says "running", the record says "cancelled", 2.1 s after the end',
         12.3,
+    ),
+    Case(
+        "it is right where the record is read from a view that lags",
+        film(CUT, RAN, still(to_s=11.4), saw(11.6, "running", 4.5), listed(11.7, "cancelled")),
+        "holds",
+        'both say "cancelled"',
     ),
     Case(
         "both came back to life",

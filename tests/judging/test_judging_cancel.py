@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.history import Event, History, Sample
-from ktrdr_qa.judgements import (
+from ktrdr_qa.judge.judgements import (
     is_acknowledged,
     is_cancelled,
     only_this_one,
     second_cancel_is_turned_down,
     what_became_of_it,
 )
+from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import (
     NEXT,
     OTHER,
@@ -307,18 +307,26 @@ CANCEL = cancelled(10.0, 0.5)
     ),
     Case(
         "a backtest that is completed ran on, where its own pace left clearly more than the limit",
-        film(CANCEL, nearing_its_end(3.0), saw(10.6, "completed", 100.0)),
+        film(CANCEL, nearing_its_end(3.5), saw(10.6, "completed", 100.0)),
         "violated",
-        "it was completed 0.60 s after the cancel: it ran on to its end, although it was sent at 60.0 %, "
-        "when about 3.0 s were left at its own pace",
+        "it was completed 0.60 s after the cancel: it ran on to its end, although it was sent at 55.0 %, "
+        "when about 3.5 s were left at its own pace",
         10.6,
     ),
     Case(
         "a backtest that was about to end, and crossed the cancel",
-        film(CANCEL, nearing_its_end(2.9), saw(10.6, "completed", 100.0)),
+        film(CANCEL, nearing_its_end(3.4), saw(10.6, "completed", 100.0)),
         "unknown",
         "it was completed 0.60 s after the cancel, too close to its own end to tell: "
-        "it was sent at 61.0 %, when about 2.9 s were left at its own pace",
+        "it was sent at 56.0 %, when about 3.4 s were left at its own pace",
+        final=True,
+    ),
+    Case(
+        "a backtest that ended while KTRDR still had time to answer, and then to cancel it",
+        film(cancelled(10.0, 4.0), nearing_its_end(3.5), saw(13.6, "completed", 100.0)),
+        "unknown",
+        "it was completed 3.60 s after the cancel, too close to its own end to tell: "
+        "it was sent at 55.0 %, when about 3.5 s were left at its own pace",
         final=True,
     ),
     Case(
@@ -462,6 +470,21 @@ CANCEL = cancelled(10.0, 0.5)
         16.5,
     ),
     Case(
+        "nor does one run from a loss while the repeat is under way",
+        film(SENT, RAN, did("cancel_lost", 11.0), did("cancel_sent", 11.1), saw(14.0, "running", 9.0)),
+        "unknown",
+        "the cancel has no answer yet",
+    ),
+    Case(
+        "it runs from the loss of the repeat, in the moment in which that was sent as well",
+        film(
+            SENT, RAN, did("cancel_lost", 11.0), did("cancel_sent", 11.5), did("cancel_lost", 11.5), saw(14, "x", 9.0)
+        ),
+        "violated",
+        'it was still "x" at 9.0 % 2.5 s after the cancel was answered (1 reading)',
+        14.0,
+    ),
+    Case(
         "while the cancel has no answer, no limit runs",
         film(SENT, RAN, saw(12.1, "running", 5.0)),
         "unknown",
@@ -591,7 +614,7 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
     ),
     Case(
         "another one was cancelled, and this one was completed",
-        film(CANCEL, nearing_its_end(3.0), LISTED, saw(11.0, "completed", 100.0)),
+        film(CANCEL, nearing_its_end(3.5), LISTED, saw(11.0, "completed", 100.0)),
         "violated",
         "another backtest was cancelled meanwhile: op_9, and this one ran on to its end",
         10.0,
@@ -605,11 +628,11 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
     ),
     Case(
         "another one was cancelled, and this one was completed as it was about to",
-        film(CANCEL, nearing_its_end(2.75), LISTED, saw(11.0, "completed", 100.0)),
+        film(CANCEL, nearing_its_end(3.25), LISTED, saw(11.0, "completed", 100.0)),
         "unknown",
         "another backtest was cancelled meanwhile: op_9; "
         "it was completed 1.00 s after the cancel, too close to its own end to tell: "
-        "it was sent at 62.5 %, when about 2.8 s were left at its own pace",
+        "it was sent at 57.5 %, when about 3.2 s were left at its own pace",
         final=True,
     ),
     Case(

@@ -6,9 +6,9 @@ import pytest
 from hamcrest import assert_that
 from hamcrest.core.string_description import StringDescription
 
-from ktrdr_qa.judgements import Judgement
-from ktrdr_qa.matchers import holds, verify
-from ktrdr_qa.outcomes import Inconclusive
+from honest_behave.outcomes import Inconclusive
+from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.matchers import holds, verify
 
 CURL = "curl -s http://localhost:8000/api/v1/operations/op_1"
 EXPECTED = "the backtest is reported as cancelled within 2.0 s of the cancel"

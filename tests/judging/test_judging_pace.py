@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_qa import judgements
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import Left, enough_was_left, lasted_s, left_to_run, needed_s
+from ktrdr_qa.judge import judgements
+from ktrdr_qa.judge.judgements import Left, enough_was_left, lasted_s, left_to_run, needed_s
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import OTHER, B, Case, Part, cancelled, cases, did, film, nearing_its_end, saw
 
 LIMITS = {"cancelled_s": 2.0, "worker_idle_s": 2.0, "processor_quiet_s": 2.0, "frozen_s": 2.0}
@@ -75,6 +75,16 @@ def test_what_is_left_is_told_by_the_pace_seen(parts: tuple[Part, ...], left: Le
 def test_the_steeper_of_the_whole_pace_and_the_latest_counts(points: list[tuple[float, float]], left_s: float) -> None:
     left = left_to_run(film(CUT, rising(*points)), B)
     assert left and left.left_s == pytest.approx(left_s)
+
+
+def test_slow_readings_promise_little() -> None:
+    """50 % may have been reached only when it was answered, 60 % when it was asked for already."""
+    slow = (saw(7.5, "running", 50.0, took_s=0.5), saw(9.0, "running", 60.0, took_s=0.75))
+    left = left_to_run(film(CUT, slow), B)
+    assert left and left.left_s == pytest.approx(4.0 - 1.0)
+    late = (saw(7.0, "running", 40.0), saw(9.0, "running", 50.0, took_s=0.25), saw(9.5, "running", 60.0, took_s=0.25))
+    left = left_to_run(film(CUT, late), B)
+    assert left and left.left_s == pytest.approx(40.0 / 8.0 - 0.5), "0.25 s between the last two are no span for a pace"
 
 
 def test_what_is_left_in_words() -> None:

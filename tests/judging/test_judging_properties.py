@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ktrdr_qa.history import Event, History, Sample, View, from_json, ordered
-from ktrdr_qa.judgements import Judgement, is_frozen
-from ktrdr_qa.verdict import judge_all, outcome
+from ktrdr_qa.judge.judgements import Judgement, is_frozen
+from ktrdr_qa.judge.verdict import judge_all, outcome
+from ktrdr_qa.record.history import Event, History, Sample, View, from_json, ordered
 from tests.judging.film import NEXT, OTHER, B, W, did, film, plus
 
 EXAMPLES = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -52,6 +52,12 @@ class Platform:
     next_lasts_s: float
     lost_first: bool
     other_cancelled: bool
+    lag_s: float
+    """A replica that lags by so much answers for the backend: always before the cancel, now and then after it."""
+    own_id: bool
+    """The worker calls the backtest by an id of its own."""
+    lasts_s: float = float("inf")
+    """When it is completed by itself, if nobody cancels it before, seconds from its start."""
     ghost: bool = False
     """Its one way to do wrong: every view says that it ended, and its worker computes on."""
 
@@ -71,9 +77,13 @@ class Platform:
         return self.cancel_s + (1.0 if self.lost_first else 0.0) + self.cancel_took_s
 
     @property
+    def cancelled_s(self) -> float:
+        """When the cancel takes effect: some time after it was sent, in time after its answer."""
+        return self.cancel_s + self.effect_s * (self.answered_s + 1.8 - self.lag_s - self.cancel_s)
+
+    @property
     def ends_s(self) -> float:
-        """When it really ends: some time after the cancel was sent, in time after its answer."""
-        return self.cancel_s + self.effect_s * (self.answered_s + 1.8 - self.cancel_s)
+        return min(self.cancelled_s, self.lasts_s)
 
     @property
     def next_accepted_s(self) -> float:
@@ -85,10 +95,14 @@ class Platform:
 
     def status(self, at_s: float) -> str:
         if at_s >= self.ends_s:
-            return self.end_status
+            return self.end_status if self.cancelled_s <= self.lasts_s else "completed"
+        if at_s < self.start_took_s:
+            return "missing"
         return "pending" if at_s < self.start_took_s + self.pending_s else "running"
 
     def shown(self, at_s: float) -> float | None:
+        if self.status(at_s) == "completed":
+            return 100.0
         if at_s < self.ends_s or self.retained == "kept":
             return self.percentage(at_s)
         return 0.0 if self.retained == "zero" else None
@@ -117,6 +131,10 @@ class Platform:
         end_s = max(self.ends_s, self.answered_s) + self.watched_s
         ended = {"started_at": "2026-11-22T18:52:36Z", "completed_at": "2026-11-22T18:52:44Z"}
 
+        def behind(at_s: float) -> float:
+            fresh = at_s > self.cancel_s and chance.random() < 0.5
+            return at_s if fresh else at_s - min(self.lag_s, self.step_s)
+
         def watch(view: View, of: str, every_s: float, from_s: float, read: Any) -> list[Sample]:
             samples = []
             at_s = from_s + chance.random() * 0.05
@@ -132,10 +150,18 @@ class Platform:
 
         def record(at_s: float) -> dict[str, Any]:
             status = self.status(at_s)
-            facts = {**(ended if status == self.end_status else {}), "worker": W}
+            if status == "missing":
+                return {"status": status}
+            facts = {**(ended if at_s >= self.ends_s else {}), "worker": W}
             return {"status": status, "percentage": self.shown(at_s), "facts": facts}
 
+        def recorded(at_s: float) -> dict[str, Any]:
+            return record(behind(at_s))
+
         def following(at_s: float) -> dict[str, Any]:
+            at_s = behind(at_s)
+            if at_s < self.next_accepted_s:
+                return {"status": "missing"}
             status = "running" if at_s < self.next_ends_s else "completed"
             percentage = 0.0 if at_s < self.next_accepted_s + 0.1 else min(99.0, 10 * (at_s - self.next_accepted_s))
             facts = {"worker": W if self.next_here else SECOND_WORKER}
@@ -144,9 +170,22 @@ class Platform:
         def busy_with(operation: str | None) -> dict[str, Any]:
             return {"status": "busy" if operation else "idle", "facts": {"current_operation": operation}}
 
+        def health(at_s: float) -> dict[str, Any]:
+            told = busy_with(self.operation(at_s))
+            if self.own_id and self.operation(at_s) == B:
+                told["facts"] = {"current_operation": "own_1", "unlisted": True}
+            return told
+
         def others(at_s: float) -> dict[str, Any]:
+            """Somebody else's, cancelled by its owner: a second after this one by KTRDR's own times."""
             cancelled = self.other_cancelled and at_s >= self.ends_s
-            return {"status": "cancelled" if cancelled else "running", "percentage": 5.0}
+            facts = {"completed_at": "2026-11-22T18:52:45Z"} if cancelled else {}
+            return {"status": "cancelled" if cancelled else "running", "percentage": 5.0, "facts": facts}
+
+        def strangers(at_s: float) -> dict[str, Any]:
+            """Somebody's backtest of another period, begun after the cancel."""
+            facts = {**SAME_WORK, "end_date": "2020-12-31", "created_at": "2026-11-22T18:52:46Z"}
+            return {"status": "running", "percentage": 5.0, "facts": facts}
 
         cancel: list[Event] = [did("cancel_sent", self.cancel_s)]
         if self.lost_first:
@@ -157,8 +196,12 @@ class Platform:
         cancel += [did("cancel_answered", self.answered_s, http=200, success=True, took_s=self.cancel_took_s)]
         listed = [
             Sample("list", of, at_s, at_s + 0.01, **read(at_s + 0.005))
-            for of, read in ((B, record), (OTHER, others))
+            for of, read in ((B, recorded), (OTHER, others))
             for at_s in (self.cancel_s - 0.05, self.next_accepted_s - 0.1, end_s - 0.1)
+        ]
+        listed += [
+            Sample("other", of, end_s - 0.08, end_s - 0.07, **read(end_s - 0.075))
+            for of, read in ((OTHER, others), ("op_8", strangers))
         ]
         return film(
             did("start_sent", 0.0),
@@ -166,17 +209,29 @@ class Platform:
             cancel,
             did("next_sent", self.next_accepted_s - 0.1, ""),
             did("next_accepted", self.next_accepted_s, NEXT, took_s=0.1),
-            watch("backend", B, 0.16, self.start_took_s, record),
+            watch("backend", B, 0.16, self.start_took_s, recorded),
             watch("backend", NEXT, 0.16, self.next_accepted_s, following),
             watch("worker", B, 0.9, self.start_took_s + 0.5, record),
-            watch("health", W, 0.9, self.start_took_s + 0.5, lambda at_s: busy_with(self.operation(at_s))),
+            watch("health", W, 0.9, self.start_took_s + 0.5, health),
             watch("registry", W, 0.9, self.start_took_s + 0.5, lambda at_s: busy_with(self.registered(at_s))),
             watch("processor", W, 0.9, -1.5, lambda at_s: {"cpu_s": round(self.cpu_s(at_s), 2)}),
             listed,
+            did("clean_up", end_s, NEXT),
             backtest=B,
             next_backtest=NEXT,
             worker=W,
+            payload=PAYLOAD,
         )
+
+
+PAYLOAD = {
+    "symbol": "EURUSD",
+    "timeframe": "1h",
+    "strategy_name": "neuro",
+    "start_date": "2015-01-01",
+    "end_date": "2025-12-31",
+}
+SAME_WORK = {"symbol": "EURUSD", "timeframe": "1h", "strategy": "neuro", "start_date": "2015-01-01"}
 
 
 def seconds(least: float, most: float) -> st.SearchStrategy[float]:
@@ -207,14 +262,31 @@ PLATFORMS = st.builds(
     next_lasts_s=seconds(0.2, 10.0),
     lost_first=st.booleans(),
     other_cancelled=st.booleans(),
+    lag_s=st.one_of(st.just(0.0), seconds(0.0, 0.8)),
+    own_id=st.booleans(),
 )
 LEGAL = PLATFORMS.map(Platform.film)
 PLAIN = PLATFORMS.map(
     lambda p: replace(
-        p, losses=0.0, slow=0.0, step_percent=min(p.step_percent, 10.0), watched_s=3 * p.step_s + 3.0 + p.watched_s
+        p,
+        losses=0.0,
+        slow=0.0,
+        step_percent=min(p.step_percent, 100.0 / (p.updates_before_cancel + 5 + 32.0 / p.step_s)),
+        watched_s=3 * p.step_s + 3.0 + p.watched_s,
     )
 )
-"""Platforms that are watched well, and for long enough."""
+"""Platforms that are watched well, and for long enough; their backtest has half a minute left when it is cancelled."""
+
+
+def nearly_done(platform: Platform, left_s: float) -> Platform:
+    """Its backtest would be completed so long after the cancel is sent, and progresses accordingly."""
+    began_s = platform.start_took_s + platform.first_progress_s
+    lasts_s = platform.cancel_s + left_s
+    return replace(platform, lasts_s=lasts_s, step_percent=100.0 * platform.step_s / (lasts_s - began_s))
+
+
+RACES = st.builds(nearly_done, PLATFORMS, seconds(0.0, 8.0))
+"""Platforms whose backtest is about to end when it is cancelled."""
 WITH_PERCENTAGES = PLATFORMS.map(
     lambda p: replace(
         p, losses=0.0, watched_s=1.0 + p.watched_s, retained="zero" if p.retained == "none" else p.retained
@@ -249,9 +321,43 @@ def test_a_legal_history_that_was_watched_well_and_long_enough_passes(platform: 
     assert outcome(judged) == "passed"
 
 
+@settings(EXAMPLES, max_examples=300)
+@given(RACES.map(Platform.film))
+def test_a_race_with_the_completion_is_never_held_against_the_platform(history: History) -> None:
+    assert violated(history) == {}
+
+
+@EXAMPLES
+@given(
+    st.builds(nearly_done, PLAIN, seconds(0.05, 1.0)).map(
+        lambda p: replace(p, effect_s=1.0, lost_first=False, cancel_took_s=0.1, lag_s=0.0)
+    )
+)
+def test_a_backtest_that_ended_by_itself_at_the_cancel_passes_nowhere(platform: Platform) -> None:
+    judged = judge_all(platform.film())
+    told = ("cancelled", "stays cancelled", "not completed", "frozen", "worker stopped", "processor quiet")
+    assert {name for name in told if judged[name].holds} == set()
+    assert outcome(judged) == "inconclusive"
+
+
+IGNORED = PLAIN.map(lambda p: replace(p, effect_s=1e9, cancel_took_s=min(p.cancel_took_s, 0.5)))
+
+
+@EXAMPLES
+@given(IGNORED, st.floats(6.0, 25.0))
+def test_an_ignored_cancel_is_always_seen(platform: Platform, left_s: float) -> None:
+    ignores = nearly_done(replace(platform, watched_s=3.0, lost_first=False), left_s)
+    ends_s = ignores.lasts_s
+    # Every view of the backend says that it was cancelled; the worker runs on to its end.
+    shown = replace(ignores, lasts_s=float("inf"), effect_s=0.1).film()
+    worked = [s for s in ignores.film().samples if s.view in ("worker", "health", "processor")]
+    history = film([s for s in shown.samples if s.view in ("backend", "list")], worked, shown.events, **shown.about)
+    assert {"worker stopped"} <= violated(until(history, ends_s + 3.0)).keys()
+
+
 GHOSTS = PLATFORMS.map(
     lambda p: replace(
-        p, ghost=True, losses=min(p.losses, 0.1), busy_cores=0.3 + p.busy_cores, watched_s=8.0 + p.watched_s
+        p, ghost=True, losses=min(p.losses, 0.1), busy_cores=0.13 + p.busy_cores, watched_s=8.0 + p.watched_s
     )
 )
 
@@ -318,7 +424,7 @@ AFTER = ("worker stopped", "place free", "stays cancelled", "not completed", "en
 
 
 @EXAMPLES
-@given(PLAIN.map(lambda platform: replace(platform, end_status="cancelled")))
+@given(PLAIN.map(lambda platform: replace(platform, end_status="cancelled", own_id=False)))
 def test_readings_outside_its_window_are_no_matter_to_a_judgement(platform: Platform) -> None:
     history = platform.film()
     judged = judge_all(history)
@@ -348,13 +454,23 @@ def wild_sample(chance: Random, view: View, of: str, at_s: float) -> Sample:
     """Any reading whatever."""
     answered_s = at_s + chance.choice((0.0, 0.01, 0.3, 3.0)) * chance.random()
     if chance.random() < 0.15:
-        refused = {"refused": True} if chance.random() < 0.8 else {}
-        return Sample(view, of, at_s, answered_s, problem="lost", facts=refused)
+        facts = {"refused": True} if chance.random() < 0.8 else {}
+        facts |= {"rate_limited": True} if chance.random() < 0.1 else {}
+        return Sample(view, of, at_s, answered_s, problem=chance.choice(("lost", "no answer within 5 s")), facts=facts)
     facts: dict[str, Any] = {"current_operation": chance.choice((None, B, NEXT, OTHER))}
     facts["worker"] = chance.choice((None, W, SECOND_WORKER))
     facts["completed_at"] = chance.choice((None, "2026-11-22T18:52:44Z", "2026-11-22T18:52:44Z", "soon"))
     facts["percentage_problem"] = "odd" if chance.random() < 0.03 else None
     facts["has_result"] = chance.random() < 0.03
+    if view == "health":
+        facts["unlisted"] = chance.random() < 0.1
+        facts["began_at"] = chance.choice((None, None, "2026-11-22T18:52:37Z"))
+    if view in ("list", "other"):
+        facts |= SAME_WORK | {"end_date": chance.choice((None, "2025-12-31", "2020-12-31"))}
+        facts["parent"] = B if of == "op_8" and chance.random() < 0.3 else None
+    if view in ("other", "backend"):
+        facts["created_at"] = chance.choice((None, "2026-11-22T18:52:36Z", "2026-11-22T18:52:44Z"))
+        facts["started_at"] = "2026-11-22T18:52:36Z" if view == "backend" else None
     percentage = chance.choice((None, 0.0, round(chance.uniform(0, 100), 1), min(100.0, 2.0 * at_s)))
     cpu_s = chance.uniform(0.0, 50.0) if view == "processor" else None
     return Sample(view, of, at_s, answered_s, chance.choice(STATUSES), percentage, cpu_s, facts=facts)
@@ -370,6 +486,8 @@ def wild(draw: st.DrawFn) -> History:
         ("backend", NEXT),
         ("list", B),
         ("list", OTHER),
+        ("other", OTHER),
+        ("other", "op_8"),
         ("worker", B),
         ("health", W),
         ("registry", W),
@@ -405,7 +523,11 @@ def wild(draw: st.DrawFn) -> History:
         events.append(did("cancel_too_late", cancel_s + 1.0))
     if chance.random() < 0.9:
         events.append(did("next_accepted", cancel_s + 2.0, NEXT, took_s=0.1))
-    about: dict[str, Any] = {"backtest": B, "next_backtest": NEXT, "worker": W}
+    if chance.random() < 0.2:
+        events.append(did("clean_up", cancel_s + 20.0, NEXT))
+    if chance.random() < 0.05:
+        events.append(did("not_stopped", cancel_s + 22.0, NEXT, words="still runs"))
+    about: dict[str, Any] = {"backtest": B, "next_backtest": NEXT, "worker": W, "payload": PAYLOAD}
     about |= {"cancelled_at_once": True} if chance.random() < 0.2 else {}
     return ordered(samples, events, 50.0, about)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_qa.history import Sample
-from ktrdr_qa.judgements import Judgement, ended_before_cancel, is_moving, is_running, was_running
+from ktrdr_qa.judge.judgements import Judgement, ended_before_cancel, is_moving, is_running, was_running
+from ktrdr_qa.record.history import Sample
 from tests.judging.film import OTHER, B, Case, cancelled, cases, did, film, lost, saw, started
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.allure_counts import Counts, count_allure, count_junit
-from ktrdr_qa.allure_results import RUN_LABEL, read_results
+from honest_behave.counts import Counts, count_allure, count_junit
+from honest_behave.results import RUN_LABEL, read_results
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,16 +25,16 @@ outfiles = out/allure
 default_format = plain
 junit = true
 junit_directory = out/junit
-runner = ktrdr_qa.runner:HonestRunner
+runner = honest_behave.runner:HonestRunner
 
 [behave.formatters]
-ktrdr_allure = ktrdr_qa.allure_formatter:HonestAllureFormatter
+ktrdr_allure = honest_behave.formatter:HonestAllureFormatter
 """
 
 STEPS = """\
 from behave import step
 import allure, logging, sys, time
-from ktrdr_qa.outcomes import Inconclusive, PlatformNotReady
+from honest_behave.outcomes import Inconclusive, PlatformNotReady
 
 @step("it passes")
 def passes(context): print("passing")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ktrdr_qa.allure_counts import Counts, count_allure
+from honest_behave.counts import Counts, count_allure
 
 FEATURE = """\
 Feature: F
@@ -18,7 +18,7 @@ NEXT = "Feature: G\n  Scenario: other\n    Given it passes\n"
 
 AFTER_FEATURE = """\
 import sys
-from ktrdr_qa.outcomes import Inconclusive
+from honest_behave.outcomes import Inconclusive
 
 def after_feature(context, feature):
     if feature.name != "F":
@@ -164,7 +164,9 @@ def test_with_stop_no_other_feature_is_run(judged):
 
 
 def test_without_reports_the_run_fails_all_the_same(judged):
-    outcome = judged(FEATURE, WRONG, arguments=["--no-junit", "-r", "ktrdr_qa.runner:HonestRunner", "--no-summary"])
+    outcome = judged(
+        FEATURE, WRONG, arguments=["--no-junit", "-r", "honest_behave.runner:HonestRunner", "--no-summary"]
+    )
     assert outcome.status == 1
 
 
@@ -233,7 +235,7 @@ def test_failing_and_attaching_go_together_in_either_order(judged):
 
 def test_without_allure_nothing_is_attached(feature):
     project = feature(FEATURE)
-    project.write("behave.ini", "[behave]\nrunner = ktrdr_qa.runner:HonestRunner\ndefault_format = plain\n")
+    project.write("behave.ini", "[behave]\nrunner = honest_behave.runner:HonestRunner\ndefault_format = plain\n")
     said = "".join(f"    {line}\n" for line in REPLACED)
     project.write("features/environment.py", "import allure\n" + AFTER_FEATURE + said)
     outcome = project.run()

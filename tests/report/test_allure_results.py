@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_qa.allure_counts import Counts
-from ktrdr_qa.allure_results import (
-    read_environment,
-    write_environment,
-)
+from honest_behave.counts import Counts
+from honest_behave.results import read_environment, write_environment
 
 ONE = "Feature: F\n  Scenario: S\n    Given it passes\n"
 
@@ -133,7 +130,7 @@ def test_a_hook_keeps_the_projects_own_outcomes_and_an_assertion_in_it_is_no_pro
     project.write(
         "features/environment.py",
         """\
-from ktrdr_qa.outcomes import PlatformNotReady
+from honest_behave.outcomes import PlatformNotReady
 def before_scenario(context, scenario):
     if scenario.name == "S": raise PlatformNotReady("no worker")
     assert False, "two workers expected"
@@ -578,7 +575,7 @@ def test_both_formatters_run_side_by_side_under_behaves_own_runner(feature):
 
 def test_a_formatter_without_a_directory_is_one_clear_line(feature):
     project = feature(ONE)
-    project.write("behave.ini", "[behave]\nrunner = ktrdr_qa.runner:HonestRunner\n")
+    project.write("behave.ini", "[behave]\nrunner = honest_behave.runner:HonestRunner\n")
     outcome = project.run("-f", "allure_behave.formatter:AllureFormatter")
     assert outcome.status == 1
     assert "ConfigError: Allure results need a directory" in outcome.console
@@ -593,7 +590,7 @@ def test_a_hook_finds_the_directories_of_this_run(feature):
     project.write(
         "features/environment.py",
         """\
-from ktrdr_qa.allure_results import results_dirs, write_environment
+from honest_behave.results import results_dirs, write_environment
 def before_all(context):
     for directory in results_dirs(context.config): write_environment(directory, {"Target": "sandbox"})
 """,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_qa import report
-from ktrdr_qa.allure_results import write_environment, write_run_problem
+from honest_behave.results import write_environment, write_run_problem
+from ktrdr_qa.tell import report
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -144,7 +144,7 @@ def test_categories_reach_the_report(tmp_path):
 
 def command(*arguments, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "ktrdr_qa.report", *map(str, arguments)],
+        [sys.executable, "-m", "ktrdr_qa.tell.report", *map(str, arguments)],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,

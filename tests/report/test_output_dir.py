@@ -3,10 +3,10 @@
 import pytest
 from allure_commons.utils import md5
 
-from ktrdr_qa import output_dir
-from ktrdr_qa.allure_counts import Counts
-from ktrdr_qa.allure_results import prepare, write_environment
-from ktrdr_qa.output_dir import UnusableDirectory
+from honest_behave import output_dir
+from honest_behave.counts import Counts
+from honest_behave.output_dir import UnusableDirectory
+from honest_behave.results import prepare, write_environment
 
 ONE = "Feature: F\n  Scenario: S\n    Given it passes\n"
 OTHERS = {
@@ -56,7 +56,7 @@ def test_a_run_knows_all_that_it_wrote(feature):
         """\
 import allure
 from pathlib import Path
-from ktrdr_qa.allure_results import write_environment
+from honest_behave.results import write_environment
 def before_all(context):
     write_environment(Path("out/allure"), {"Target": "sandbox"})
     allure.attach("x", "all")
@@ -155,10 +155,10 @@ def test_what_cannot_be_written_is_one_clear_line(feature, arguments, shown, tak
     project.write("out/junit/" + output_dir.MANIFEST, "TESTS-a.xml\n")
     if taken_over:
         text = (project.directory / "behave.ini").read_text()
-        project.write("behave.ini", text.replace("runner = ktrdr_qa.runner:HonestRunner\n", ""))
+        project.write("behave.ini", text.replace("runner = honest_behave.runner:HonestRunner\n", ""))
         project.write(
             "features/environment.py",
-            "from ktrdr_qa.runner import take_over\ntake_over(lambda why: print('BEGIN', why))\n",
+            "from honest_behave.runner import take_over\ntake_over(lambda why: print('BEGIN', why))\n",
         )
     config = (project.directory / "behave.ini").read_text()
     outcome = project.run(*arguments)
@@ -310,7 +310,7 @@ def test_a_run_that_cannot_be_opened_runs_nothing_and_says_why(feature):
     project.write(
         "features/environment.py",
         """\
-from ktrdr_qa.outcomes import PlatformNotReady
+from honest_behave.outcomes import PlatformNotReady
 def before_first_scenario(context): raise PlatformNotReady("no worker")
 def before_scenario(context, scenario): print("HOOK", scenario.name)
 def after_feature(context, feature): print("HOOK", feature.name)

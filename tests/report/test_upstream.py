@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from ktrdr_qa.allure_results import read_results
+from honest_behave.results import read_results
 
 STOCK = """\
 [behave]
@@ -37,8 +37,8 @@ def mended(what, workaround):
 
 
 ONE = "Feature: F\n  Scenario: S\n    Given it passes\n"
-FORMATTER = "ktrdr_qa/allure_formatter.py: "
-RUNNER = "ktrdr_qa/runner.py: "
+FORMATTER = "honest_behave/formatter.py: "
+RUNNER = "honest_behave/runner.py: "
 
 
 def test_886_a_table_under_a_rule(stock):

@@ -15,7 +15,7 @@ from typing import Any
 from tests.gallery.behave_run import SHORT_LIMITS, embedded_target
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("features", "ktrdr_qa", "standin", "targets")
+LINKED = ("features", "honest_behave", "ktrdr_qa", "standin", "targets")
 MAIN = "features/backtest_cancellation.feature"
 COLOUR = re.compile(r"\x1b\[([\d;]*)m")
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa import asserting, matchers, verdict
-from ktrdr_qa.client import Exchange
-from ktrdr_qa.history import Sample, ordered
-from ktrdr_qa.judgements import Judgement
-from ktrdr_qa.witnesses import Witness
+from ktrdr_qa import asserting
+from ktrdr_qa.judge import matchers, verdict
+from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.platform.exchange import Exchange
+from ktrdr_qa.platform.witnesses import Witness
+from ktrdr_qa.record.history import Sample, ordered
 from tests.judging.film import NEXT, B, W, did, health
 from tests.telling.test_picture import HISTORIES
 

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_qa.console import LiveLine
-from ktrdr_qa.history import History, Sample
+from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.tell.console import LiveLine
 from tests.telling.running import COLOUR, MAIN, Told, run, run_on_terminal, screen, suite
 
 CONFIG = """\
 [behave]
 paths = features
 default_format = console
-runner = ktrdr_qa.runner:HonestRunner
+runner = honest_behave.runner:HonestRunner
 
 [behave.formatters]
-console = ktrdr_qa.console:Console
+console = ktrdr_qa.tell.console:Console
 """
 STEPS = """\
 from behave import step
-from ktrdr_qa.outcomes import Inconclusive
+from honest_behave.outcomes import Inconclusive
 
 @step("it is fine")
 def fine(context): pass
@@ -146,7 +146,7 @@ def test_console_tells_under_the_feature_what_failed_afterwards(place: Path) -> 
         HOOKS
         + """
 def after_feature(context, feature):
-    from ktrdr_qa.outcomes import Inconclusive
+    from honest_behave.outcomes import Inconclusive
     first, sixth = feature.scenarios[0], feature.scenarios[-1]
     fail = context._runner.fail_afterwards
     fail(first, first.steps[0], AssertionError("Expected: nothing after it\\n     but: something"))

@@ -72,6 +72,7 @@ def test_a_runner_of_an_ide_collects_without_opening_anything_and_then_runs_with
     assert running.count(OPENED) == 2, "the banner and the verdict, once each"
     assert told.summary["outcome"] == "passed" and len(told.summary["scenarios"]) == 4
     assert len(told.results) == 4
+    assert all({"name": "target", "value": "target"} in result["labels"] for result in told.results)
 
 
 def test_a_pass_that_only_collects_leaves_the_last_run_alone(place: Path) -> None:
@@ -160,6 +161,20 @@ def test_what_a_runner_overrides_wins_and_what_it_calls_above_is_ours(place: Pat
     told = drive(place, "-c", RUNS.format(body=body), "--tags=nowhere", MAIN)
     assert told.console.index("mine first") < told.console.index("hook before_all")
     assert "mine last, failed: True" in told.console, "the run is as strict as ever"
+
+
+def test_a_driver_that_runs_the_features_itself_leaves_no_earlier_verdict(place: Path) -> None:
+    body = """
+    def run_model(self, features=None):
+        self.run_hook("before_all")
+        for feature in self.features:
+            feature.walk_scenarios()[0].steps.clear()
+            feature.run(self)
+        self.run_hook("after_all")
+        self.context._do_remaining_cleanups()
+"""
+    told = drive(place, "-c", RUNS.format(body=body), "-D", "target=target.toml", f"{MAIN}:57")
+    assert "did not come to its end" in told.summary["reasons"][0], told.console
 
 
 def test_a_feature_that_cannot_be_read_is_told_by_a_runner_of_an_ide_too(place: Path) -> None:

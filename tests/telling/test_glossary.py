@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_qa import glossary
+from ktrdr_qa.tell import glossary
 from tests.telling.running import ROOT, run, suite
 
 HEAD = '"""Steps: of a test."""\nfrom behave import given\n'
@@ -18,7 +18,7 @@ EXPLAINED = '    """It is explained."""\n'
 
 def written(features: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as step definitions can be loaded only once."""
-    command = [sys.executable, "-m", "ktrdr_qa.glossary", "--features", str(features), *arguments]
+    command = [sys.executable, "-m", "ktrdr_qa.tell.glossary", "--features", str(features), *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -14,10 +14,11 @@ from behave.model import Step
 from behave.model_type import Status
 from behave.runner_util import collect_feature_locations, parse_features
 
-from ktrdr_qa import summary, verdict
-from ktrdr_qa.judgements import Judgement
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge.judgements import Judgement
 from ktrdr_qa.run import ScenarioEnd
-from ktrdr_qa.summary import NotChecked
+from ktrdr_qa.tell import summary
+from ktrdr_qa.tell.summary import NotChecked
 from tests.telling.running import MAIN, ROOT, Told, run, suite
 from tests.telling.test_picture import HISTORIES, B
 from tests.telling.test_scenes import told_well

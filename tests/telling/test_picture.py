@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ktrdr_qa import picture, report, verdict
-from ktrdr_qa.history import History, Sample, ordered
-from ktrdr_qa.picture import Label, Painter, _width, lanes_for, paint, paint_trend
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.record.history import History, Sample, ordered
+from ktrdr_qa.tell import picture, report
+from ktrdr_qa.tell.picture import Label, Painter, _width, lanes_for, paint, paint_trend
 from tests.judging.film import NEXT, B, W, used
 from tests.telling.running import ROOT
 
@@ -30,7 +31,7 @@ def texts_of(svg: bytes) -> str:
 
 def film(*, readings: int = 40, rises_after: bool = False, ends_s: float = 8.0) -> History:
     """A backtest that is cancelled at 2 s; with ``rises_after`` it moves on although it is called cancelled."""
-    from ktrdr_qa.history import Event
+    from ktrdr_qa.record.history import Event
 
     events = [
         Event("start_sent", 0.0, B),

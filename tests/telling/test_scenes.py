@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa import evidence, trends
-from ktrdr_qa.target import Embedded, load
+from ktrdr_qa.target.settings import Embedded, load
+from ktrdr_qa.tell import evidence, trends
 from tests.telling.running import MAIN, ROOT, Told, command, environment, run, suite
 
 SCHEMA: dict[str, Any] = {
@@ -78,7 +78,7 @@ def test_schema_is_the_documented_one() -> None:
     first, _, rest = text.partition("## Figures\n")
     assert set(re.findall(r"^\| `(\w+)` \|", first, re.MULTILINE)) == set(SCHEMA)
     named = set(re.findall(r"`(\w+)`", rest.partition("## Figures of")[0]))
-    told = set(re.findall(r'"(\w+_(?:s|percent|due|cores))": ', (ROOT / "ktrdr_qa/judgements.py").read_text()))
+    told = set(re.findall(r'"(\w+_(?:s|percent|due|cores))": ', (ROOT / "ktrdr_qa/judge/judgements.py").read_text()))
     assert told <= named, f"not documented: {told - named}"
 
 

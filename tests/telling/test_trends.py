@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa import trends
-from ktrdr_qa.target import Embedded, Target, load
+from ktrdr_qa.target.settings import Embedded, Target, load
+from ktrdr_qa.tell import trends
 
 
 def target(*arguments: str, name: str = "embedded", url: str | None = None) -> Target:

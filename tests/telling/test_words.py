@@ -23,9 +23,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ktrdr_qa import compose, evidence, readings, summary, verdict
-from ktrdr_qa.client import Client, Transcript, TransportError
-from ktrdr_qa.console import Console
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.platform import compose, readings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript, TransportError
+from ktrdr_qa.tell import evidence, summary
+from ktrdr_qa.tell.console import Console
 from ktrdr_qa.words import DEEPEST, never_fail_to_say, percent, plain, plain_value
 from tests.deployments.proxy import Answer, proxy
 
@@ -300,7 +303,7 @@ def test_log_lines_are_harmless() -> None:
 
 
 def test_a_saved_recording_is_harmless() -> None:
-    from ktrdr_qa.history import Sample, from_json, ordered
+    from ktrdr_qa.record.history import Sample, from_json, ordered
 
     text = ordered([Sample("backend", B, 0.0, 0.1, "running", facts={"error_message": "?"})], [], 1.0).to_json()
     read = from_json(text.replace('"?"', '"\\u001b[31m\\ud800"'))

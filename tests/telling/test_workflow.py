@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from docs import screenshots
-from ktrdr_qa.target import load
+from ktrdr_qa.target.settings import load
 from tests.telling.running import ROOT
+from tools import screenshots
 
 WORKFLOW = ROOT / ".github/workflows/ktrdr-cancellation.yml"
 CI = ROOT / ".github/workflows/ci.yml"
@@ -41,7 +41,7 @@ def test_workflow_names_what_the_project_has(workflow: dict[Any, Any]) -> None:
     scripts = "\n".join(step.get("run", "") for step in steps)
     for file in ("requirements.txt", "features/backtest_cancellation.feature"):
         assert file in scripts and (ROOT / file).is_file()
-    assert "python -m ktrdr_qa.report" in scripts
+    assert "python -m ktrdr_qa.tell.report" in scripts
     assert 'cat reports/summary.md >> "$GITHUB_STEP_SUMMARY"' in scripts
     used = [step["uses"] for step in steps if "uses" in step]
     assert all(re.fullmatch(r"actions/[\w/-]+@v\d+", one) for one in used)
@@ -184,7 +184,7 @@ def test_documentation_has_a_picture_of_each_kind_of_run() -> None:
     for scene in screenshots.SCENES:
         for suffix in ("", "-scenario", "-phone", "-scenario-phone"):
             image = screenshots.IMAGES / f"{scene.name}{suffix}.png"
-            assert image.is_file(), f"{image} is missing; make it with: python -m docs.screenshots {scene.name}"
+            assert image.is_file(), f"{image} is missing; make it with: python -m tools.screenshots {scene.name}"
             assert image.read_bytes().startswith(b"\x89PNG") and image.stat().st_size <= screenshots.LARGEST_BYTES
 
 

@@ -1,0 +1,140 @@
+"""Judge a saved history again: ``python -m ktrdr_qa.judge FILE [--json]``.
+
+FILE is the history that the report attaches to a scenario ("History"). The same judgements are made as in the run,
+so the outcome is the same; where a rule has been changed since, this shows what it makes of old evidence.
+
+Exit status: 0 passed, 1 failed, 2 inconclusive, 3 where FILE is no history that can be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.record.history import History, from_json
+
+EXIT_STATUS: Mapping[verdict.Outcome, int] = {"passed": 0, "failed": 1, "inconclusive": 2}
+BAD_INPUT = 3
+WIDTH = 110
+FORMAT = "ktrdr-qa/verdict"
+VERSION = 1
+
+
+class NoHistory(Exception):
+    """The file is no history that can be judged; the message is the one line that says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ktrdr_qa.judge", description="Judge a saved history again, as the report attaches it."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help='the attachment "History" of a scenario')
+    parser.add_argument("--json", action="store_true", help="print the verdict as JSON, for another program")
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as exit_:
+        return BAD_INPUT if exit_.code else 0
+    try:
+        history = read(given.file)
+        found = judge(history)
+    except NoHistory as error:
+        print(f"{given.file}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    outcome = outcome_of(history, found)
+    print(as_json(history, found) if given.json else as_text(history, found))
+    return EXIT_STATUS[outcome]
+
+
+def read(file: Path) -> History:
+    """The history in a file; raises ``NoHistory``."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NoHistory("there is no such file") from None
+    except OSError as error:
+        raise NoHistory(f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise NoHistory("not text in UTF-8; expected a history as the report attaches it") from error
+    if not text.strip():
+        raise NoHistory("empty; expected a history as the report attaches it")
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise NoHistory(str(error)) from error
+
+
+def judge(history: History) -> dict[str, Judgement]:
+    """Every judgement of a history, by its name; raises ``NoHistory`` where its facts are of the wrong kind."""
+    limits = history.about.get("limits", {})
+    if not isinstance(limits, dict) or not all(_is_number(limit_s) for limit_s in limits.values()):
+        raise NoHistory(f"the history is damaged: its limits are no numbers: {limits!r}")
+    if not _is_number(updates := history.about.get("updates", 0)):
+        raise NoHistory(f"the history is damaged: its updates are no number: {updates!r}")
+    if not isinstance(history.about.get("asked", []), list):
+        raise NoHistory(f"the history is damaged: {history.about['asked']!r} is no list of judgements")
+    try:
+        return verdict.judge_all(history)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise NoHistory(f"the history is damaged: {error}") from error
+
+
+def outcome_of(history: History, found: Mapping[str, Judgement]) -> verdict.Outcome:
+    """The outcome of what was asked for, which the history names; all of it where it does not."""
+    return verdict.outcome(found, history.about.get("asked"))
+
+
+def as_text(history: History, found: Mapping[str, Judgement]) -> str:
+    """Outcome, paragraph, table and observations, for a person at a terminal."""
+    parts = [
+        outcome_of(history, found).upper(),
+        textwrap.fill(verdict.in_words(history, found), WIDTH),
+        "\n".join(_row(row) for row in verdict.table(found)),
+        f"The verdict rests on {verdict.believed(found)}.",
+    ]
+    run = history.about.get("run")
+    if isinstance(run, dict) and run.get("outcome") != outcome_of(history, found):
+        # By another rule, or by something that is no reading: a start that was refused, a preflight check.
+        parts.insert(1, f"The run itself ended as {run.get('outcome')}: {run.get('scenario')}")
+    observations = [observation for judgement in found.values() for observation in judgement.observations]
+    if observations:
+        parts.append("\n".join(["Observations:", *(_indented(f"- {told}", "  ", "    ") for told in observations)]))
+    return "\n\n".join(parts)
+
+
+def as_json(history: History, found: Mapping[str, Judgement]) -> str:
+    """The same for another program."""
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "outcome": outcome_of(history, found),
+        "in_words": verdict.in_words(history, found),
+        "rests_on": verdict.believed(found),
+        "rows": [asdict(row) for row in verdict.table(found)],
+        "judgements": [asdict(judgement) for judgement in found.values()],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def _row(row: verdict.Row) -> str:
+    return f"{row.verdict:<9} {row.kind:<13} {row.check}\n" + _indented(row.seen, " " * 24, " " * 24)
+
+
+def _indented(text: str, first: str, further: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=further)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

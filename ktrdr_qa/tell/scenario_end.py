@@ -1,0 +1,46 @@
+"""How a scenario came out, kept for the verdict of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from honest_behave.formatter import step_problem
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge.judgements import Judgement
+
+
+@dataclass
+class ScenarioEnd:
+    """Its outcome and the reason; ``judged`` and ``in_words`` are of its backtest, at the end of the recording."""
+
+    feature: str
+    name: str
+    outcome: verdict.Outcome | Literal["skipped"]
+    reason: str
+    judged: Mapping[str, Judgement] = field(default_factory=dict)
+    observations: list[str] = field(default_factory=list)
+    in_words: str = ""
+    backtest: str = ""
+    exception: BaseException | None = None
+
+    @classmethod
+    def of(cls, scenario: Any) -> ScenarioEnd:
+        end = cls(scenario.feature.name, scenario.name, "passed", "")
+        end.look_again(scenario)
+        return end
+
+    def look_again(self, scenario: Any) -> None:
+        """Read the outcome off Behave's scenario, which may have failed after its end."""
+        failed = next((s for s in scenario.all_steps if s.status.has_failed()), None)
+        reason = ""
+        if failed or scenario.hook_failed:
+            self.outcome = "failed" if failed and failed.status.is_failure() else "inconclusive"
+            reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
+            if failed and not reason and (details := step_problem(failed)):
+                reason = details.message
+        elif scenario.status.name != "passed":
+            self.outcome, reason = "skipped", scenario.skip_reason or "not run"
+        self.reason = reason.strip()
+        self.exception = (failed or scenario).exception if self.outcome == "inconclusive" else None
