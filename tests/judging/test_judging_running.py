@@ -263,17 +263,26 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
     ),
     Case(
         "progress that falls",
-        film(started(), RISING, saw(6.0, "running", 3.0, took_s=0.5)),
+        film(started(), RISING, saw(6.0, "running", 3.1), saw(7.0, "running", 3.0, took_s=0.5)),
         "violated",
         "its progress fell from 3.2 % to 3.0 % while it ran",
-        6.5,
+        7.5,
+    ),
+    Case(
+        "progress that is lower for less than a second: one of several replicas lags",
+        film(started(), RISING, saw(6.0, "running", 3.0), saw(6.9, "running", 3.0), saw(7.0, "running", 4.0)),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
     ),
     Case(
         "progress that falls after other words than running",
-        film(started(), saw(1.0, "pending"), saw(2.0, "running", 5.0), saw(3.0, "running", 4.0)),
+        film(
+            started(), saw(1.0, "pending"), saw(2.0, "running", 5.0), saw(3.0, "running", 4.5), saw(4.0, "running", 4.0)
+        ),
         "violated",
         "its progress fell from 5.0 % to 4.0 % while it ran",
-        3.0,
+        4.0,
     ),
     Case(
         "progress may fall where it resumes",
@@ -284,7 +293,9 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
     ),
     Case(
         "a fall is seen across a reading without a percentage",
-        film(started(), saw(1.0, "running", 5.0), saw(2.0, "running"), saw(3.0, "running", 4.0)),
+        film(
+            started(), saw(1.0, "running", 5.0), saw(1.5, "running", 4.5), saw(2.0, "running"), saw(3.0, "running", 4.0)
+        ),
         "violated",
         "its progress fell from 5.0 % to 4.0 % while it ran",
         3.0,

@@ -716,7 +716,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         figures={**FIGURES, "after_cores": 1.0},
     ),
     Case(
-        "watched for less than 0.6 s is too short to call it quiet",
+        "watched for less than a second is too short to call it quiet",
         film(BEFORE, rate(0.0, 10.5, 11.0)),
         "unknown",
         f"it used 0.00 cores over 0.5 s {COMPARED}, not yet quiet for long enough to tell",
@@ -918,7 +918,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
     ),
     Case(
         "quiet before it would have ended by itself",
-        film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(1.25), rate(0.0, 10.5, 14.0, 0.75)),
+        film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(2.25), rate(0.0, 10.5, 14.0, 0.75)),
         "holds",
         f"it used 0.00 cores over 3.8 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.0},
@@ -1187,8 +1187,8 @@ def test_the_most_that_counts_as_quiet_is_quiet() -> None:
 
 
 def test_the_shortest_span_that_counts_as_quiet_is_long_enough() -> None:
-    assert quiet_at_once(used(0.0, 1.0), used(0.6, 1.0)) == "holds"
-    assert quiet_at_once(used(0.0, 1.0), used(0.59, 1.0)) == "unknown"
+    assert quiet_at_once(used(0.0, 1.0), used(1.0, 1.0)) == "holds"
+    assert quiet_at_once(used(0.0, 1.0), used(0.99, 1.0)) == "unknown"
 
 
 def test_the_least_that_a_backtest_must_have_used_is_enough() -> None:
