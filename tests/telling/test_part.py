@@ -16,8 +16,8 @@ from behave.runner_util import collect_feature_locations, parse_features
 
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgements import Judgement
-from ktrdr_qa.run import ScenarioEnd
 from ktrdr_qa.tell import summary
+from ktrdr_qa.tell.scenario_end import ScenarioEnd
 from ktrdr_qa.tell.summary import NotChecked
 from tests.telling.running import MAIN, ROOT, Told, run, suite
 from tests.telling.test_picture import HISTORIES, B
