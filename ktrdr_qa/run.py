@@ -21,12 +21,13 @@ from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.film import Films
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
+from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.record.recorder import Recorder
 from ktrdr_qa.steps import Steps
 from ktrdr_qa.system import is_alive, load_per_core
-from ktrdr_qa.target.settings import choose
+from ktrdr_qa.target.choosing import choose
 from ktrdr_qa.tell import evidence, summary, trends
 from ktrdr_qa.tell.album import Album
 from ktrdr_qa.tell.console import LiveLine, colours_wanted, toned

@@ -12,8 +12,9 @@ def main(arguments: list[str] | None = None) -> int:
     from standin import settings as settings_module
 
     parsed = settings_module.parser().parse_args(arguments)
-    from standin import awkward, faults, supervisor
+    from standin import awkward, faults
     from standin.seams import Seams
+    from standin.supervisor import LaunchError
 
     if parsed.list_faults:
         rows = faults.table()
@@ -30,7 +31,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"standin: {problem}", file=sys.stderr)
         return 2
     settings = Seams(broken).settings(settings)
-    return supervisor.main(settings, Seams([*awkward.seams(settings), *broken]))
+    seams = Seams([*awkward.seams(settings), *broken])
+    try:
+        if hasattr(os, "fork"):
+            from standin.forking import ForkingSupervisor, Signals
+
+            return ForkingSupervisor(settings, seams, Signals()).run()
+        from standin.spawning import SpawningSupervisor, Told
+
+        return SpawningSupervisor(settings, seams, Told()).run()
+    except LaunchError as problem:
+        print(f"standin: {problem}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from standin.seams import Answer, Ask, Seam, answer
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.backend import Backend
+    from standin.reach import Backend
 
 RETRY_AFTER_S = 1
 READING_LIMITED_EVERY = 40

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import uvicorn
 
-from standin import backend as backend_module
+from standin import backend_api
 from standin import worker as worker_module
 from standin.backend import Backend
 from standin.log import Log, LogHandler
 from standin.seams import Seam
 from standin.settings import Settings
-from standin.supervisor import BACKLOG, bound
+from standin.sockets import BACKLOG, bound
 from standin.web import App, Front
 from standin.worker import Worker
 
@@ -78,7 +78,7 @@ async def run_backend(settings: Settings, seams: Seam, log: Log, listener: socke
     backend = Backend(settings, seams, log)
     serving: Awaitable[None]
     if seams.serves():
-        door = Door(Front(backend_module.application(backend), settings, seams, True), listener)
+        door = Door(Front(backend_api.application(backend), settings, seams, True), listener)
         backend.close_for, serving = door.close_for, door.serve()
         if settings.workers == 0 or seams.registers_as(settings.worker_word) is None:
             backend.all_registered.set()

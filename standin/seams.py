@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from standin.contract import Operation
+from standin.job import Job
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.backend import Backend
-    from standin.worker import Job, Worker
+    from standin.reach import Backend, Worker
 
 OPERATIONS = "/api/v1/operations/"
 START = "/api/v1/backtests/start"

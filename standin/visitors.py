@@ -14,7 +14,8 @@ from standin.seams import Seam
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.backend import Backend, StartRequest
+    from standin.bodies import StartRequest
+    from standin.reach import Backend
 
 CAPITAL = 50_000.0
 """What visitors trade with; it tells their backtests from everybody else's."""
@@ -40,7 +41,7 @@ def seams(settings: Settings) -> Iterator[Seam]:
 
 def order(start: str, end: str, capital: float = CAPITAL) -> StartRequest:
     """An order for daily bars from one day to another."""
-    from standin.backend import StartRequest  # brings the web framework with it: only in the backend's process
+    from standin.bodies import StartRequest  # brings pydantic with it: only in the backend's process
 
     return StartRequest(
         model_path="models/neuro_mean_reversion/1d_v21",
@@ -162,12 +163,14 @@ class CancelsAfter(Neighbour):
 
 
 class CancelsBefore(CancelsAfter):
-    """The neighbour cancels his own backtest as soon as somebody else's is started."""
+    """The neighbour cancels his own backtest as soon as somebody else's is first started."""
 
     after_s = 0.0
+    _has_cancelled = False
 
     def started(self, operation: Operation) -> None:
-        if not is_visitors(operation):
+        if not (is_visitors(operation) or self._has_cancelled):
+            self._has_cancelled = True
             self.backend.soon(self._cancel())
 
     def cancelled(self, operation: Operation, before: Operation) -> None:

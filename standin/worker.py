@@ -15,11 +15,12 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from standin import contract, engine, fuzzy, market
+from standin.bodies import CancelBody
 from standin.contract import Operation
 from standin.engine import Backtest, Order
+from standin.job import Job
 from standin.log import Log
 from standin.metrics import Metrics
 from standin.remote import RemoteError, call
@@ -39,26 +40,6 @@ class CancelledError(Exception):
 
 class FailedError(Exception):
     """The backtest cannot be run; the text is the operation's error message."""
-
-
-class CancelBody(BaseModel):
-    """What the backend sends along with a cancel."""
-
-    reason: str | None = None
-
-
-class Job:
-    """One backtest in this worker: its operation, and how to reach the thread that computes it."""
-
-    def __init__(self, operation: Operation) -> None:
-        self.operation = operation
-        self.cancel = threading.Event()
-        self.ended = asyncio.Event()
-        self.in_indicators = False
-        self.abandoned = False
-        """Called ended while its thread computes on: the thread may no longer touch the operation."""
-        self.burning = 0.0
-        """How much of a core it goes on using for ever, unseen."""
 
 
 class Worker:

@@ -10,7 +10,7 @@ from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import judgements
 from ktrdr_qa.judge.judgements import Judgement
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Exchange, NoAnswer, Refused, TransportError
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import TERMINAL
 
 CONTRAST_S = 1.0

@@ -12,11 +12,11 @@ from ktrdr_qa.act.choosing import MODEL_FORM, wrong_form
 from ktrdr_qa.act.failure import KtrdrFailure
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
-from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.act.scene import FRESH_S, Scene
 from ktrdr_qa.act.starting import START, Starting, given_id
 from ktrdr_qa.judge import judgements, verdict
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Exchange, Refused, TransportError
+from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
 from ktrdr_qa.record.history import History
 
 CAPACITY_PAUSE_S = 0.5
@@ -107,6 +107,9 @@ class Following:
         scene = self._scene
         before = self._others.active()
         sent = scene.recorder.note("next_sent")
+        if down := self._is_down():
+            scene.recorder.note("next_refused", words=down)
+            return False
         try:
             answer = scene.client.post(START, candidate.payload, purpose="start of the next", patiently=True)
         except KeyboardInterrupt:
@@ -154,6 +157,17 @@ class Following:
         scene.recorder.about.update(told)
         scene.watch(started, in_full=True)
         return True
+
+    def _is_down(self) -> str:
+        """That KTRDR does not answer any more, or nothing; its latest readings tell, which may be waited for a moment."""
+        scene = self._scene
+
+        def told(history: History) -> bool:
+            read = [s for s in history.samples if s.view == "backend" and not s.problem]
+            return (bool(read) and history.until_s - read[-1].answered_s < FRESH_S) or bool(scene.gone)
+
+        scene.until(told, STILL_S)
+        return scene.gone
 
     def _answers_still(self) -> bool:
         """Whether KTRDR itself still answers: then a lost answer was lost on the way."""

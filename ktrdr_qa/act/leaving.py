@@ -11,7 +11,8 @@ from pathlib import Path
 from ktrdr_qa.act.journal import Journal
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Client, Refused, TransportError
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
 
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import TransportError
+from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.record.history import Sample
 
@@ -38,19 +38,23 @@ class Others:
 
     def look(self) -> None:
         """Read the list, and the records of others' backtests that may have ended or begun with the cancel."""
+        asked_s = self._scene.recorder.clock()
         listed = self.active()
         history = self._scene.recorder.history()
         sent = history.event("cancel_sent", self._scene.backtest)
-        before = {s.subject for s in history.samples if s.view == "list" and sent and s.answered_s <= sent.at_s}
+        rows = [s for s in history.samples if s.view == "list" and s.status != MISSING]
+        before = {s.subject for s in rows if sent and s.answered_s <= sent.at_s}
+        new = {s.subject for s in rows if s.asked_s >= asked_s} - before if sent else set()
         telling = []
-        for other in sorted({*listed, *self._seen_active} - set(self._scene.mine)):
-            status = listed.get(other, MISSING)
-            ended = other in self._seen_active and status not in ACTIVE and other not in self._ended
-            if ended or other in self._children or (sent and other not in before) or (not sent and status in ACTIVE):
-                telling.append(other)
-            if ended:
+        for other in {*listed, *self._seen_active} - set(self._scene.mine) - self._ended:
+            active = listed.get(other, MISSING) in ACTIVE
+            if not active and other in (self._seen_active | new):
                 self._ended.add(other)
-        for other in telling[:MOST_OTHERS]:
+                telling.append(other)
+            elif active and (not sent or other in (self._children | new)):
+                telling.append(other)
+        # What runs tells more than what is over.
+        for other in sorted(telling, key=lambda one: (one in self._ended, one))[:MOST_OTHERS]:
             self._read(other)
 
     def _read(self, other: str) -> None:

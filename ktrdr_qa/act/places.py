@@ -9,7 +9,7 @@ from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.judge.judgements import Judgement
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import TransportError
+from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.record.history import History
 
 PLACES_PAUSE_S = 0.3
@@ -53,6 +53,8 @@ class Places:
         is KTRDR's failure.
         """
         scene = self._scene
+        if not scene.journal.ended_ones:
+            return
         began_s = scene.recorder.clock()
         looked_s = [began_s - PLACES_PAUSE_S]
         held: list[Mapping[str, Any]] = []

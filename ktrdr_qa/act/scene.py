@@ -10,7 +10,8 @@ from ktrdr_qa.act.journal import Journal
 from ktrdr_qa.judge import judgements, verdict
 from ktrdr_qa.judge.judgements import Judgement
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Client, Exchange, TransportError
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange, TransportError
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import Event, History, Sample, View
 from ktrdr_qa.record.recorder import BACKTEST_INTERVAL_S, Recorder

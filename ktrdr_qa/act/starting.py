@@ -12,7 +12,7 @@ from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
 
 START = "/api/v1/backtests/start"
 _OPERATION_ID = re.compile(r"op_backtesting_\w+")

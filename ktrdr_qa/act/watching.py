@@ -10,7 +10,8 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.judge import judgements
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Client, TransportError
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History

@@ -632,8 +632,9 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         # A platform may write the status a moment before the time; a missing time has to stay missing.
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return Judgement("end recorded", "violated", expected, wrong, s.answered_s)
-    if moved := next((s for s in records if _moved_on(records, s)), None):
-        seen = f"the time of its end moves: first {_ended_at(history, backtest)}, then {moved.facts['completed_at']}"
+    first = _ended_at(history, backtest)
+    if moved := next((s for s in records if _moved_on(first, s)), None):
+        seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
         return Judgement("end recorded", "violated", expected, seen, moved.answered_s)
     if not records[-1].facts.get("completed_at"):
         return Judgement("end recorded", "unknown", expected, "completed_at is missing so far")
@@ -660,10 +661,10 @@ def _wrong_end(s: Sample, passed_s: float) -> str:
     return ""
 
 
-def _moved_on(records: Sequence[Sample], s: Sample) -> bool:
+def _moved_on(first: str, s: Sample) -> bool:
     """Whether a record tells another time of the end than the first one that told it."""
-    first, now = (_moment(r.facts.get("completed_at")) for r in (next(r for r in records if r.terminal), s))
-    return bool(first and now and abs((now - first).total_seconds()) > CLOCK_SLACK_S / 2)
+    then, now = _moment(first), _moment(s.facts.get("completed_at"))
+    return bool(then and now and abs((now - then).total_seconds()) > CLOCK_SLACK_S / 2)
 
 
 def list_agrees(history: History, backtest: str) -> Judgement:
@@ -1099,7 +1100,10 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     quiet_health = _settled(health, lambda s: not _holds_on(s, names))
     if not quiet_view or not quiet_health:
         lacking = "view of the backtest" if not quiet_view else "health"
-        return Judgement("worker stopped", "unknown", expected, f"no reading yet of the worker's {lacking} at rest")
+        seen = f"no reading yet of the worker's {lacking} at rest"
+        if not history.of("worker", backtest) and not history.of("health", worker):
+            seen = "the worker could not be asked"
+        return Judgement("worker stopped", "unknown", expected, seen)
     for readings, quiet in ((views, quiet_view), (health, quiet_health)):
         before = next((s for s in reversed(readings) if s.answered_s < quiet.answered_s), None)
         if unseen := _unseen(since_s, limit_s, before, quiet):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ktrdr_qa.platform.client import Client, Exchange, NoAnswer, Refused, shortened
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, shortened
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
 from ktrdr_qa.words import cut
 

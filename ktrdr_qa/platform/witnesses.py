@@ -16,8 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ktrdr_qa.platform import compose, readings
-from ktrdr_qa.platform.client import Client, TransportError
-from ktrdr_qa.target.settings import Target, sandbox_settings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.target.choosing import sandbox_settings
+from ktrdr_qa.target.settings import Target
 from ktrdr_qa.words import plain
 
 PROBE_S = 1.0

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import LONGEST_PAUSE_S, Refused, asked_pause_s
+from ktrdr_qa.platform.client import LONGEST_PAUSE_S
+from ktrdr_qa.platform.exchange import Refused
+from ktrdr_qa.platform.refusals import asked_pause_s
 from ktrdr_qa.record.history import Event, History, Sample, View, ordered
 
 BACKTEST_INTERVAL_S = 0.14

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from honest_behave.outcomes import BadConfiguration
-from ktrdr_qa.platform.client import Client, NoAnswer, Transcript, TransportError
-from ktrdr_qa.target.settings import choose, known_targets, load
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import NoAnswer, Transcript, TransportError
+from ktrdr_qa.target.choosing import choose
+from ktrdr_qa.target.settings import known_targets, load
 
 ANSWER_S = 3.0
 """How long a target may take to say that it is healthy before it counts as not answering."""

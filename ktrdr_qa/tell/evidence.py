@@ -14,7 +14,7 @@ from allure_commons.types import AttachmentType
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.judge.judgements import Judgement
 from ktrdr_qa.judge.verdict import Row
-from ktrdr_qa.platform.client import KEPT_CHARACTERS, Exchange
+from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, Exchange
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent, plain_value
 

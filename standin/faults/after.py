@@ -18,7 +18,7 @@ from standin.seams import Answer, Ask, Seam, answer
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.worker import Job
+    from standin.job import Job
 
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0

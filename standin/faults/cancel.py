@@ -13,7 +13,7 @@ from standin.seams import Answer, Ask, Seam, answer
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.worker import Job
+    from standin.job import Job
 
 ACCEPTED_THEN_AFTER_S = 1.0
 TOO_LATE_AFTER_S = 4.0

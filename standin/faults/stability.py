@@ -13,7 +13,7 @@ from standin.faults.known import AfterCancel, fault, rate
 from standin.seams import Answer, Ask, Seam, answer
 
 if TYPE_CHECKING:
-    from standin.worker import Job
+    from standin.job import Job
 
 FAILS_AFTER_S = 0.05
 STANDS_STILL_AT = 2.3

@@ -12,8 +12,8 @@ from standin.faults.known import fault
 from standin.seams import Answer, Ask, Seam, answer
 
 if TYPE_CHECKING:
-    from standin.backend import Backend
-    from standin.worker import Job
+    from standin.job import Job
+    from standin.reach import Backend
 
 MISSING_FOR_S = 20.0
 """Longer than a backtest may take to be seen running."""

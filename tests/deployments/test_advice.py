@@ -11,7 +11,9 @@ import urllib3
 
 from honest_behave.outcomes import PlatformNotReady
 from ktrdr_qa.act.preflight import Preflight
-from ktrdr_qa.platform.client import Client, Exchange, Transcript, _plainly, describe_refusal
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange, Transcript
+from ktrdr_qa.platform.refusals import describe_refusal, plainly
 from ktrdr_qa.target.settings import Target
 from tests.deployments.proxy import Answer, Asked, Closed, proxy
 
@@ -142,14 +144,14 @@ def test_a_header_that_was_sent_and_refused_is_told() -> None:
 )
 def test_each_way_in_which_https_fails(error: str, kind: str, words: str, not_words: str) -> None:
     for sort in (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError):
-        told, found = _plainly(sort(error), "https://k:8443/api", 1.0)
+        told, found = plainly(sort(error), "https://k:8443/api", 1.0)
         assert found == kind and words in told and not_words not in told and "k:8443" in told
 
 
 def test_a_proxy_of_this_host_and_a_way_that_is_closed_are_no_stopped_ktrdr() -> None:
     refused = requests.exceptions.ProxyError("Unable to connect to proxy: Connection refused")
-    told, kind = _plainly(refused, "https://ktrdr.example/api", 1.0)
+    told, kind = plainly(refused, "https://ktrdr.example/api", 1.0)
     assert kind == "proxy" and "HTTPS_PROXY" in told and "nothing listens" not in told
     unreachable = requests.exceptions.ConnectionError("[Errno 113] No route to host")
-    told, kind = _plainly(unreachable, "http://10.0.0.9:8000/api", 1.0)
+    told, kind = plainly(unreachable, "http://10.0.0.9:8000/api", 1.0)
     assert kind == "unreachable" and "no way from here to 10.0.0.9:8000" in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.checks import services
 from ktrdr_qa.act.checks.result import Cure
 from ktrdr_qa.act.preflight import Preflight
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import BRISK, MAIN, Place, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
@@ -60,9 +61,12 @@ class Sandbox:
         settings = {"base_url": self.url, "checkout": directories, **changed}
         return Target.model_validate(settings).at(self.url, "the test")
 
-    def preflight(self, target: Target | None = None, *, cure: bool = False, **changed: Any) -> Preflight:
+    def preflight(
+        self, target: Target | None = None, *, cure: bool = False, mine: Collection[str] = (), **changed: Any
+    ) -> Preflight:
         client = Client(self.url, Transcript(), timeout_s=2)
-        return Preflight(target or self.target(**changed), client, cure=cure, say=self.said.append)
+        target = target or self.target(**changed)
+        return Preflight(target, client, cure=cure, mine=lambda: mine, say=self.said.append)
 
 
 @pytest.fixture
@@ -480,8 +484,7 @@ def registered(sandbox: Sandbox, *workers: dict[str, Any]) -> None:
 
 
 def test_places_of_this_runs_own_ended_backtests_are_told_as_that(sandbox: Sandbox) -> None:
-    checks = sandbox.preflight()
-    checks.mine = lambda: ["op_1", "op_2", "op_9"]
+    checks = sandbox.preflight(mine=["op_1", "op_2", "op_9"])
     registered(
         sandbox,
         {"worker_id": "w1", "current_operation_id": "op_1"},
@@ -571,14 +574,12 @@ def test_a_sandbox_file_that_names_no_port_names_none(sandbox: Sandbox, monkeypa
     file = sandbox.checkout / ".env.sandbox"
     for text in ("KTRDR_API_PORT=\n", "INSTANCE_ID=qa\n"):
         file.write_text(text)
-        checks = sandbox.preflight()
-        checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
-        assert f"{file} names no KTRDR_API_PORT" in checks.sandbox().seen
+        target = sandbox.target().at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
+        assert f"{file} names no KTRDR_API_PORT" in sandbox.preflight(target).sandbox().seen
     # Two files that differ are no matter of the environment.
     file.write_text("KTRDR_API_PORT=8001\n")
-    checks = sandbox.preflight()
-    checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in elsewhere/.env.sandbox")
-    told = refused(checks.sandbox)
+    target = sandbox.target().at("http://localhost:8000", "KTRDR_API_PORT=8000 in elsewhere/.env.sandbox")
+    told = refused(sandbox.preflight(target).sandbox)
     assert "let both name one port, or choose with -D target=NAME" in told and "unset" not in told
 
 

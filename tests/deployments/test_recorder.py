@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.platform.readings import Reading
 from ktrdr_qa.record.recorder import Recorder
 from tests.deployments.harness import await_that

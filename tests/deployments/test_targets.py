@@ -18,7 +18,8 @@ from honest_behave.outcomes import BadConfiguration
 from ktrdr_qa.platform import compose
 from ktrdr_qa.target import settings as target_module
 from ktrdr_qa.target.__main__ import main as list_targets
-from ktrdr_qa.target.settings import Target, choose, load
+from ktrdr_qa.target.choosing import choose, sandbox_settings
+from ktrdr_qa.target.settings import Target, load
 from tests.deployments.harness import BRISK, Place, started
 from tests.deployments.proxy import Answer, Asked, proxy
 
@@ -202,7 +203,7 @@ def test_a_target_that_names_nothing_is_refused(tmp_path: Path) -> None:
 def test_a_sandbox_file_is_read_with_a_byte_order_mark_too(tmp_path: Path, encoding: str) -> None:
     (tmp_path / ".env.sandbox").write_bytes("KTRDR_API_PORT=7003\nINSTANCE_ID=ktrdr--qä\n".encode(encoding))
     assert choose({}, {}, tmp_path).base_url == "http://localhost:7003"
-    assert target_module.sandbox_settings(tmp_path / ".env.sandbox")["INSTANCE_ID"] == "ktrdr--qä"
+    assert sandbox_settings(tmp_path / ".env.sandbox")["INSTANCE_ID"] == "ktrdr--qä"
 
 
 def test_a_target_file_is_read_with_a_byte_order_mark_too(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 from ktrdr_qa.judge.judgements import only_this_one
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.body import ENDS, WHOLE_BYTES, Body
-from ktrdr_qa.platform.client import KEPT_CHARACTERS, Client, NoAnswer, Refused, Transcript, UnexpectedAnswer
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, NoAnswer, Refused, Transcript, UnexpectedAnswer
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 from ktrdr_qa.tell import evidence
@@ -147,7 +148,8 @@ READ_MANY = """
 import sys, threading, psutil
 sys.path.insert(0, {root!r})
 from ktrdr_qa import evidence, readings
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 client = Client({url!r}, Transcript())
 list(readings.backtest(client, "warm"))
 own, peak, over = psutil.Process(), [0], threading.Event()

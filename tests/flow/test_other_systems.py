@@ -63,11 +63,11 @@ UNIX_NAMES = {
     "select.select",
     "time.tzset",
 }
-ONLY_WITH_FORK = ROOT / "standin" / "supervisor.py"
+ONLY_WITH_FORK = ROOT / "standin" / "forking.py"
 """Half of it is used only where a process can be forked; that the other half does without is seen in a run."""
 OURS = [
     path
-    for part in ("ktrdr_qa", "features", "standin", "bench", "tests/gallery", "docs")
+    for part in ("ktrdr_qa", "honest_behave", "features", "standin", "bench", "tests/gallery", "tools")
     for path in sorted((ROOT / part).rglob("*.py"))
     if path != ONLY_WITH_FORK and "node_modules" not in path.parts
 ]
@@ -76,7 +76,7 @@ import builtins, os, signal
 usual = builtins.__import__
 def without(name, given=None, local=None, fromlist=(), level=0):
     asking = str((given or {{}}).get("__name__", "")).partition(".")[0]
-    if name in {UNIX_MODULES!r} and asking in ("ktrdr_qa", "standin", "features"):
+    if name in {UNIX_MODULES!r} and asking in ("ktrdr_qa", "honest_behave", "standin", "features"):
         raise ImportError("there is no " + name + " on this system")
     return usual(name, given, local, fromlist, level)
 builtins.__import__ = without

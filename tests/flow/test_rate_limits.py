@@ -17,18 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrdr_qa.platform.client import (
-    LONGEST_PAUSE_S,
-    PAUSES,
-    UNSAID_PAUSE_S,
-    Client,
-    Exchange,
-    NoAnswer,
-    Refused,
-    Transcript,
-    asked_pause_s,
-    describe_refusal,
-)
+from ktrdr_qa.platform.client import LONGEST_PAUSE_S, PAUSES, Client
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, Transcript
+from ktrdr_qa.platform.refusals import UNSAID_PAUSE_S, asked_pause_s, describe_refusal
 from tests.deployments.proxy import Answer, Asked, Closed, proxy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +125,8 @@ def test_a_lost_answer_after_a_pause_is_a_lost_answer() -> None:
 def test_ctrl_c_ends_the_pause() -> None:
     code = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 try:
     Client(sys.argv[1], Transcript()).post("/x", patiently=True)
 except KeyboardInterrupt:

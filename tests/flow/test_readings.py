@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ktrdr_qa.platform import readings
-from ktrdr_qa.platform.client import Client, Transcript
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.platform.statuses import MISSING
 
 B = "op_backtesting_20261122_185236_cd30957f"

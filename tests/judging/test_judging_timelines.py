@@ -69,9 +69,9 @@ def test_a_measured_backtest_runs_and_moves(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("hourly_11_years", "it rose from 4.9 % to 99.99 % in 24 steps, the first 4.3 s after the start"),
+        ("hourly_11_years", "it rose from 4.9 % to 100.0 % in 24 steps, the first 4.3 s after the start"),
         ("hourly_2_years", "it rose from 26.9 % to 76.3 % in 3 steps, the first 2.2 s after the start"),
-        ("five_minute_3_years", "it rose from 1.5 % to 99.98 % in 74 steps, the first 16.9 s after the start"),
+        ("five_minute_3_years", "it rose from 1.5 % to 100.0 % in 74 steps, the first 16.9 s after the start"),
     ],
 )
 def test_its_steps_are_counted_as_they_were_measured(name: str, seen: str) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.platform.client import Exchange
+from ktrdr_qa.platform.exchange import Exchange
 from ktrdr_qa.tell import evidence
 from tests.telling.test_picture import HISTORIES, B
 

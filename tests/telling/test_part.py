@@ -132,9 +132,9 @@ def of(
         left_out=list(out),
         stops_at_a_failure=changes.get("stop", False),
         target=SimpleNamespace(name="mine", kind="live", base_url="http://h:1", chosen_by="-D target"),
-        preflight=SimpleNamespace(version="1"),
+        version="1",
         began_at="2026-01-02T03:04:05+0000",
-        clock=lambda: 1.0,
+        took_s=1.0,
     )
     return summary.of(one_run, failed=changes.get("failed", False), trouble=changes.get("trouble", ()))
 

@@ -25,7 +25,8 @@ from markdown_it import MarkdownIt
 
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.platform import compose, readings
-from ktrdr_qa.platform.client import Client, Transcript, TransportError
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript, TransportError
 from ktrdr_qa.tell import evidence, summary
 from ktrdr_qa.tell.console import Console
 from ktrdr_qa.words import DEEPEST, never_fail_to_say, percent, plain, plain_value

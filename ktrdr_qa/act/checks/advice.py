@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from ktrdr_qa.platform import compose
-from ktrdr_qa.platform.client import TransportError
+from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.target.settings import Target
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.checks.result import Cure, Result, State
-from ktrdr_qa.platform.client import Client, Exchange, Refused, TransportError
-from ktrdr_qa.target.settings import Target, expanded, sandbox_settings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
+from ktrdr_qa.target.choosing import sandbox_settings
+from ktrdr_qa.target.settings import Target, expanded
 
 CLOSED_DAYS = timedelta(days=5)
 """Markets close at weekends and holidays: data may begin this much later, or end this much earlier, than asked."""

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from ktrdr_qa.act.checks import advice
 from ktrdr_qa.act.checks.result import Cure, Result
 from ktrdr_qa.platform import compose
-from ktrdr_qa.platform.client import Client, TransportError
-from ktrdr_qa.target.settings import Target, sandbox_files, sandbox_settings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.target.choosing import sandbox_files, sandbox_settings
+from ktrdr_qa.target.settings import Target
 
 
 class Services:

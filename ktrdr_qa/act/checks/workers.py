@@ -10,7 +10,8 @@ from typing import Any
 from ktrdr_qa.act.checks import advice
 from ktrdr_qa.act.checks.result import LOOK_AGAIN_S, Cure, Result
 from ktrdr_qa.platform import compose, readings
-from ktrdr_qa.platform.client import Client, TransportError
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.platform.witnesses import Witness, find, witness_of
 from ktrdr_qa.target.settings import Target
 
