@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge.__main__ import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import compose
 from ktrdr_qa.platform.client import Client
@@ -64,9 +64,11 @@ class Album:
             self._offending_readings(at, history, found)
         self._trend(at, end)
         for name in ("Pre-cancel status and progress", "Cancel response", "Post-cancel status"):
-            if exchange := experiment.evidence.get(name):
+            if exchange := experiment.scene.evidence.get(name):
                 at.exchange(name, exchange)
-        at.markdown("Choice of the backtest", evidence.choice_of_backtest(experiment.used, experiment.passed_over))
+        at.markdown(
+            "Choice of the backtest", evidence.choice_of_backtest(experiment.scene.used, experiment.passed_over)
+        )
         at.history(history)
         if failed:
             self.last_log_lines(at)

@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("honest_behave", "ktrdr_qa", "standin")
 FLOORS = (
     "ktrdr_qa.run",
+    "ktrdr_qa.steps",
+    "ktrdr_qa.film",
     "ktrdr_qa.asserting",
     "ktrdr_qa.tell",
     "ktrdr_qa.act",

@@ -272,7 +272,7 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         "progress that is lower for less than a second: one of several replicas lags",
         film(started(), RISING, saw(6.0, "running", 3.0), saw(6.9, "running", 3.0), saw(7.0, "running", 4.0)),
         "holds",
-        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        "it rose from 1.5 % to 4.0 % in 3 steps, the first 3.0 s after the start",
         figures={"first_progress_s": 3.0},
     ),
     Case(
