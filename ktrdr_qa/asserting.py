@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge.__main__ import cancelling, matchers, pace, verdict
+from ktrdr_qa.judge import cancelling, matchers, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends

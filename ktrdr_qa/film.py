@@ -8,7 +8,7 @@ from typing import Any
 
 from ktrdr_qa import asserting
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.tell import evidence, trends
 from ktrdr_qa.tell.album import Album

@@ -20,7 +20,7 @@ from ktrdr_qa.act.journal import Journal
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.film import Films
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.platform.exchange import Transcript

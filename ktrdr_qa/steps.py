@@ -14,7 +14,7 @@ from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.film import Films
-from ktrdr_qa.judge.__main__ import afterwards, verdict
+from ktrdr_qa.judge import afterwards, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.target.settings import Target

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import SLACK_S, Scene
-from ktrdr_qa.judge.__main__ import afterwards, cancelling, outages, pace
+from ktrdr_qa.judge import afterwards, cancelling, outages, pace
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import COVERED_GAP_S
 from ktrdr_qa.record.history import History

@@ -7,7 +7,7 @@ from typing import Any
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge.__main__ import pace, processor
+from ktrdr_qa.judge import pace, processor
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError

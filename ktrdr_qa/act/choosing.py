@@ -14,7 +14,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge.__main__ import outages, pace, verdict
+from ktrdr_qa.judge import outages, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import ended_before_cancel
 from ktrdr_qa.record.history import History
@@ -24,6 +24,8 @@ MEASURED_BARS_A_S = 1300.0
 MOVES_AND_LASTS = 2.0
 """A backtest has to last so many times what must be left to run: about half of a short one passes until it was seen to
 move twice (contract, timelines: indicators first, then one change a second)."""
+UNTIL_SENT_S = 1.0
+"""So long the readings just before a cancel may take: so much more must be left to run when it is decided upon."""
 GONE = "gone"
 MODEL_FORM = re.compile(r"metadata|model (file|dir|path)|not a directory|is a directory", re.IGNORECASE)
 """A failure in these words may be due to the form of the model's path (contract, surprise 1)."""
@@ -109,7 +111,9 @@ class Choosing:
         """
         scene = self._scene
         limits, updates = scene.limits, scene.recorder.about.get("updates", verdict.UPDATES_MISSED)
-        judge = lambda h: pace.enough_was_left(h, scene.backtest, limits, updates)  # noqa: E731
+        # What is read of the backtest just before the cancel takes a moment as well.
+        ample = {**limits, "cancelled_s": limits["cancelled_s"] + UNTIL_SENT_S}
+        judge = lambda h: pace.enough_was_left(h, scene.backtest, ample, updates)  # noqa: E731
         judgement = self.unless_ended(judge, pace.PACE_SPAN_S, slack_s=0.0)
         if not judgement.unknown or "left_s" not in judgement.figures:
             return judgement

@@ -20,7 +20,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge.__main__ import cancelling, following, running, verdict
+from ktrdr_qa.judge import cancelling, following, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.witnesses import Witness

@@ -14,7 +14,7 @@ from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import FRESH_S, Scene
 from ktrdr_qa.act.starting import START, Starting, given_id
-from ktrdr_qa.judge.__main__ import following, verdict
+from ktrdr_qa.judge import following, verdict
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
 from ktrdr_qa.record.history import History

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.journal import Journal
-from ktrdr_qa.judge.__main__ import outages, verdict
+from ktrdr_qa.judge import outages, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client

@@ -8,7 +8,7 @@ from typing import Any
 
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
-from ktrdr_qa.judge.__main__ import processor
+from ktrdr_qa.judge import processor
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import TransportError

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, from_json
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge.__main__ import afterwards, cancelling, following, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge import afterwards, cancelling, following, others, outages, pace, processor, running, worker
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import compose
 from ktrdr_qa.platform.client import Client

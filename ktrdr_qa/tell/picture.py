@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ktrdr_qa.judge.__main__ import pace, verdict
+from ktrdr_qa.judge import pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, Sample, from_json
 from ktrdr_qa.system import of_its_own

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from honest_behave.formatter import step_problem
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 
 

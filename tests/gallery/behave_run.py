@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ktrdr_qa.judge.__main__ import __main__ as judge
+from ktrdr_qa.judge import __main__ as judge
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("features", "honest_behave", "ktrdr_qa", "standin", "targets")

@@ -119,6 +119,10 @@ def test_there_is_no_circle() -> None:
     assert circles(HOUSE) == []
 
 
+def test_nothing_uses_a_command() -> None:
+    assert [name for name, others in HOUSE.items() if any(other.endswith(".__main__") for other in others)] == []
+
+
 def test_neighbours_are_apart() -> None:
     """The stand-in and the suite, and what makes Behave honest, which knows nothing of either."""
     assert strangers(HOUSE) == []

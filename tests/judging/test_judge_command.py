@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.__main__ import __main__ as judge
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import __main__ as judge
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.record.history import History
 from tests.judging.film import B, W, film, health, healthy, plus, registry, saw, without
 

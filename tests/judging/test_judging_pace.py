@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_qa.judge.__main__ import pace
+from ktrdr_qa.judge import pace
 from ktrdr_qa.judge.pace import Left, enough_was_left, lasted_s, left_to_run, needed_s
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import OTHER, B, Case, Part, cancelled, cases, did, film, nearing_its_end, saw

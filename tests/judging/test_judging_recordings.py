@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.__main__ import __main__ as judge
+from ktrdr_qa.judge import __main__ as judge
 
 HISTORIES = Path(__file__).parent / "histories"
 NEXT = "New operations work immediately"

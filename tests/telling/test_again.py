@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa import asserting
-from ktrdr_qa.judge.__main__ import matchers, verdict
+from ktrdr_qa.judge import matchers, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.exchange import Exchange
 from ktrdr_qa.platform.witnesses import Witness

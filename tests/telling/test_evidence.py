@@ -6,7 +6,7 @@ import inspect
 import json
 from typing import Any
 
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.platform.exchange import Exchange
 from ktrdr_qa.tell import evidence
 from tests.telling.test_picture import HISTORIES, B

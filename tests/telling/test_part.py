@@ -14,7 +14,7 @@ from behave.model import Step
 from behave.model_type import Status
 from behave.runner_util import collect_feature_locations, parse_features
 
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.tell import summary
 from ktrdr_qa.tell.scenario_end import ScenarioEnd

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.record.history import History, Sample, ordered
 from ktrdr_qa.tell import picture, report
 from ktrdr_qa.tell.picture import Label, Painter, _width, lanes_for, paint, paint_trend

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ktrdr_qa.judge.__main__ import verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.platform import compose, readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript, TransportError
