@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from honest_behave.formatter import describe
+from honest_behave.problems import describe
 from honest_behave.results import CATEGORY_RULES, INCONCLUSIVE, PLATFORM_NOT_READY, PRODUCT_DEFECT, SUITE_ERROR
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.tell import evidence
