@@ -163,12 +163,14 @@ class CancelsAfter(Neighbour):
 
 
 class CancelsBefore(CancelsAfter):
-    """The neighbour cancels his own backtest as soon as somebody else's is started."""
+    """The neighbour cancels his own backtest as soon as somebody else's is first started."""
 
     after_s = 0.0
+    _has_cancelled = False
 
     def started(self, operation: Operation) -> None:
-        if not is_visitors(operation):
+        if not (is_visitors(operation) or self._has_cancelled):
+            self._has_cancelled = True
             self.backend.soon(self._cancel())
 
     def cancelled(self, operation: Operation, before: Operation) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ktrdr_qa.judge import judgements, verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge import pace, verdict
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.tell.drawing import GREY, LINE, NEXT, RED, WIDTH_IN, as_svg
 
@@ -356,7 +356,7 @@ def _frozen_window(axes: Any, run: _Run) -> None:
     end = next((s for s in history.of("backend", backtest) if s.terminal), None)
     if end is None or not history.event("cancel_sent", backtest):
         return
-    window_s = run.found["frozen"].figures.get("frozen_s") or judgements.frozen_window_s(
+    window_s = run.found["frozen"].figures.get("frozen_s") or pace.frozen_window_s(
         history, backtest, verdict.LIMITS_S["frozen_s"]
     )
     axes.axvspan(

@@ -113,7 +113,7 @@ def test_a_container_that_docker_does_not_know_is_skipped_with_the_reason(place:
     assert ran.scenarios[PROCESSOR] == "skipped"
     reason = ran.scenario("processor")["reason"]
     assert "No such container" in reason and "under [workers] in the target file" in reason
-    assert "it rests on the backend's view only: the worker could not be asked" in ran.reasons
+    assert "it rests on the backend's view only, not on the worker: the worker could not be asked" in ran.reasons
     assert "not checked: " + PROCESSOR in ran.reasons
     rows = {r["check"]: r["verdict"] for r in ran.summary["checks"] if r["kind"] == "witness"}
     assert rows["The worker itself has stopped"] == rows["The worker's processor is quiet"] == "unknown"

@@ -28,7 +28,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("judgements", "verdict", "waiting")
+MODULES = {
+    **dict.fromkeys(
+        (
+            *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
+            *("others", "outages", "following", "worker", "processor", "verdict"),
+        ),
+        "judge",
+    ),
+    "waiting": "record",
+}
+"""What is tested, and on which floor of ``ktrdr_qa`` each is."""
 EQUIVALENT = Path(__file__).parent / "equivalent_mutants.toml"
 LEAST_KILLED = 0.95
 NOT_NEEDED = (
@@ -100,7 +110,7 @@ def lay_out(place: Path, modules: Sequence[str]) -> None:
     shutil.copytree(ROOT / "ktrdr_qa", place / "ktrdr_qa", ignore=leave_out)
     shutil.copytree(ROOT / "tests" / "judging", place / "tests" / "judging", ignore=leave_out)
     (place / "tests" / "__init__.py").touch()
-    named = ", ".join(f'"ktrdr_qa/{module}.py"' for module in modules)
+    named = ", ".join(f'"ktrdr_qa/{MODULES[module]}/{module}.py"' for module in modules)
     (place / "pyproject.toml").write_text(SETTINGS.format(modules=named), encoding="utf-8")
 
 
@@ -143,12 +153,12 @@ def read_listed() -> dict[Mutant, str]:
 
 
 def results_file(place: Path, module: str) -> Path:
-    return place / "mutants" / "ktrdr_qa" / f"{module}.py.meta"
+    return place / "mutants" / "ktrdr_qa" / MODULES[module] / f"{module}.py.meta"
 
 
 def describe(place: Path, module: str, names: Sequence[str]) -> Iterator[Mutant]:
     """What mutants change, told apart by their lines: mutmut's numbers shift with every edit."""
-    text = (place / "mutants" / "ktrdr_qa" / f"{module}.py").read_text(encoding="utf-8")
+    text = (place / "mutants" / "ktrdr_qa" / MODULES[module] / f"{module}.py").read_text(encoding="utf-8")
     bodies = {
         node.name: "\n".join(text.splitlines()[node.lineno : node.end_lineno])
         for node in ast.walk(ast.parse(text))

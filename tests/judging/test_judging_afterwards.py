@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import (
-    frozen_window_s,
-    is_frozen,
-    is_not_completed,
-    list_agrees,
-    records_its_end,
-    stays_cancelled,
-)
+from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, list_agrees, records_its_end, stays_cancelled
+from ktrdr_qa.judge.pace import frozen_window_s
 from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
 
@@ -597,8 +591,13 @@ def test_is_not_completed(case: Case) -> None:
     case.check(is_not_completed(case.history, B), "not completed", "the cancelled backtest is not completed")
 
 
-def ends(completed_at: object, **facts: Any) -> History:
-    return film(CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
+def ends(completed_at: object, started_s: float | None = None, **facts: Any) -> History:
+    started = () if started_s is None else (did("start_sent", started_s),)
+    return film(started, CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
+
+
+def ended_at(at_s: float, second: str) -> Sample:
+    return saw(at_s, "cancelled", completed_at=f"2026-11-22T18:52:{second}Z")
 
 
 @cases(
@@ -656,6 +655,45 @@ def ends(completed_at: object, **facts: Any) -> History:
         "violated",
         "it ended at 2026-11-22T18:52:35Z, before it began at 2026-11-22T18:52:36Z",
         10.2,
+    ),
+    Case(
+        "so long after it began, by its own times, as has passed, and five seconds more",
+        ends("2026-11-22T18:52:51.2Z", started_at="2026-11-22T18:52:36Z", started_s=0.0),
+        "holds",
+        "it ended at 2026-11-22T18:52:51.2Z",
+    ),
+    Case(
+        "longer after it began than has passed",
+        ends("2026-11-22T18:52:51.3Z", started_at="2026-11-22T18:52:36Z", started_s=0.0),
+        "violated",
+        "it ended at 2026-11-22T18:52:51.3Z, 15 s after it began at 2026-11-22T18:52:36Z, when only 10 s had passed",
+        10.2,
+    ),
+    Case(
+        "long after it began, and nobody knows how much has passed",
+        ends("2026-11-22T20:52:51Z", started_at="2026-11-22T18:52:36Z"),
+        "holds",
+        "it ended at 2026-11-22T20:52:51Z",
+    ),
+    Case(
+        "the time of its end moves by two and a half seconds",
+        film(CUT, RAN, saw(10.2, "cancelled"), ended_at(10.4, "44.0"), ended_at(10.6, "46.5"), ended_at(10.8, "41.5")),
+        "holds",
+        "it ended at 2026-11-22T18:52:41.5Z",
+    ),
+    Case(
+        "the time of its end moves by more, from the first that was told",
+        film(CUT, RAN, saw(10.2, "cancelled"), ended_at(10.4, "44.0"), ended_at(10.6, "46.0"), ended_at(10.8, "46.6")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:46.6Z",
+        10.8,
+    ),
+    Case(
+        "it moves back",
+        film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(10.8, "41.4"), ended_at(11.0, "44.0")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:41.4Z",
+        10.8,
     ),
     Case(
         "missing in a later record, though another has it",

@@ -138,7 +138,7 @@ def change(path: str, value: Any) -> dict[str, Any]:
         (change("samples.0.asked_s", "1"), "the history is damaged: asked_s is no number: '1'"),
         (change("samples.0.asked_s", None), "the history is damaged: asked_s is no number: None"),
         (change("samples.0.answered_s", True), "the history is damaged: answered_s is no number: True"),
-        (change("samples.0.answered_s", float("nan")), "the history is damaged: answered_s is no number: 'nan'"),
+        (change("samples.0.answered_s", float("nan")), "the history is damaged: answered_s is no number: nan"),
         (change("samples.0.percentage", "5"), "the history is damaged: percentage is no number: '5'"),
         (change("samples.0.status", 5), "the history is damaged: status is no text: 5"),
         (change("samples.0.view", "moon"), "the history is damaged: there is no view 'moon'"),

@@ -17,7 +17,7 @@ LISTED = mutation.read_listed()
 @pytest.mark.parametrize("mutant", sorted(LISTED), ids=lambda mutant: f"{mutant.function}: {mutant.now}")
 def test_each_listed_mutant_changes_a_line_that_is_there(mutant: Mutant) -> None:
     module, function = mutant.function.split(".")
-    text = (mutation.ROOT / "ktrdr_qa" / f"{module}.py").read_text(encoding="utf-8")
+    text = (mutation.ROOT / "ktrdr_qa" / mutation.MODULES[module] / f"{module}.py").read_text(encoding="utf-8")
     body = next(n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef) and n.name == function)
     lines = [line.strip() for line in text.splitlines()[body.lineno - 1 : body.end_lineno]]
     assert mutant.was in " ".join(lines)
@@ -26,7 +26,7 @@ def test_each_listed_mutant_changes_a_line_that_is_there(mutant: Mutant) -> None
 
 def results(place: Path, **outcomes: int) -> None:
     """What mutmut leaves behind for one module of one function and some mutants of it."""
-    directory = place / "mutants" / "ktrdr_qa"
+    directory = place / "mutants" / "ktrdr_qa" / "record"
     directory.mkdir(parents=True)
     names = ["orig", *outcomes]
     bodies = [
@@ -109,4 +109,4 @@ def test_one_without_a_reason_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_module_that_is_not_tested_so_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         mutation.main(["client"])
-    assert "there is no module client here; there are judgements, verdict, waiting" in capsys.readouterr().err
+    assert f"there is no module client here; there are {', '.join(mutation.MODULES)}" in capsys.readouterr().err

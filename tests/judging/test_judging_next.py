@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_qa.judge.judgements import next_is_accepted, next_runs
+from ktrdr_qa.judge.following import next_is_accepted, next_runs
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cases, did, film, lost, saw
 
@@ -117,6 +117,15 @@ def refusals(*at_s: float) -> list[Sample]:
 
 RISEN = (saw_next(20.2, "running", 0.0), saw_next(20.5, "running", 2.0), saw_next(21.25, "running", 4.0, took_s=0.25))
 RUNS = 'it was "running" at 4.0 % 1.50 s after its start'
+NEXT_PAYLOAD = {"symbol": "EURUSD", "timeframe": "1h", "start_date": "2024-01-01", "end_date": "2024-01-31"}
+ASKED_FOR = {
+    "symbol": "EURUSD",
+    "timeframe": "1h",
+    "start_date": "2024-01-01T00:00:00",
+    "result_symbol": "EURUSD",
+    "result_start_date": "2024-01-01T00:00:00",
+    "result_end_date": "2024-01-31T00:00:00",
+}
 UNSEEN = "it has not been seen to move: "
 
 
@@ -318,6 +327,43 @@ UNSEEN = "it has not been seen to move: "
         ),
         "unknown",
         UNSEEN + 'last "running" at 2.0 %, 0.5 s ago (11 readings)',
+    ),
+    Case(
+        "it is what was asked for, as far as its record and its result tell",
+        film(ACCEPTED, RISEN, saw_next(22.0, "completed", 100.0, **ASKED_FOR), next_payload=NEXT_PAYLOAD),
+        "holds",
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    *(
+        Case(
+            f"its {part or 'record_'}{name} is another's",
+            film(ACCEPTED, RISEN, saw_next(22.0, "completed", 100.0, **{part + name: told}), next_payload=NEXT_PAYLOAD),
+            "violated",
+            f"{words} is another's: it has {name.replace('_', ' ')} {told}, and {NEXT_PAYLOAD[name]} was asked for",
+            22.0,
+        )
+        for part, words in (("", "its record"), ("result_", "its result"))
+        for name, told in {
+            "symbol": "GBPUSD",
+            "timeframe": "1d",
+            "start_date": "2023-01-01",
+            "end_date": "2024-12-31T00:00:00",
+        }.items()
+    ),
+    Case(
+        "it is another's, but what was asked for is not told in this history",
+        film(ACCEPTED, RISEN, saw_next(22.0, "running", 5.0, symbol="GBPUSD"), next_payload="EURUSD"),
+        "holds",
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "what was failed is told first",
+        film(ACCEPTED, saw_next(22.0, "failed", symbol="GBPUSD"), next_payload=NEXT_PAYLOAD),
+        "violated",
+        'it was "failed" 2.00 s after its start: no reason given',
+        22.0,
     ),
     Case("no reading yet", film(ACCEPTED, until_s=60.0), "unknown", UNSEEN + "no reading was had"),
     Case("none was accepted", film(saw_next(60.0, "pending")), "unknown", "no new backtest was accepted"),

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import all_can_be_stopped, does_not_come_back
+from ktrdr_qa.judge.others import all_can_be_stopped, does_not_come_back
 from ktrdr_qa.record.history import Sample
-from tests.judging.film import NEXT, OTHER, B, Case, cancelled, cases, did, film, lost, saw
+from tests.judging.film import NEXT, OTHER, B, Case, W, cancelled, cases, did, film, health, lost, registry, saw
 
 CUT = cancelled(10.0, 0.5, cancelled_at="2026-11-22T18:52:44Z")
 """Sent at 10.0, answered at 10.5: the limit of 2 s ends at 12.5."""
@@ -250,6 +250,46 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         NOTHING,
     ),
     Case("another one's child is none", film(RUN, child(13.0, parent="op_3")), "holds", NOTHING),
+    Case(
+        "it was handed to another worker, as its health says",
+        film(RUN, health(12.4, None, "worker_2"), health(12.51, B, "worker_2"), worker=W),
+        "violated",
+        "it was handed to another worker: worker_2 is busy with it",
+        12.51,
+    ),
+    Case(
+        "it was handed to another worker, as the registry says, which alone was read",
+        film(CUT, registry(12.51, B, worker="worker_2"), worker=W),
+        "violated",
+        "it was handed to another worker: worker_2 is busy with it",
+        12.51,
+    ),
+    Case(
+        "it was handed on only within the limit of the cancel, so far",
+        film(RUN, registry(11.0, None, worker="worker_2"), registry(12.5, B, worker="worker_2"), worker=W),
+        "holds",
+        NOTHING,
+    ),
+    Case(
+        "who was told to have it within the limit may only lag",
+        film(RUN, registry(12.5, B, worker="worker_2"), registry(13.5, B, worker="worker_2"), worker=W),
+        "holds",
+        NOTHING,
+    ),
+    Case("its own worker is another judgement's matter", film(RUN, registry(13.0, B), worker=W), "holds", NOTHING),
+    Case(
+        "another worker with another backtest, and another view",
+        film(RUN, health(13.0, NEXT, "worker_2"), saw(13.0, "x", of="y", current_operation=B), worker=W),
+        "holds",
+        NOTHING,
+    ),
+    Case(
+        "whoever is told to have it, where its own worker is not known",
+        film(RUN, registry(13.0, B)),
+        "violated",
+        "it was handed to another worker: worker_1 is busy with it",
+        13.0,
+    ),
     Case("no cancel was sent", film(RUN[1:], another(), payload=PAYLOAD), "unknown", "no cancel was sent"),
     Case(
         "the cancel has no answer yet",

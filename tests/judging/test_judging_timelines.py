@@ -11,21 +11,13 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import (
-    ended_before_cancel,
-    frozen_window_s,
-    is_acknowledged,
-    is_cancelled,
-    is_frozen,
-    is_moving,
-    is_not_completed,
-    is_running,
-    next_runs,
-    place_is_free,
-    stays_cancelled,
-    was_running,
-    worker_let_go,
-)
+from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, stays_cancelled
+from ktrdr_qa.judge.cancelling import is_acknowledged, is_cancelled
+from ktrdr_qa.judge.following import next_runs
+from ktrdr_qa.judge.pace import frozen_window_s
+from ktrdr_qa.judge.reading import ended_before_cancel
+from ktrdr_qa.judge.running import is_moving, is_running, was_running
+from ktrdr_qa.judge.worker import place_is_free, worker_let_go
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, B, W, cancelled, did, film, health, registry, saw, started
 
@@ -69,9 +61,9 @@ def test_a_measured_backtest_runs_and_moves(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("hourly_11_years", "it rose from 4.9 % to 99.99 % in 24 steps, the first 4.3 s after the start"),
+        ("hourly_11_years", "it rose from 4.9 % to 100.0 % in 24 steps, the first 4.3 s after the start"),
         ("hourly_2_years", "it rose from 26.9 % to 76.3 % in 3 steps, the first 2.2 s after the start"),
-        ("five_minute_3_years", "it rose from 1.5 % to 99.98 % in 74 steps, the first 16.9 s after the start"),
+        ("five_minute_3_years", "it rose from 1.5 % to 100.0 % in 74 steps, the first 16.9 s after the start"),
     ],
 )
 def test_its_steps_are_counted_as_they_were_measured(name: str, seen: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.judge.verdict import Row, believed, in_words, judge_all, not_told, outcome, table
 from tests.judging.film import (
     NEXT,
@@ -171,6 +172,7 @@ LATE: Mapping[str, tuple[str, Part]] = {
     "first_progress_s": ("moving", [did("start_answered", 0.0), saw(1.0, "running", 0.0), saw(32.0, "running", 0.0)]),
     "acknowledged_s": ("acknowledged", cancelled(10.0, 7.0)),
     "cancelled_s": ("cancelled", [cancelled(10.0), saw(14.1, "running", 5.0)]),
+    "next_accepted_s": ("next accepted", [did("next_accepted", 7.0, NEXT, took_s=7.0)]),
     "new_backtest_s": ("next runs", [did("next_accepted", 0.0, NEXT), saw(32.0, "pending", of=NEXT)]),
     "worker_idle_s": ("worker stopped", [cancelled(10.0), saw(14.1, "running", view="worker")]),
     "place_free_s": ("place free", [cancelled(10.0), registry(27.1, B)]),
@@ -202,6 +204,32 @@ def test_the_limit_of_the_cancel_is_also_that_of_the_other_backtest_that_it_hit(
     assert judge_all(film(parts, backtest=B))["only this one"].violated
     judged = judge_all(film(parts, backtest=B, limits={"cancelled_s": 5.0}))
     assert judged["only this one"].unknown
+
+
+def test_the_limit_of_the_cancel_is_also_that_of_all_that_comes_after_it() -> None:
+    """A view that lags, a completion in the race, and a child that may still end."""
+    risen = [saw(8.0, "running", 45.0), saw(9.0, "running", 55.0)]
+    running = film(cancelled(10.0), risen, saw(10.2, "cancelled", 0.0), saw(12.5, "running", 55.0), backtest=B)
+    completed = film(cancelled(10.0), risen, saw(10.2, "completed", 100.0), backtest=B)
+    listed = saw(12.5, "running", of="op_9", view="list", parent=B)
+    child = film(cancelled(10.0), saw(10.2, "cancelled"), saw(12.5, "cancelled", view="list"), listed, backtest=B)
+    for history, names in (
+        (running, {"stays cancelled", "frozen"}),
+        (completed, {"cancelled", "stays cancelled", "not completed"}),
+        (child, {"does not come back"}),
+    ):
+        judged = judge_all(history)
+        assert {name for name in names if judged[name].violated} == names
+        longer = judge_all(film(history.samples, history.events, backtest=B, limits={"cancelled_s": 3.0}))
+        assert {name for name in names if longer[name].violated} == set()
+
+
+def test_enough_left_takes_the_limits_and_the_updates_of_the_history() -> None:
+    risen = [saw(8.0, "running", 30.0), saw(9.0, "running", 40.0)]
+    history = film(cancelled(10.0), risen, backtest=B)
+    assert judge_all(history)["enough left"].holds
+    assert judge_all(film(risen, cancelled(10.0), backtest=B, limits={"worker_idle_s": 2.5}))["enough left"].unknown
+    assert judge_all(film(risen, cancelled(10.0), backtest=B, updates=6.0))["enough left"].unknown
 
 
 def test_frozen_takes_its_own_limit_and_three_updates() -> None:
@@ -262,6 +290,23 @@ def test_one_unknown_keeps_from_passing(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(WITNESSES))
 def test_an_unknown_witness_does_not_keep_from_passing(name: str) -> None:
     assert outcome(found(**one(name, "unknown"))) == "passed"
+
+
+def busy(after_cores: float, verdict: Verdict = "unknown", **figures: float) -> dict[str, Judgement]:
+    told = {"allowed_cores": 0.1, "after_cores": after_cores, **figures}
+    return {**found(), "processor quiet": Judgement("processor quiet", verdict, "", "", figures=told)}
+
+
+def test_a_processor_that_was_heard_and_was_not_quiet_keeps_from_passing() -> None:
+    assert outcome(busy(0.11)) == "inconclusive"
+    assert outcome(busy(0.1)) == "passed", "quiet, but not for long enough, or nothing to tell it from"
+    assert outcome(busy(0.11, "holds")) == "passed"
+    assert outcome(busy(0.11, "violated")) == "failed"
+    unheard = busy(0.0)["processor quiet"]
+    assert outcome({**found(), "processor quiet": replace(unheard, figures={"allowed_cores": 0.1})}) == "passed"
+    assert outcome({**found(), "processor quiet": replace(unheard, figures={"after_cores": 1.0})}) == "passed"
+    unjudged = {name: judgement for name, judgement in found().items() if name != "processor quiet"}
+    assert outcome(unjudged) == "passed"
 
 
 def test_a_violation_outweighs_what_is_unknown() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.record.waiting import LOOK_AGAIN_S, eventually, throughout
 
@@ -19,6 +19,8 @@ class Script:
     verdicts: Callable[[float], Verdict]
     news_s: float = 0.25
     judging_s: float = 0.0
+    final_from_s: float = float("inf")
+    """From when on no further reading will tell."""
     now_s: float = 100.0
     looks: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -37,7 +39,8 @@ class Script:
     def judge(self, history: History) -> Judgement:
         self.looks.append(history.until_s - 100.0)
         self.now_s += self.judging_s
-        return Judgement("scripted", self.verdicts(history.until_s - 100.0), "", f"look {len(self.looks)}")
+        final = history.until_s - 100.0 >= self.final_from_s
+        return Judgement("scripted", self.verdicts(history.until_s - 100.0), "", f"look {len(self.looks)}", final=final)
 
     def tick(self, history: History) -> None:
         self.ticks.append(history.until_s - 100.0)
@@ -64,6 +67,18 @@ def test_eventually_gives_up_early_where_it_is_violated() -> None:
     source = Script(from_s(0.5, "violated"))
     assert eventually(source, source.judge, 2.0).violated
     assert source.looks == [0.0, 0.25, 0.5]
+
+
+def test_eventually_gives_up_where_it_will_never_be_known() -> None:
+    source = Script(from_s(1.0, "holds"), final_from_s=0.5)
+    assert eventually(source, source.judge, 2.0).unknown
+    assert source.looks == [0.0, 0.25, 0.5]
+
+
+def test_throughout_watches_on_where_it_will_never_be_known() -> None:
+    """It may still be violated."""
+    source = Script(from_s(1.0, "violated"), final_from_s=0.0)
+    assert throughout(source, source.judge, 2.0).violated
 
 
 def test_eventually_does_not_wait_for_what_holds_already() -> None:

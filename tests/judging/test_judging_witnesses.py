@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import names_of, place_is_free, processor_is_quiet, tells_apart, worker_let_go
-from ktrdr_qa.record.history import Sample
+from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart
+from ktrdr_qa.judge.worker import names_of, place_is_free, worker_let_go
+from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import (
     NEXT,
     OTHER,
@@ -37,6 +38,10 @@ def view(at_s: float, status: str, percentage: float | None = None, took_s: floa
 
 def refused(*at_s: float) -> list[Sample]:
     return [lost(at, "nothing listens", of=W, view="health", refused=True) for at in at_s]
+
+
+def silent(seen_by: View, at_s: float, took_s: float) -> Sample:
+    return lost(at_s, of=B if seen_by == "worker" else W, view=seen_by, took_s=took_s)
 
 
 IDLE = health(10.75, None)
@@ -241,10 +246,108 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         "no reading yet of the worker's view of the backtest at rest",
     ),
     Case(
+        "it answered before the cancel, and is silent on every way of asking it",
+        film(CUT, health(10.5, None), silent("health", 10.75, 3.0), silent("processor", 11.0, 4.75)),
+        "violated",
+        "its process does not answer: nothing came for 5.0 s: no answer within 5.0 s",
+        10.75,
+    ),
+    Case(
+        "it was silent for as long, and answers again",
+        film(CUT, health(10.5, None), silent("worker", 10.75, 3.0), silent("health", 11.0, 4.75), health(16.0, None)),
+        "violated",
+        "its process does not answer: nothing came for 5.2 s: no answer within 5.0 s",
+        10.75,
+    ),
+    Case(
+        "it was silent for less",
+        film(CUT, health(10.5, None), silent("health", 10.75, 3.0), silent("processor", 11.0, 4.7)),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "one way of asking it is silent, another one answers",
+        film(
+            CUT,
+            health(10.5, None),
+            silent("health", 10.75, 5.0),
+            silent("health", 15.75, 5.0),
+            used(15, 1),
+            used(18, 1),
+        ),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "it gives nothing but broken answers for two seconds",
+        film(CUT, health(10.5, None), [lost(at, "HTTP 500: oops", of=W, view="health") for at in (11.0, 12.0, 13.0)]),
+        "violated",
+        "its process does not answer: nothing came for 2.0 s: HTTP 500: oops",
+        11.0,
+    ),
+    Case(
+        "it was silent before the cancel was answered already, for longer than a request may hang",
+        film(CUT, health(5.0, None), silent("health", 5.4, 3.0), silent("health", 8.4, 3.0)),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "a request that was under way when the cancel was answered may have hung since",
+        film(CUT, health(5.0, None), silent("health", 5.5, 3.0), silent("health", 8.5, 3.0)),
+        "violated",
+        "its process does not answer: nothing came for 6.0 s: no answer within 5.0 s",
+        5.5,
+    ),
+    Case(
+        "it was silent before the cancel was answered, and not since",
+        film(CUT, health(4.0, B), silent("health", 5.5, 2.0), silent("health", 7.5, 3.0), saw(10.6, "x"), until_s=10.5),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "what answers first after the cancel was perhaps never in reach before",
+        film(CUT, silent("health", 10.75, 3.0), silent("processor", 11.0, 4.75), health(16.0, None)),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "another worker's silence, and another backtest's, are another matter",
+        film(
+            CUT,
+            health(10.5, None),
+            [lost(11.0 + n, "HTTP 500", of="worker_2", view="health") for n in range(9)],
+            [lost(11.0 + n, "HTTP 500", of=NEXT, view="worker") for n in range(9)],
+            [lost(11.0 + n, "HTTP 500", of=W, view="registry") for n in range(9)],
+        ),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+    ),
+    Case(
+        "its process was started anew, twice",
+        film(CUT, view(10.75, "cancelled"), IDLE, used(10.5, 9.0), used(11.0, 1.0), used(12.0, 2.0), used(13.0, 0.5)),
+        "violated",
+        "its process was started anew 2 times after the cancel",
+        13.0,
+    ),
+    Case(
+        "once may be a deployment's own doing",
+        film(CUT, view(10.75, "cancelled"), IDLE, used(10.5, 9.0), used(11.0, 1.0), used(12.0, 1.0)),
+        "holds",
+        "its own view says cancelled, and its health is idle, within 0.75 s of the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
+        "what was started anew before the answer to the cancel is no matter",
+        film(CUT, view(10.75, "cancelled"), IDLE, used(9.0, 9.0), used(10.5, 1.0), used(12.0, 0.5), used(13.0, 0.5)),
+        "holds",
+        "its own view says cancelled, and its health is idle, within 0.75 s of the cancel",
+        figures={"worker_idle_s": 0.75},
+    ),
+    Case(
         "a worker that never answered may have been out of reach all along",
         film(CUT, refused(9.0, 11.0, 12.0, 13.0)),
         "unknown",
-        "no reading yet of the worker's view of the backtest at rest",
+        "the worker could not be asked",
     ),
     Case(
         "refusals from before the cancel's answer are no consequence of it",
@@ -349,7 +452,7 @@ DEAD = "its process is gone: it refuses connections since the cancel"
             [lost(at, of="worker_2", view="health", refused=True) for at in (11, 12)],
         ),
         "unknown",
-        "no reading yet of the worker's view of the backtest at rest",
+        "the worker could not be asked",
     ),
 )
 def test_worker_let_go(case: Case) -> None:
@@ -856,6 +959,20 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         film(BEGAN, CUT, witnesses={W: "its metrics"}),
         "unknown",
         "its processor time was within reach at the preflight, and was not heard after the cancel",
+    ),
+    Case(
+        "within reach at the preflight, and heard once",
+        film(BEFORE, used(11.0, 7.0), witnesses={W: "its metrics"}),
+        "unknown",
+        "its processor time was within reach at the preflight, and was not heard after the cancel",
+        figures=FIGURES,
+    ),
+    Case(
+        "heard twice in one moment, which tells no rate",
+        film(BEFORE, used(11.0, 7.0), used(11.0, 7.0), witnesses={W: "its metrics"}),
+        "unknown",
+        "its processor time was not read after the cancel while the worker had nothing else to do",
+        figures=FIGURES,
     ),
     Case(
         "another worker was within reach",

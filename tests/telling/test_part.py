@@ -15,7 +15,7 @@ from behave.model_type import Status
 from behave.runner_util import collect_feature_locations, parse_features
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.run import ScenarioEnd
 from ktrdr_qa.tell import summary
 from ktrdr_qa.tell.summary import NotChecked
