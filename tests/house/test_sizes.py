@@ -18,8 +18,6 @@ LONGER: dict[str, str] = {
     "ktrdr_qa/act/experiment.py Experiment": "one class is being taken apart",
     "ktrdr_qa/act/preflight.py": "one class is being taken apart",
     "ktrdr_qa/act/preflight.py Preflight": "one class is being taken apart",
-    "ktrdr_qa/judge/judgements.py": "is being taken apart by the recipe's stages",
-    "ktrdr_qa/judge/judgements.py is_acknowledged": "is being taken apart by the recipe's stages",
     "ktrdr_qa/run.py": "one class is being taken apart",
     "ktrdr_qa/run.py Run": "one class is being taken apart",
 }
