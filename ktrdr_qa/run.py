@@ -31,7 +31,7 @@ from ktrdr_qa.target.choosing import choose
 from ktrdr_qa.tell import evidence, summary, trends
 from ktrdr_qa.tell.album import Album
 from ktrdr_qa.tell.console import LiveLine, colours_wanted, toned
-from ktrdr_qa.tell.picture import Painter
+from ktrdr_qa.tell.painter import Painter
 from ktrdr_qa.tell.scenario_end import ScenarioEnd
 
 REPORTS = Path("reports")

@@ -18,7 +18,7 @@ from ktrdr_qa.platform.embedded import EmbeddedKtrdr
 from ktrdr_qa.record.history import History
 from ktrdr_qa.target.settings import Target
 from ktrdr_qa.tell import evidence, summary, trends
-from ktrdr_qa.tell.picture import Painter
+from ktrdr_qa.tell.painter import Painter
 from ktrdr_qa.tell.scenario_end import ScenarioEnd
 
 

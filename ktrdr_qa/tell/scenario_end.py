@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from honest_behave.formatter import step_problem
+from honest_behave.problems import step_problem
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 
