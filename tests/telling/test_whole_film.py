@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ktrdr_qa.summary import gist
+from ktrdr_qa.tell.summary import gist
 from tests.gallery.behave_run import SHORT_LIMITS
 from tests.telling.running import MAIN, Told, run, suite
 from tests.telling.test_scenes import told_well
