@@ -162,9 +162,8 @@ class Run:
     def tell_the_verdict(self, failed: bool, trouble: Sequence[str] = ()) -> None:
         """The last words of the run: one verdict line with the reasons, and where the report is."""
         if self._under_way:
-            # It was stopped where Behave calls no more hooks for it.
-            feature, name = self._under_way
-            self.ended.append(ScenarioEnd(feature, name, "inconclusive", "Interrupted: it was stopped in the middle"))
+            # The run has crashed: no hook was called any more.
+            self.ended.append(ScenarioEnd.stopped(*self._under_way))
         told = summary.of(self._facts(), failed=failed, trouble=trouble)
         summary.write(told, self.reports)
         self._keep_figures(told)
@@ -246,6 +245,10 @@ class Run:
 
     def finish(self) -> None:
         """After the last feature: end the recording, and raise where a backtest may have been left running."""
+        if self._under_way:
+            # It was stopped between two steps, where Behave calls no more hooks for it.
+            page = evidence.page_of(self._runner, self._scenario)
+            self._note_end(self._scenario, ScenarioEnd.stopped(*self._under_way), page)
         self.end_recording()
         self._write_environment()
         if self._problems and not self.embedded:
@@ -291,21 +294,28 @@ class Run:
     def _end_film(self) -> None:
         """The end of a recording: all of it is judged once more, and told to the scenarios that it is about.
 
-        What broke a rule after its step was passed fails that step. Only then is the recording stopped.
+        What broke a rule after its step was passed fails that step. Only then is the recording stopped. A signal ends
+        the watching, and nothing else: what has been recorded is told.
         """
         experiment, self.experiment = self.experiment, None
         if experiment is None:
             return
+        signalled: KeyboardInterrupt | None = None
         try:
-            if all(end.outcome in ("passed", "skipped") for _, end in self._of_this_film):
-                experiment.watch_on(self.target.watched_s)
-            experiment.last_look()
+            try:
+                if all(end.outcome in ("passed", "skipped") for _, end in self._of_this_film):
+                    experiment.watch_on(self.target.watched_s)
+                experiment.last_look()
+            except KeyboardInterrupt as signal:
+                signalled = signal
             self._problems += experiment.cancel_what_still_runs()
             if experiment.backtest:
                 self._judge_film(experiment)
         finally:
             experiment.recorder.stop()
             self._of_this_film = []
+        if signalled:
+            raise signalled
 
     def _judge_film(self, experiment: Experiment) -> None:
         history = experiment.history()
@@ -326,7 +336,9 @@ class Run:
     def _fail_afterwards(self, experiment: Experiment, judgement: Judgement) -> None:
         """Fail the step that asserted a judgement which was broken after it, or else the last one of the recording."""
         experiment.failed.add(judgement.name)
-        when = "judged once more at the end of the recording, after this step had passed"
+        when = "judged at the end of the recording"
+        if judgement.name in experiment.asserted:
+            when = "judged once more at the end of the recording, after this step had passed"
         try:
             asserting.verify(experiment, judgement, self._earlier, when)
         except AssertionError as broken:
@@ -525,13 +537,15 @@ class Run:
     def end_scenario(self, scenario: Any) -> None:
         """Note how it came out, and cancel what it left running; the evidence follows when the recording ends."""
         self._line.clear()
+        self._note_end(scenario, ScenarioEnd.of(scenario), evidence.HERE)
+
+    def _note_end(self, scenario: Any, end: ScenarioEnd, page: evidence.Page) -> None:
         experiment = self.experiment
-        end = ScenarioEnd.of(scenario)
         self.ended.append(end)
         self._under_way = None
         if experiment is None or not experiment.backtest:
             if end.outcome in ("failed", "inconclusive"):
-                self.album.nothing_to_tell(end, evidence.HERE)
+                self.album.nothing_to_tell(end, page)
             return
         self._of_this_film.append((scenario, end))
         end.observations = list(self.observations)
