@@ -633,7 +633,8 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return Judgement("end recorded", "violated", expected, wrong, s.answered_s)
     first = _ended_at(history, backtest)
-    if moved := next((s for s in records if _moved_on(first, s)), None):
+    # Where its status changes as well, that is the defect: "stays cancelled".
+    if moved := next((s for s in records if s.status == end.status and _moved_on(first, s)), None):
         seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
         return Judgement("end recorded", "violated", expected, seen, moved.answered_s)
     if not records[-1].facts.get("completed_at"):
