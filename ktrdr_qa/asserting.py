@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import judgements, matchers, verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge import cancelling, matchers, pace, verdict
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
@@ -34,9 +34,9 @@ def _besides(
     if judgement.name in ("cancelled", "stays cancelled", "frozen", "stays up"):
         told.append(f"the cancel was {found['acknowledged'].seen}")
     if judgement.name == "cancelled":
-        left = judgements.left_to_run(experiment.history(), experiment.backtest)
+        left = pace.left_to_run(experiment.history(), experiment.backtest)
         told += [left.in_words] if left and left.in_words not in judgement.seen else []
-        told.append(judgements.what_became_of_it(experiment.history(), experiment.backtest).seen)
+        told.append(cancelling.what_became_of_it(experiment.history(), experiment.backtest).seen)
     if judgement.name in ("cancelled", "stays cancelled", "frozen"):
         others = found["only this one"]
         told += list(others.observations) or ([others.seen] if others.violated else [])

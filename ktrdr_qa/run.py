@@ -19,8 +19,8 @@ from ktrdr_qa import asserting
 from ktrdr_qa.act.experiment import Candidate, Experiment, end_backtest, failure
 from ktrdr_qa.act.journal import Journal
 from ktrdr_qa.act.preflight import Preflight, Result
-from ktrdr_qa.judge import judgements, verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge import afterwards, verdict
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
@@ -435,7 +435,7 @@ class Run:
         assert self.experiment
         reason = verdict.not_told(self.experiment.history()).get(name)
         if reason is None:
-            self.verify(self.experiment.await_known(name, judgements.RECORD_SETTLES_S))
+            self.verify(self.experiment.await_known(name, afterwards.RECORD_SETTLES_S))
             return
         step.not_checked_reason = f"not checked: {reason}"
         self.observe(f"Not checked: {reason}.")

@@ -17,8 +17,9 @@ from typing import Any
 
 from honest_behave.outcomes import Inconclusive, PlatformNotReady
 from ktrdr_qa.act.journal import Journal
-from ktrdr_qa.judge import judgements, verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge import afterwards, cancelling, following, outages, pace, processor, running, verdict
+from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import COVERED_GAP_S, ended_before_cancel
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError, UnexpectedAnswer
@@ -218,8 +219,8 @@ class Experiment:
             read = [history.of("processor", w) for w in watched]
             return min(history.until_s - r[0].asked_s if r else 0.0 for r in read)
 
-        self._until(lambda h: watched_s(h) > 0, judgements.IDLE_SPAN_S)
-        left_s = judgements.IDLE_SPAN_S - watched_s(self.recorder.history())
+        self._until(lambda h: watched_s(h) > 0, processor.IDLE_SPAN_S)
+        left_s = processor.IDLE_SPAN_S - watched_s(self.recorder.history())
         self._until(lambda h: False, max(0.0, left_s))
         self._read_fresh("processor", watched)
 
@@ -442,12 +443,12 @@ class Experiment:
 
     def _running(self) -> Judgement:
         limit_s = self._running_limit_s
-        return self._unless_ended(lambda h: judgements.is_running(h, self.backtest, limit_s), limit_s)
+        return self._unless_ended(lambda h: running.is_running(h, self.backtest, limit_s), limit_s)
 
     def _moving(self) -> Judgement:
         self._watch_worker()
         limit_s = self._motion_limit_s
-        judge = lambda h: judgements.is_moving(h, self.backtest, limit_s)  # noqa: E731
+        judge = lambda h: running.is_moving(h, self.backtest, limit_s)  # noqa: E731
         return self._unless_ended(judge, limit_s, slack_s=self._slack_s + 1.5 * limit_s)
 
     def _enough_left(self) -> Judgement:
@@ -456,8 +457,8 @@ class Experiment:
         The last candidate is cancelled all the same: what it cannot show is then not known, and the rest is.
         """
         limits, updates = self._limits(), self.recorder.about.get("updates", verdict.UPDATES_MISSED)
-        judge = lambda h: judgements.enough_was_left(h, self.backtest, limits, updates)  # noqa: E731
-        judgement = self._unless_ended(judge, judgements.PACE_SPAN_S, slack_s=0.0)
+        judge = lambda h: pace.enough_was_left(h, self.backtest, limits, updates)  # noqa: E731
+        judgement = self._unless_ended(judge, pace.PACE_SPAN_S, slack_s=0.0)
         if not judgement.unknown or "left_s" not in judgement.figures:
             return judgement
         if self._waiting:
@@ -476,9 +477,9 @@ class Experiment:
         self, judge: Callable[[History], Judgement], limit_s: float, slack_s: float | None = None
     ) -> Judgement:
         def ended_or(history: History) -> Judgement:
-            if ended := judgements.ended_before_cancel(history, self.backtest):
+            if ended := ended_before_cancel(history, self.backtest):
                 return Judgement("ended", "violated", "", f'it was "{ended.status}"', ended.answered_s)
-            if gone := judgements.who_is_gone(history, self.backtest, self.worker):
+            if gone := outages.who_is_gone(history, self.backtest, self.worker):
                 return Judgement(GONE, "violated", "", gone)
             return judge(history)
 
@@ -511,14 +512,14 @@ class Experiment:
             self._end_what_is_passed_over()
             return f"too little was left to run to tell an ignored cancel: {too_little}"
         too_late = history.event("cancel_too_late", self.backtest)
-        ended = judgements.ended_before_cancel(history, self.backtest)
+        ended = ended_before_cancel(history, self.backtest)
         if not ended and too_late:
             ended = next((s for s in history.of("backend", self.backtest) if s.terminal), None)
         if not ended:
             return ""
         lasted_s = ended.answered_s - (e.at_s if (e := history.event("start_sent", self.backtest)) else 0.0)
         if ended.status == "completed":
-            self._note_pace(judgements.lasted_s(ended) or lasted_s)
+            self._note_pace(pace.lasted_s(ended) or lasted_s)
             return f"completed within {lasted_s:.1f} s, before it could be cancelled"
         words = ended.facts.get("error_message") or "no reason given"
         return f'"{ended.status}" after {lasted_s:.1f} s, before it was cancelled: {words}'
@@ -526,7 +527,7 @@ class Experiment:
     def _end_what_is_passed_over(self) -> None:
         """Cancel a candidate that is still running; how long it would have lasted tells about the longer ones."""
         history = self.recorder.history()
-        started, left = history.event("start_sent", self.backtest), judgements.left_to_run(history, self.backtest)
+        started, left = history.event("start_sent", self.backtest), pace.left_to_run(history, self.backtest)
         if started and left:
             self._note_pace(history.until_s - started.at_s + left.left_s)
         self._end(self.backtest)
@@ -537,7 +538,7 @@ class Experiment:
 
     def _skip_what_is_too_short(self) -> None:
         """Pass over, untried, what would end too soon at the pace seen so far, while a longer one is left to try."""
-        need_s = judgements.needed_s(self.recorder.history(), self.backtest, self._limits())
+        need_s = pace.needed_s(self.recorder.history(), self.backtest, self._limits())
         while self._pace and len(self._waiting) > 1:
             would_last_s = self._waiting[0].bars_about / self._pace[0]
             if would_last_s >= MOVES_AND_LASTS * need_s or self._waiting[0].bars_about >= max(
@@ -719,8 +720,8 @@ class Experiment:
     def _to_spare_s(self) -> float:
         """How long the running backtest can be kept waiting for its cancel, and still have enough left to run."""
         history, limits = self.recorder.history(), self._limits()
-        left = judgements.left_to_run(history, self.backtest)
-        return max(0.0, left.left_s - judgements.needed_s(history, self.backtest, limits)) if left else 0.0
+        left = pace.left_to_run(history, self.backtest)
+        return max(0.0, left.left_s - pace.needed_s(history, self.backtest, limits)) if left else 0.0
 
     def _await_telling_processor(self) -> None:
         """Read the processor once more before the cancel, on a busy host for a moment longer: see ``tells_apart``."""
@@ -730,7 +731,7 @@ class Experiment:
         deadline_s = self.recorder.clock() + min(CONTRAST_S, self._to_spare_s())
         self._read_fresh("processor", [self.worker])
         while self.recorder.clock() < deadline_s:
-            if judgements.tells_apart(self.recorder.history(), self.worker, self.backtest):
+            if processor.tells_apart(self.recorder.history(), self.worker, self.backtest):
                 return
             self._until(lambda h: False, CONTRAST_S / 5)
             self._read_fresh("processor", [self.worker])
@@ -801,11 +802,11 @@ class Experiment:
     # --- afterwards ----------------------------------------------------------------------------------------
 
     def judge_acknowledged(self, limit_s: float) -> Judgement:
-        return judgements.is_acknowledged(self.recorder.history(), self.backtest, limit_s)
+        return cancelling.is_acknowledged(self.recorder.history(), self.backtest, limit_s)
 
     def await_cancelled(self, limit_s: float) -> Judgement:
         """It is cancelled. One that completed as the cancel reached it is passed over, while there is another."""
-        judge = lambda h: judgements.is_cancelled(h, self.backtest, limit_s)  # noqa: E731
+        judge = lambda h: cancelling.is_cancelled(h, self.backtest, limit_s)  # noqa: E731
         while True:
             judgement = self._await_after_the_cancel(judge, limit_s)
             if not (judgement.unknown and self._completed() and self._waiting):
@@ -831,18 +832,16 @@ class Experiment:
 
         def judged(history: History) -> Judgement:
             judgement = judge(history)
-            up = judgements.stays_up(history, self.backtest)
+            up = outages.stays_up(history, self.backtest)
             return up if judgement.unknown and up.violated else judgement
 
         # Whether an outage heals is seen within its own time, which is a little longer than the sentence's.
-        return eventually(
-            self.recorder, judged, max(limit_s + self._slack_s, judgements.GIVE_UP_S + SLACK_S), self._tick
-        )
+        return eventually(self.recorder, judged, max(limit_s + self._slack_s, outages.GIVE_UP_S + SLACK_S), self._tick)
 
     def _see_what_becomes_of_it(self) -> None:
         """After a violated limit, only to say whether the cancel came late or not at all."""
         eventually(
-            self.recorder, lambda h: judgements.what_became_of_it(h, self.backtest), judgements.LATE_WATCH_S, self._tick
+            self.recorder, lambda h: cancelling.what_became_of_it(h, self.backtest), cancelling.LATE_WATCH_S, self._tick
         )
 
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
@@ -1029,7 +1028,7 @@ class Experiment:
             return any(s.terminal or s.percentage for s in history.of("backend", self.next_backtest))
 
         self._until(has_begun, 2.0)
-        judgement = judgements.next_runs(self.recorder.history(), self.next_backtest, 2.0)
+        judgement = following.next_runs(self.recorder.history(), self.next_backtest, 2.0)
         return judgement.seen if judgement.violated and words.search(judgement.seen) else ""
 
     def _has_too_few_bars(self) -> bool:
@@ -1060,22 +1059,22 @@ class Experiment:
         return self.judge(name)
 
     def await_next_runs(self, limit_s: float) -> Judgement:
-        judge = lambda h: judgements.next_runs(h, self.next_backtest, limit_s)  # noqa: E731
+        judge = lambda h: following.next_runs(h, self.next_backtest, limit_s)  # noqa: E731
         return self._await_after_the_cancel(judge, limit_s)
 
     def watch_it_stay(self, least_s: float, updates: float) -> list[Judgement]:
         """Watch the cancelled backtest for the whole frozen window: it stays cancelled, and does not move."""
 
         def stays_frozen(history: History) -> Judgement:
-            stays = judgements.stays_cancelled(history, self.backtest, limit_s)
-            frozen = judgements.is_frozen(history, self.backtest, least_s, updates)
-            up = judgements.stays_up(history, self.backtest)
+            stays = afterwards.stays_cancelled(history, self.backtest, limit_s)
+            frozen = afterwards.is_frozen(history, self.backtest, least_s, updates)
+            up = outages.stays_up(history, self.backtest)
             return next((j for j in (stays, up) if j.violated), frozen)
 
         self.recorder.about["updates"] = updates
         limit_s = self._limits()["cancelled_s"]
         history = self.recorder.history()
-        window_s = judgements.frozen_window_s(history, self.backtest, least_s, updates)
+        window_s = pace.frozen_window_s(history, self.backtest, least_s, updates)
         end = next((s for s in history.of("backend", self.backtest) if s.terminal), None)
         left_s = max(0.0, (end.answered_s if end else history.until_s) + window_s - history.until_s)
         judgement = throughout(self.recorder, stays_frozen, left_s, window_s + self._slack_s, self._tick)
@@ -1086,13 +1085,13 @@ class Experiment:
         if judgement.name == "stays up":
             return [judgement]
         # A record that was missing in the last readings comes right, or stays away.
-        stays = lambda h: judgements.stays_cancelled(h, self.backtest, limit_s)  # noqa: E731
-        eventually(self.recorder, stays, 2 * judgements.COVERED_GAP_S, self._tick)
+        stays = lambda h: afterwards.stays_cancelled(h, self.backtest, limit_s)  # noqa: E731
+        eventually(self.recorder, stays, 2 * COVERED_GAP_S, self._tick)
         self._look_at_others()
         history = self.recorder.history()
         return [
-            judgements.stays_cancelled(history, self.backtest, limit_s),
-            judgements.is_frozen(history, self.backtest, least_s, updates),
+            afterwards.stays_cancelled(history, self.backtest, limit_s),
+            afterwards.is_frozen(history, self.backtest, least_s, updates),
         ]
 
     def await_known(self, name: str, limit_s: float) -> Judgement:
@@ -1122,7 +1121,7 @@ class Experiment:
 
     def is_gone(self) -> str:
         """That KTRDR does not answer any more, in words, or nothing."""
-        return judgements.who_is_gone(self.recorder.history(), "", "")
+        return outages.who_is_gone(self.recorder.history(), "", "")
 
     def cancel_what_still_runs(self) -> list[str]:
         """Cancel this run's backtests that have not ended; returns a sentence for each that could not be asked to.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, from_json
 
 EXIT_STATUS: Mapping[verdict.Outcome, int] = {"passed": 0, "failed": 1, "inconclusive": 2}

@@ -9,7 +9,7 @@ from hamcrest.core.base_matcher import BaseMatcher
 from hamcrest.core.description import Description
 
 from honest_behave.outcomes import Inconclusive
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 
 INDENT = "\n          "
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import judgements as j
-from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.judge import afterwards, cancelling, following, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
 
@@ -69,30 +69,30 @@ class Row:
 def judge_all(history: History) -> dict[str, Judgement]:
     """Every judgement of a cancellation, by its name."""
     about = history.about
-    backtest, following, worker = (str(about.get(name, "")) for name in ("backtest", "next_backtest", "worker"))
+    backtest, after_it, on = (str(about.get(name, "")) for name in ("backtest", "next_backtest", "worker"))
     limits = limits_of(history)
     updates = about.get("updates", UPDATES_MISSED)
     found = [
-        j.is_running(history, backtest, limits["running_s"]),
-        j.is_moving(history, backtest, limits["first_progress_s"]),
-        j.was_running(history, backtest),
-        j.enough_was_left(history, backtest, limits, updates),
-        j.is_acknowledged(history, backtest, limits["acknowledged_s"]),
-        j.only_this_one(history, backtest, limits["cancelled_s"]),
-        j.is_cancelled(history, backtest, limits["cancelled_s"]),
-        j.stays_cancelled(history, backtest, limits["cancelled_s"]),
-        j.records_its_end(history, backtest),
-        j.list_agrees(history, backtest),
-        j.is_frozen(history, backtest, limits["frozen_s"], updates, limits["cancelled_s"]),
-        j.does_not_come_back(history, backtest, limits["cancelled_s"]),
-        j.is_not_completed(history, backtest, limits["cancelled_s"]),
-        j.next_is_accepted(history, backtest, limits["next_accepted_s"]),
-        j.next_runs(history, following, limits["new_backtest_s"]),
-        j.stays_up(history, backtest),
-        j.all_can_be_stopped(history),
-        j.worker_let_go(history, worker, backtest, limits["worker_idle_s"]),
-        j.processor_is_quiet(history, worker, backtest, limits["processor_quiet_s"]),
-        j.place_is_free(history, worker, backtest, limits["place_free_s"]),
+        running.is_running(history, backtest, limits["running_s"]),
+        running.is_moving(history, backtest, limits["first_progress_s"]),
+        running.was_running(history, backtest),
+        pace.enough_was_left(history, backtest, limits, updates),
+        cancelling.is_acknowledged(history, backtest, limits["acknowledged_s"]),
+        others.only_this_one(history, backtest, limits["cancelled_s"]),
+        cancelling.is_cancelled(history, backtest, limits["cancelled_s"]),
+        afterwards.stays_cancelled(history, backtest, limits["cancelled_s"]),
+        afterwards.records_its_end(history, backtest),
+        afterwards.list_agrees(history, backtest),
+        afterwards.is_frozen(history, backtest, limits["frozen_s"], updates, limits["cancelled_s"]),
+        others.does_not_come_back(history, backtest, limits["cancelled_s"]),
+        afterwards.is_not_completed(history, backtest, limits["cancelled_s"]),
+        following.next_is_accepted(history, backtest, limits["next_accepted_s"]),
+        following.next_runs(history, after_it, limits["new_backtest_s"]),
+        outages.stays_up(history, backtest),
+        others.all_can_be_stopped(history),
+        worker.worker_let_go(history, on, backtest, limits["worker_idle_s"]),
+        processor.processor_is_quiet(history, on, backtest, limits["processor_quiet_s"]),
+        worker.place_is_free(history, on, backtest, limits["place_free_s"]),
     ]
     told = {judgement.name: judgement for judgement in found}
     if about.get("cancelled_at_once"):
@@ -102,7 +102,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
     for name in not_told(history):
         told.pop(name, None)
     if history.event("second_cancel_answered", backtest):
-        told["second cancel"] = j.second_cancel_is_turned_down(history, backtest)
+        told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
     return told
 
 
@@ -156,7 +156,7 @@ def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None
     """
     if any(judgement.violated for judgement in found.values()):
         return "failed"
-    if "processor quiet" in found and j.was_heard_busy(found["processor quiet"]):
+    if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
         return "inconclusive"
     witnesses = {name for names in WITNESSES.values() for name in names}
     needed = [
@@ -167,11 +167,11 @@ def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None
 
 def believed(found: Mapping[str, Judgement]) -> str:
     """What the verdict rests on, strongest witness first (design: "Whom to believe"), and what was not heard."""
-    processor, view = found["processor quiet"], found["worker stopped"]
-    if not processor.unknown:
+    computing, view = found["processor quiet"], found["worker stopped"]
+    if not computing.unknown:
         return "the worker's processor time, the worker's own view and the backend's"
     if not view.unknown:
-        return f"the worker's own view and the backend's, not on its processor time: {processor.seen}"
+        return f"the worker's own view and the backend's, not on its processor time: {computing.seen}"
     return f"the backend's view only, not on the worker: {view.seen}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import compose
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr

@@ -12,7 +12,7 @@ import allure
 from allure_commons.types import AttachmentType
 
 from ktrdr_qa.act.experiment import Candidate
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.verdict import Row
 from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, Exchange
 from ktrdr_qa.record.history import History

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ktrdr_qa.judge import judgements, verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge import pace, verdict
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, Sample, from_json
 from ktrdr_qa.system import of_its_own
 
@@ -383,7 +383,7 @@ def _frozen_window(axes: Any, history: History, backtest: str, found: Mapping[st
     end = next((s for s in history.of("backend", backtest) if s.terminal), None)
     if end is None or not history.event("cancel_sent", backtest):
         return
-    window_s = found["frozen"].figures.get("frozen_s") or judgements.frozen_window_s(
+    window_s = found["frozen"].figures.get("frozen_s") or pace.frozen_window_s(
         history, backtest, verdict.LIMITS_S["frozen_s"]
     )
     axes.axvspan(

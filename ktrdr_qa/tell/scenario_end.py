@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from honest_behave.formatter import step_problem
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 
 STOPPED = "Interrupted: it was stopped in the middle"
 

@@ -23,7 +23,7 @@ from ktrdr_qa.judge import verdict
 from ktrdr_qa.tell import evidence
 
 if TYPE_CHECKING:
-    from ktrdr_qa.judge.judgements import Judgement
+    from ktrdr_qa.judge.judgement import Judgement
     from ktrdr_qa.target.settings import Target
     from ktrdr_qa.tell.scenario_end import ScenarioEnd
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ktrdr_qa.judge.judgements import only_this_one
+from ktrdr_qa.judge.others import only_this_one
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.body import ENDS, WHOLE_BYTES, Body
 from ktrdr_qa.platform.client import Client

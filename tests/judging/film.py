@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import Event, History, Sample, View, ordered
 
 B = "op_1"

@@ -28,7 +28,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"judgements": "judge", "verdict": "judge", "waiting": "record"}
+MODULES = {
+    **dict.fromkeys(
+        (
+            *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
+            *("others", "outages", "following", "worker", "processor", "verdict"),
+        ),
+        "judge",
+    ),
+    "waiting": "record",
+}
 """What is tested, and on which floor of ``ktrdr_qa`` each is."""
 EQUIVALENT = Path(__file__).parent / "equivalent_mutants.toml"
 LEAST_KILLED = 0.95

@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import (
-    frozen_window_s,
-    is_frozen,
-    is_not_completed,
-    list_agrees,
-    records_its_end,
-    stays_cancelled,
-)
+from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, list_agrees, records_its_end, stays_cancelled
+from ktrdr_qa.judge.pace import frozen_window_s
 from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
 

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import (
-    is_acknowledged,
-    is_cancelled,
-    only_this_one,
-    second_cancel_is_turned_down,
-    what_became_of_it,
-)
+from ktrdr_qa.judge.cancelling import is_acknowledged, is_cancelled, second_cancel_is_turned_down, what_became_of_it
+from ktrdr_qa.judge.others import only_this_one
 from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import (
     NEXT,

@@ -7,7 +7,7 @@ from hamcrest import assert_that
 from hamcrest.core.string_description import StringDescription
 
 from honest_behave.outcomes import Inconclusive
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.matchers import holds, verify
 
 CURL = "curl -s http://localhost:8000/api/v1/operations/op_1"

@@ -109,4 +109,4 @@ def test_one_without_a_reason_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_module_that_is_not_tested_so_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         mutation.main(["client"])
-    assert "there is no module client here; there are judgements, verdict, waiting" in capsys.readouterr().err
+    assert f"there is no module client here; there are {', '.join(mutation.MODULES)}" in capsys.readouterr().err

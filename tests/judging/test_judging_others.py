@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import all_can_be_stopped, does_not_come_back
+from ktrdr_qa.judge.others import all_can_be_stopped, does_not_come_back
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, OTHER, B, Case, W, cancelled, cases, did, film, health, lost, registry, saw
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_qa.judge import judgements
-from ktrdr_qa.judge.judgements import Left, enough_was_left, lasted_s, left_to_run, needed_s
+from ktrdr_qa.judge import pace
+from ktrdr_qa.judge.pace import Left, enough_was_left, lasted_s, left_to_run, needed_s
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import OTHER, B, Case, Part, cancelled, cases, did, film, nearing_its_end, saw
 
@@ -93,7 +93,7 @@ def test_what_is_left_in_words() -> None:
 
 def test_what_is_needed_is_the_longest_limit_and_the_span_of_a_verdict_or_the_frozen_window() -> None:
     history = film(CUT, rising((8.0, 50.0), (9.0, 60.0)))
-    assert judgements.VERDICT_SPAN_S == 3.0
+    assert pace.VERDICT_SPAN_S == 3.0
     assert needed_s(history, B, LIMITS) == 5.0
     for name in ("cancelled_s", "worker_idle_s", "processor_quiet_s"):
         assert needed_s(history, B, {**LIMITS, name: 4.0}) == 7.0

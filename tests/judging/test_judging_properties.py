@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ktrdr_qa.judge.judgements import Judgement, is_frozen
+from ktrdr_qa.judge.afterwards import is_frozen
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.verdict import judge_all, outcome
 from ktrdr_qa.record.history import Event, History, Sample, View, from_json, ordered
 from tests.judging.film import NEXT, OTHER, B, W, did, film, plus

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_qa.judge.judgements import Judgement, ended_before_cancel, is_moving, is_running, was_running
+from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import ended_before_cancel
+from ktrdr_qa.judge.running import is_moving, is_running, was_running
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import OTHER, B, Case, cancelled, cases, did, film, lost, saw, started
 

@@ -11,21 +11,13 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import (
-    ended_before_cancel,
-    frozen_window_s,
-    is_acknowledged,
-    is_cancelled,
-    is_frozen,
-    is_moving,
-    is_not_completed,
-    is_running,
-    next_runs,
-    place_is_free,
-    stays_cancelled,
-    was_running,
-    worker_let_go,
-)
+from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, stays_cancelled
+from ktrdr_qa.judge.cancelling import is_acknowledged, is_cancelled
+from ktrdr_qa.judge.following import next_runs
+from ktrdr_qa.judge.pace import frozen_window_s
+from ktrdr_qa.judge.reading import ended_before_cancel
+from ktrdr_qa.judge.running import is_moving, is_running, was_running
+from ktrdr_qa.judge.worker import place_is_free, worker_let_go
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, B, W, cancelled, did, film, health, registry, saw, started
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.judge.verdict import Row, believed, in_words, judge_all, not_told, outcome, table
 from tests.judging.film import (
     NEXT,

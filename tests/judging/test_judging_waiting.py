@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ktrdr_qa.judge.judgements import Judgement, Verdict
+from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.record.waiting import LOOK_AGAIN_S, eventually, throughout
 

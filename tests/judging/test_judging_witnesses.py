@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.judgements import names_of, place_is_free, processor_is_quiet, tells_apart, worker_let_go
+from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart
+from ktrdr_qa.judge.worker import names_of, place_is_free, worker_let_go
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import (
     NEXT,

@@ -10,7 +10,7 @@ import pytest
 
 from ktrdr_qa import asserting
 from ktrdr_qa.judge import matchers, verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.exchange import Exchange
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import Sample, ordered

@@ -15,7 +15,7 @@ from behave.model_type import Status
 from behave.runner_util import collect_feature_locations, parse_features
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.judge.judgements import Judgement
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.run import ScenarioEnd
 from ktrdr_qa.tell import summary
 from ktrdr_qa.tell.summary import NotChecked
@@ -132,7 +132,7 @@ def of(
         left_out=list(out),
         stops_at_a_failure=changes.get("stop", False),
         target=SimpleNamespace(name="mine", kind="live", base_url="http://h:1", chosen_by="-D target"),
-        preflight=SimpleNamespace(version="1"),
+        version="1",
         began_at="2026-01-02T03:04:05+0000",
         clock=lambda: 1.0,
     )

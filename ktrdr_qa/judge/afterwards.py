@@ -1,0 +1,273 @@
+"""After its end: it stays cancelled and frozen, is not completed, its record says when it ended, and the list agrees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.pace import ends_by_itself_s, frozen_window_s, held_against, race, too_late_to_tell
+from ktrdr_qa.judge.reading import (
+    COVERED_GAP_S,
+    before_cancel,
+    cancel_due_from,
+    counted,
+    end_and_after,
+    ended_at,
+    gone_from,
+    height_of,
+    longest_step_s,
+    moment_of,
+    percent_of,
+    rises_in,
+    state_of,
+)
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import percent
+
+CLOCK_SLACK_S = 5.0
+"""So much a platform's clock may be set anew while a backtest runs, and its two times of it be apart for that."""
+RECORD_SETTLES_S = 0.5
+"""How long after its status a record may be completed by the time of the end."""
+
+
+def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Judgement:
+    """No reading after the first terminal one says anything else: not running, not completed, not gone.
+
+    A view that lags may show once more what was, within the limit of the cancel (a replica); it has to come right.
+    """
+    rule = Rule("stays cancelled", "it stays cancelled")
+    ended = end_and_after(history, backtest)
+    if isinstance(ended, str):
+        return rule.unknown(ended)
+    end, after = ended
+    if end.status == "completed":
+        if not held_against(history, backtest, end, limit_s):
+            return rule.unknown(race(history, backtest, end), final=True)
+        return rule.violated(f"it was {state_of(end)} instead", end.answered_s)
+    due_s = (cancel_due_from(history, backtest) or end.answered_s) + limit_s
+    lagged = 0
+    odd: list[Sample] = []
+    missing: list[Sample] = []
+    for s in after:
+        if s.status == end.status:
+            lagged, odd, missing = lagged + len(odd), [], []
+            continue
+        odd.append(s)
+        missing = [*missing, s] if s.status == MISSING else []
+        if gone_from(missing) if missing else s.terminal or s.asked_s > due_s:
+            first = next(o for o in odd if o.status == s.status)
+            return rule.violated(_what_it_turned_to(history, (end, *after), first), first.answered_s)
+    if odd:
+        return rule.unknown(f"last {state_of(odd[-1])}; it may come right")
+    if not after:
+        return rule.unknown("no further reading was had")
+    told = (f"{lagged} readings after the cancel still showed what was before it: a view that lags.",) if lagged else ()
+    stayed_s = after[-1].answered_s - end.answered_s
+    return rule.holds(f'it stayed "{end.status}" for {stayed_s:.1f} s ({counted(after)})', told)
+
+
+def _what_it_turned_to(history: History, readings: Sequence[Sample], turned: Sample) -> str:
+    """The words for a backtest that did not stay as it ended; ``readings`` begin with its end."""
+    end, since_s = readings[0], turned.answered_s - readings[0].answered_s
+    if turned.status == MISSING:
+        return f'its record is gone (HTTP 404), {since_s:.1f} s after it was "{end.status}"'
+    seen = f'it turned from "{end.status}" to {state_of(turned)}, {since_s:.1f} s later'
+    following = history.event("next_accepted", str(history.about.get("next_backtest")))
+    before = readings[readings.index(turned) - 1]
+    if following and before.answered_s <= following.at_s <= turned.answered_s:
+        seen += ", in the first reading after the new backtest was started"
+    return seen
+
+
+def is_frozen(history: History, backtest: str, least_s: float, updates: float = 3, limit_s: float = 2.0) -> Judgement:
+    """No reading after the first terminal one rises above it, nor above a later one, for the whole window.
+
+    Only time that readings cover counts; a fall to 0 is KTRDR's way of ending a backtest (contract, surprise 4).
+    What a view that lags shows once more of before the cancel, within ``limit_s`` of its answer, is left out.
+    """
+    window_s = frozen_window_s(history, backtest, least_s, updates)
+    step_s = longest_step_s(before_cancel(history, backtest))
+    rule = Rule("frozen", f"its progress is frozen for at least {window_s:.1f} s after the cancel")
+    ended = end_and_after(history, backtest)
+    if isinstance(ended, str):
+        return rule.unknown(ended)
+    end, after = ended
+    ran = [s for s in history.of("backend", backtest) if s.answered_s < end.answered_s and s.percentage is not None]
+    due_s = (cancel_due_from(history, backtest) or end.answered_s) + limit_s
+    after = [s for s in after if s.terminal or s.asked_s > due_s or _jump_at_the_end(ran, s)]
+    if moves := _how_it_moves(ran, end, after):
+        sample, seen = moves
+        return rule.violated(seen, sample.answered_s)
+    ends_s = ends_by_itself_s(history, backtest)
+    covered_s = _covered_s([s for s in (end, *after) if s.answered_s <= ends_s], max(COVERED_GAP_S, step_s))
+    if covered_s < window_s and history.until_s > ends_s:
+        return rule.unknown(too_late_to_tell(history, backtest), final=True)
+    if covered_s < window_s:
+        seen = f"only {covered_s:.1f} s of the {window_s:.1f} s are covered by readings ({counted(after)})"
+        return rule.unknown(seen)
+    missed = int(covered_s / step_s) if step_s else 0
+    lost: tuple[str, ...] = ()
+    if ran and height_of(ran[-1]) > 0 and not end.percentage:
+        now = percent_of(end) if end.percentage is not None else "nothing"
+        lost = (f"The record of progress was lost: {percent_of(ran[-1])} before the cancel, {now} after it.",)
+    seen = f"it did not move for {covered_s:.1f} s, in which {missed} updates were due"
+    figures = {"frozen_s": covered_s, "updates_due": float(missed), "longest_step_s": step_s}
+    return rule.holds(seen, lost, figures)
+
+
+def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """The reading which shows that the progress of an ended backtest is not frozen, with the words for it."""
+    if jump := _jump_at_the_end(ran, end):
+        return end, jump
+    for s in (end, *after):
+        if problem := s.facts.get("percentage_problem"):
+            return s, f"its percentage cannot be right: {problem}"
+    if risen := _rises_after(end, after):
+        return risen[0][1], _how_it_rose(end, risen)
+    return None
+
+
+def _jump_at_the_end(ran: Sequence[Sample], end: Sample) -> str | None:
+    """Progress in the first terminal reading that the backtest cannot have made since the one before it."""
+    rises = rises_in(ran)
+    if end.percentage is None or len(rises) < 2:
+        return None
+    last = ran[-1]
+    steepest = max(height_of(b) - height_of(a) for a, b in pairwise(rises))
+    steps = (end.answered_s - last.asked_s) / max(longest_step_s(ran), 1e-3) + 2
+    if end.percentage <= height_of(last) + steepest * steps:
+        return None
+    return f'it jumped from {percent_of(last)} to {percent_of(end)} when it became "{end.status}"'
+
+
+def _rises_after(end: Sample, after: Iterable[Sample]) -> list[tuple[float, Sample]]:
+    """Each reading after the end that is above the one before it, with the height that it rose from.
+
+    Not only above the first: a percentage that falls to 0 and then climbs again is moving as well.
+    """
+    height, risen = end.percentage, []
+    for s in after:
+        if s.percentage is None:
+            continue
+        if height is not None and s.percentage > height:
+            risen.append((height, s))
+        height = s.percentage
+    return risen
+
+
+def _how_it_rose(end: Sample, risen: Sequence[tuple[float, Sample]]) -> str:
+    (base, first), (_, last) = risen[0], risen[-1]
+    low, high = percent(base, first.percentage), percent(height_of(first), base)
+    after_s = f"{first.answered_s - end.answered_s:.1f} s after it had ended"
+    if height_of(first) >= 99.9:
+        return f"it jumped from {low} to {high}, {after_s}"
+    if len(risen) == 1:
+        return f"it rose once, from {low} to {high}, {after_s}"
+    low, high = percent(base, last.percentage), percent(height_of(last), base)
+    return f"it went on rising, {len(risen)} times, from {low} to {high}, the first time {after_s}"
+
+
+def _covered_s(readings: Sequence[Sample], widest_gap_s: float) -> float:
+    return sum(gap for a, b in pairwise(readings) if (gap := b.answered_s - a.answered_s) <= widest_gap_s)
+
+
+def is_not_completed(history: History, backtest: str, limit_s: float = 2.0) -> Judgement:
+    """The seed's second sanity check: never called completed after the cancel, and no result was made of it."""
+    rule = Rule("not completed", "the cancelled backtest is not completed")
+    ended = end_and_after(history, backtest)
+    if isinstance(ended, str):
+        return rule.unknown(ended)
+    end, after = ended
+    for s in (end, *after):
+        if s.status == "completed":
+            if s is end and not held_against(history, backtest, end, limit_s):
+                return rule.unknown(race(history, backtest, end), final=True)
+            return rule.violated(f"it is {state_of(s)}", s.answered_s)
+        if s.facts.get("has_result"):
+            seen = f'it is "{s.status}", yet carries a result summary as if it had completed'
+            return rule.violated(seen, s.answered_s)
+    last = after[-1] if after else end
+    return rule.holds(f'it is "{last.status}" and has no result')
+
+
+def records_its_end(history: History, backtest: str) -> Judgement:
+    """The record says when it ended, and not before it began; both times are KTRDR's own, so skew is no matter."""
+    rule = Rule("end recorded", "its record says when it ended")
+    ended = end_and_after(history, backtest)
+    if isinstance(ended, str):
+        return rule.unknown(ended)
+    end, after = ended
+    records = [s for s in (end, *after) if s.terminal]
+    started = history.event("start_sent", backtest)
+    passed_s = end.answered_s - started.at_s if started else math.inf
+    for s in records:
+        wrong = _wrong_end(s, passed_s)
+        # A platform may write the status a moment before the time; a missing time has to stay missing.
+        if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
+            return rule.violated(wrong, s.answered_s)
+    first = ended_at(history, backtest)
+    if moved := next((s for s in records if s.status == end.status and _moved_on(first, s)), None):
+        seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
+        return rule.violated(seen, moved.answered_s)
+    if not records[-1].facts.get("completed_at"):
+        return rule.unknown("completed_at is missing so far")
+    return rule.holds(f"it ended at {records[-1].facts['completed_at']}")
+
+
+def _wrong_end(s: Sample, passed_s: float) -> str:
+    """What is wrong with the times in a terminal record; empty where nothing is.
+
+    ``passed_s``: so many seconds passed on this host from the start to the end, and no more can lie between KTRDR's own
+    two times, whatever its clock says.
+    """
+    completed = s.facts.get("completed_at")
+    began = s.facts.get("started_at") or s.facts.get("created_at")
+    if not completed:
+        return "completed_at is missing"
+    ended_at, began_at = moment_of(completed), moment_of(began)
+    if ended_at is None:
+        return f"completed_at is no time: {completed!r}"
+    if began_at and ended_at < began_at:
+        return f"it ended at {completed}, before it began at {began}"
+    if began_at and (lasted_s := (ended_at - began_at).total_seconds()) > passed_s + CLOCK_SLACK_S:
+        return f"it ended at {completed}, {lasted_s:.0f} s after it began at {began}, when only {passed_s:.0f} s had passed"
+    return ""
+
+
+def _moved_on(first: str, s: Sample) -> bool:
+    """Whether a record tells another time of the end than the first one that told it."""
+    then, now = moment_of(first), moment_of(s.facts.get("completed_at"))
+    return bool(then and now and abs((now - then).total_seconds()) > CLOCK_SLACK_S / 2)
+
+
+def list_agrees(history: History, backtest: str) -> Judgement:
+    """KTRDR's list of backtests and its single record say the same once the backtest has ended.
+
+    A list that lags by less than ``COVERED_GAP_S`` is not held against it; later on, one disagreement is one too many.
+    """
+    rule = Rule("list agrees", "the list of backtests says the same as the backtest's own record")
+    ended = end_and_after(history, backtest)
+    if isinstance(ended, str):
+        return rule.unknown(ended)
+    end, after = ended
+    readings = [s for s in history.of("list", backtest) if s.asked_s > end.answered_s]
+    if not readings:
+        return rule.unknown("the list was not read after the end")
+    for s in readings:
+        record = [r for r in (end, *after) if r.answered_s <= s.asked_s][-1]
+        later_s = s.asked_s - end.answered_s
+        if s.status == MISSING:
+            judgement = rule.holds("the list does not name it")
+        elif s.status in (record.status, end.status):
+            judgement = rule.holds(f'both say "{s.status}"')
+        else:
+            seen = f'the list says "{s.status}", the record says "{record.status}", {later_s:.1f} s after the end'
+            if later_s > COVERED_GAP_S:
+                return rule.violated(seen, s.answered_s)
+            judgement = rule.unknown(seen)
+    told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
+    return replace(judgement, observations=told)

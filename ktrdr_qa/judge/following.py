@@ -1,0 +1,111 @@
+"""The next backtest: it is accepted at once, and really runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.reading import (
+    counted,
+    gone_from,
+    may_still_move_s,
+    missing_at_first,
+    not_known_yet,
+    percent_of,
+    rises_in,
+    state_of,
+    unwatched,
+)
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.record.history import History, Sample
+
+
+def next_is_accepted(history: History, cancelled: str, limit_s: float = 5.0) -> Judgement:
+    """The seed's "New backtest starts without issues": accepted in answer to one request, under a new id, in time."""
+    rule = Rule("next accepted", f"a new backtest is accepted at once, within {limit_s:.1f} s")
+    answers = [e for e in history.events if e.kind in ("next_accepted", "next_refused")]
+    if not answers:
+        return rule.unknown("no new backtest was asked for")
+    for e in answers:
+        if e.kind == "next_refused":
+            words = str(e.facts.get("words", "refused"))
+            # A limit of requests, or a place that something else of this run holds, says nothing about the cancel.
+            excused = e.facts.get("http") == 429 or e.facts.get("held_before")
+            return rule.unknown(words) if excused else rule.violated(words, e.at_s)
+        if e.subject == cancelled:
+            return rule.violated(f"it was given the id of the cancelled one: {cancelled}", e.at_s)
+        took_s = float(e.facts.get("took_s", 0.0))
+        seen = f"accepted after {took_s:.2f} s"
+        if took_s > limit_s:
+            return rule.violated(seen, e.at_s)
+    return rule.holds(seen, figures={"next_accepted_s": took_s})
+
+
+def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
+    """It really runs: it moves (two rises, like the one before it) or completes, and has not failed by the end.
+
+    ``success: true`` says little (contract, surprise 6). What the run's own clean-up does to it does not count.
+    """
+    rule = Rule("next runs", f"the new backtest really runs within {limit_s:.1f} s")
+    accepted = history.event("next_accepted", backtest)
+    if accepted is None:
+        return rule.unknown("no new backtest was accepted")
+    since_s = accepted.at_s
+    ended_by_us = history.event("clean_up", backtest)
+    readings = [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
+    rises = rises_in(readings)
+    runs: Judgement | None = None
+    before: Sample | None = None
+    known = False
+    for at, s in enumerate(readings, 1):
+        if known and s.status == MISSING and (gone := gone_from(readings[at - 1 :])):
+            seen = f"KTRDR has no record of it any more (HTTP 404), {gone.answered_s - since_s:.1f} s after its start"
+            return rule.violated(seen, gone.answered_s)
+        if s.terminal and s.status != "completed":
+            return rule.violated(_broke_off(readings[:at], since_s), s.answered_s)
+        if other := _is_another(history, s):
+            return rule.violated(other, s.answered_s)
+        if runs is None and (s.status == "completed" or s in rises[1:]):
+            after_s = s.answered_s - since_s
+            seen, told = (
+                f"it was {state_of(s)} {after_s:.2f} s after its start",
+                missing_at_first(readings[:at], since_s),
+            )
+            runs = rule.holds(seen, told, {"next_runs_s": after_s})
+            if unseen := unwatched(since_s, limit_s, before, s):
+                runs = rule.unknown(f"{unseen} its start")
+        if runs is None and s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s):
+            return rule.violated(_does_not_move(readings[:at], rises, since_s), s.asked_s)
+        known = known or s.status != MISSING
+        before = s
+    return runs or rule.unknown(f"it has not been seen to move: {not_known_yet(history, backtest)}")
+
+
+def _broke_off(readings: Sequence[Sample], since_s: float) -> str:
+    last = readings[-1]
+    words = last.facts.get("error_message") or "no reason given"
+    moved = f", after it had moved to {percent_of(risen[-1])}" if (risen := rises_in(readings)) else ""
+    return f'it was "{last.status}" {last.answered_s - since_s:.2f} s after its start{moved}: {words}'
+
+
+def _does_not_move(readings: Sequence[Sample], rises: Sequence[Sample], since_s: float) -> str:
+    last = readings[-1]
+    if last.status == MISSING:
+        return f"KTRDR has no record of it (HTTP 404) {last.asked_s - since_s:.1f} s after its start"
+    if last.status == "running" and rises:
+        still_s = last.asked_s - rises[0].answered_s
+        return f"it stood still: {state_of(last)} for {still_s:.1f} s ({counted(readings)})"
+    return f"it was {state_of(last)} after {last.asked_s - since_s:.1f} s ({counted(readings)})"
+
+
+def _is_another(history: History, s: Sample) -> str:
+    """What the record or the result of the new backtest tells that is not what was asked for; empty where all is."""
+    payload = history.about.get("next_payload")
+    if not isinstance(payload, dict):
+        return ""
+    for part, words in (("", "its record"), ("result_", "its result")):
+        for name in ("symbol", "timeframe", "start_date", "end_date"):
+            told, asked = s.facts.get(f"{part}{name}"), str(payload.get(name))
+            if told is not None and not str(told).startswith(asked):
+                return f"{words} is another's: it has {name.replace('_', ' ')} {told}, and {asked} was asked for"
+    return ""

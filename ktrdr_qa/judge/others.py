@@ -1,0 +1,176 @@
+"""Other backtests: none is cancelled with this one, it does not come back as another, and this run's own can be stopped."""
+
+from __future__ import annotations
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.pace import held_against, race
+from ktrdr_qa.judge.reading import (
+    SAME_MOMENT_S,
+    TELLING,
+    cancel_due_from,
+    ended_at,
+    moment_of,
+    nothing_to_cancel,
+    state_of,
+)
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.record.history import History, Sample
+
+
+def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The cancel reached this backtest and no other: one that was active before must not be cancelled with it.
+
+    Its owner may have cancelled the other one: on a shared platform only KTRDR's own times tell, which agree within
+    ``SAME_MOMENT_S`` where one cancel ended both.
+    """
+    rule = Rule("only this one", "no other backtest is cancelled instead, or with it")
+    sent = history.event("cancel_sent", backtest)
+    if sent is None or nothing_to_cancel(history, backtest):
+        return rule.unknown(nothing_to_cancel(history, backtest))
+    hit = _others_cancelled(history, backtest, sent.at_s)
+    if not hit:
+        return rule.holds("no other active backtest was cancelled meanwhile")
+    since_s = cancel_due_from(history, backtest)
+    seen = f"another backtest was cancelled meanwhile: {', '.join(sorted(hit))}"
+    for s in history.of("backend", backtest):
+        if s.status == "completed":
+            if not held_against(history, backtest, s, limit_s):
+                return rule.unknown(f"{seen}; {race(history, backtest, s)}", final=True)
+            return rule.violated(f"{seen}, and this one ran on to its end", sent.at_s)
+        if s.terminal:
+            mine_at = ended_at(history, backtest)
+            with_it = sorted(other for other, other_at in hit.items() if _same_moment(other_at, mine_at))
+            if with_it:
+                seen = f"another backtest was cancelled with it, at the same moment by KTRDR's own times: {', '.join(with_it)}"
+                return rule.violated(seen, sent.at_s)
+            return rule.holds("this backtest was cancelled", (f"{seen[0].upper()}{seen[1:]}.",))
+        if since_s is not None and s.asked_s > since_s + limit_s:
+            return rule.violated(f"{seen}, and this one was not", sent.at_s)
+    return rule.unknown(f"{seen}; whether this one was as well is not known yet")
+
+
+def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[str, str]:
+    """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it.
+
+    A child of the cancelled one is to be cancelled with it.
+    """
+    active: set[str] = set()
+    hit: dict[str, str] = {}
+    own = _mine(history) | _children(history, backtest)
+    for s in history.samples:
+        if s.view not in ("list", "other") or s.subject in own or s.problem or s.status == MISSING:
+            continue
+        if s.answered_s <= sent_s:
+            (active.discard if s.terminal else active.add)(s.subject)
+        elif s.asked_s >= sent_s and s.status == "cancelled" and s.subject in active:
+            hit[s.subject] = hit.get(s.subject) or str(s.facts.get("completed_at") or "")
+    return hit
+
+
+def _children(history: History, backtest: str) -> set[str]:
+    return {s.subject for s in history.samples if s.facts.get("parent") == backtest}
+
+
+def _same_moment(one: str, other: str) -> bool:
+    first, second = moment_of(one), moment_of(other)
+    return bool(first and second and abs((first - second).total_seconds()) <= SAME_MOMENT_S)
+
+
+def _mine(history: History) -> set[str]:
+    """The ids of this run's own backtests."""
+    own = [str(history.about.get(name, "")) for name in ("backtest", "next_backtest")]
+    return {e.subject for e in history.events if e.subject} | {*own, *map(str, history.about.get("mine", ()))}
+
+
+def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judgement:
+    """The cancelled work is not begun again under another id, on any worker, and leaves no child running.
+
+    Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where a record
+    leaves the period open (contract, surprise 21), or nothing tells when it began, it is an observation.
+    """
+    rule = Rule("does not come back", "the cancelled work does not come back under another id")
+    sent, since_s = history.event("cancel_sent", backtest), cancel_due_from(history, backtest)
+    if sent is None or since_s is None or nothing_to_cancel(history, backtest):
+        return rule.unknown(nothing_to_cancel(history, backtest) or "the cancel has no answer yet")
+    if handed := _handed_on(history, backtest, since_s + limit_s):
+        return rule.violated(handed[1], handed[0])
+    mine, children = _mine(history), _children(history, backtest)
+    before = {s.subject for s in history.samples if s.view in ("list", "other") and s.answered_s <= sent.at_s}
+    doubtful: dict[str, str] = {}
+    for s in history.samples:
+        if s.view not in ("list", "other") or s.subject in mine or s.problem or s.asked_s < sent.at_s:
+            continue
+        where = f" on {s.facts['worker']}" if s.facts.get("worker") else ""
+        if s.subject in children:
+            if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s:
+                seen = f"its child {s.subject} is {state_of(s)}{where} {s.asked_s - since_s:.1f} s after the cancel"
+                return rule.violated(seen, s.answered_s)
+            continue
+        if s.view == "list" or s.subject in before or (began := _began_after(history, backtest, s)) is False:
+            continue
+        same = _same_work(history, s)
+        if same and began:
+            seen = f"{s.subject} does the same work{where}: it was begun after the cancel, and was {state_of(s)} "
+            return rule.violated(f"{seen}{s.asked_s - sent.at_s:.1f} s after it", s.answered_s)
+        if same is not False:
+            open_ = (
+                ", and was begun after the cancel; its period is not told"
+                if began
+                else "; when it was begun is not told"
+            )
+            doubtful[s.subject] = f"{s.subject} has the same symbol, timeframe and strategy{open_}."
+    if not any(s.view == "list" and s.asked_s > since_s for s in history.samples):
+        return rule.unknown("the list of backtests was not read after the cancel")
+    observations = tuple(doubtful[other] for other in sorted(doubtful))
+    return rule.holds("nothing was begun after the cancel that is the same", observations)
+
+
+def _handed_on(history: History, backtest: str, late_s: float) -> tuple[float, str] | None:
+    """When, and in which words, another worker than the backtest's was seen to have it after the limit."""
+    worker = str(history.about.get("worker", ""))
+    naming = [s for s in history.samples if s.view in TELLING and s.facts.get("current_operation") == backtest]
+    before = {s.subject for s in naming if s.asked_s <= late_s}
+    for s in naming:
+        if s.asked_s > late_s and s.subject not in {worker, *before}:
+            return s.asked_s, f"it was handed to another worker: {s.subject} is {s.status} with it"
+    return None
+
+
+def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
+    """Whether another backtest, which was not there before the cancel, began after it; None where nothing tells.
+
+    KTRDR's own times tell, or, where it has none, that it is active and the list from before the cancel did not say so.
+    """
+    answer = history.last_event("cancel_answered", backtest)
+    cancelled = moment_of((answer.facts.get("cancelled_at") if answer else None) or ended_at(history, backtest))
+    began = moment_of(other.facts.get("created_at") or other.facts.get("started_at"))
+    if began:
+        return (began - cancelled).total_seconds() >= -SAME_MOMENT_S if cancelled else None
+    sent = history.event("cancel_sent", backtest)
+    listed = any(s.view == "list" and sent and s.answered_s <= sent.at_s for s in history.samples)
+    return True if listed and not other.terminal else None
+
+
+def _same_work(history: History, other: Sample) -> bool | None:
+    """Whether another backtest is the same as the cancelled one; None where its period is not told."""
+    payload = history.about.get("payload")
+    if not isinstance(payload, dict):
+        return False
+    for name, field_name in (("symbol", "symbol"), ("timeframe", "timeframe"), ("strategy", "strategy_name")):
+        told = other.facts.get(name)
+        if told is None or told != payload.get(field_name):
+            return False
+    period = [(other.facts.get(name), str(payload.get(name))) for name in ("start_date", "end_date")]
+    if any(told is None for told, _ in period):
+        return None
+    return all(str(told).startswith(asked) for told, asked in period)
+
+
+def all_can_be_stopped(history: History) -> Judgement:
+    """Whatever else this run had to end (the new backtest, further ones) ended when it was cancelled."""
+    rule = Rule("others can be stopped", "this run's other backtests end as well when they are cancelled")
+    asked = [e for e in history.events if e.kind == "clean_up"]
+    ran_on = next((e for e in history.events if e.kind == "not_stopped"), None)
+    if ran_on:
+        return rule.violated(f"{ran_on.subject} {ran_on.facts.get('words')}", ran_on.at_s)
+    return rule.holds(f"{len(asked)} ended") if asked else rule.unknown("none had to be")

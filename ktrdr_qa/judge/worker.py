@@ -1,0 +1,192 @@
+"""The worker as a witness: it lets the backtest go, and its place is free again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.outages import SILENT_S, outages_in
+from ktrdr_qa.judge.pace import ends_by_itself_s, held_against, race, too_late_to_tell
+from ktrdr_qa.judge.reading import cancel_due_from, cpu_s_of, moment_of, state_of, unwatched
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.record.history import History, Sample
+
+SAME_START_S = 2.0
+"""What a worker runs under an id of its own is the backtest if it began as close to it as this."""
+NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
+"""What the registry says of a worker that is not busy and takes no backtest all the same."""
+
+
+def names_of(history: History, worker: str, backtest: str) -> set[str]:
+    """The ids under which the worker may know the backtest: KTRDR's proxies allow it one of its own.
+
+    That is an id which the backend does not have, and which the worker was busy with while the backtest ran, or began
+    when it began.
+    """
+    started, sent = history.event("start_sent", backtest), history.event("cancel_sent", backtest)
+    began = next((m for s in history.of("backend", backtest) if (m := moment_of(s.facts.get("started_at")))), None)
+    names = {backtest}
+    for s in history.of("health", worker):
+        own = s.facts.get("current_operation")
+        if not own or not s.facts.get("unlisted") or started is None or s.answered_s < started.at_s:
+            continue
+        own_began = moment_of(s.facts.get("began_at"))
+        as_one = began and own_began and abs((began - own_began).total_seconds()) <= SAME_START_S
+        if as_one or (own_began is None and (sent is None or s.answered_s <= sent.at_s)):
+            names.add(str(own))
+    return names
+
+
+def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
+    """The worker's own view of the backtest is terminal and its health no longer names it, in time.
+
+    ``completed`` is not stopped: it is the proof that the cancel did not reach it, unless it was about to end anyway.
+    """
+    rule = Rule("worker stopped", f"{whose(worker)} has stopped the backtest within {limit_s:.1f} s of the cancel")
+    since_s = cancel_due_from(history, backtest)
+    if since_s is None:
+        return rule.unknown("no cancel was answered")
+    if another := another_worker(history, backtest):
+        return rule.unknown(another, final=True)
+    if dead := _gone_for_good(history, worker, backtest, since_s):
+        return rule.violated(dead[1], dead[0])
+    names = names_of(history, worker, backtest)
+    sent = history.event("cancel_sent", backtest)
+    sent_s = sent.at_s if sent else since_s
+    views = [s for s in history.of("worker", backtest) if s.asked_s > since_s]
+    health = [s for s in history.of("health", worker) if s.asked_s > since_s]
+    completed = next((s for s in views if s.status == "completed"), None)
+    if completed and (why := held_against(history, backtest, completed, limit_s)):
+        seen = f'its own view says "completed", seen {completed.answered_s - sent_s:.2f} s after the cancel: '
+        return rule.violated(f"{seen}it computed on to its end, although {why}", completed.answered_s)
+    for s in views:
+        if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s:
+            seen = f"its own view still says {state_of(s)} {s.asked_s - since_s:.1f} s after the cancel"
+            return rule.violated(seen, s.asked_s)
+    for s in health:
+        if s.facts.get("current_operation") in names and s.asked_s > since_s + limit_s:
+            seen = f"its health still names the backtest {s.asked_s - since_s:.1f} s after the cancel"
+            return rule.violated(seen, s.asked_s)
+    if completed:
+        return rule.unknown(race(history, backtest, completed), final=True)
+    quiet_view = _settled(views, lambda s: s.terminal or s.status == MISSING)
+    quiet_health = _settled(health, lambda s: not _holds_on(s, names))
+    if not quiet_view or not quiet_health:
+        lacking = "view of the backtest" if not quiet_view else "health"
+        if not history.of("worker", backtest) and not history.of("health", worker):
+            return rule.unknown("the worker could not be asked")
+        return rule.unknown(f"no reading yet of the worker's {lacking} at rest")
+    for readings, quiet in ((views, quiet_view), (health, quiet_health)):
+        if unseen := _settled_unwatched(readings, quiet, since_s, limit_s):
+            return rule.unknown(unseen)
+        if quiet.answered_s > ends_by_itself_s(history, backtest):
+            return rule.unknown(too_late_to_tell(history, backtest), final=True)
+    idle_s = max(quiet_view.answered_s, quiet_health.answered_s) - sent_s
+    state = "forgotten" if quiet_view.status == MISSING else quiet_view.status
+    seen = f"its own view says {state}, and its health is {quiet_health.status}, within {idle_s:.2f} s of the cancel"
+    return rule.holds(seen, figures={"worker_idle_s": idle_s})
+
+
+def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
+    """KTRDR's registry offers the worker again; it may lag behind the worker (contract, surprise 5)."""
+    rule = Rule("place free", f"KTRDR counts {whose(worker)} as free again within {limit_s:.1f} s of the cancel")
+    since_s = cancel_due_from(history, backtest)
+    if since_s is None:
+        return rule.unknown("no cancel was answered")
+    readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
+    for at, s in enumerate(readings):
+        if _is_free(s, backtest) or s.asked_s <= since_s + limit_s:
+            continue
+        if s.status == MISSING:
+            seen = f"the worker is no longer registered {s.asked_s - since_s:.1f} s later"
+        elif s.facts.get("current_operation") != backtest:
+            # Busy with what is not told, or unavailable after it was free, may have another reason.
+            if s.status == "busy" or any(_is_free(r, backtest) for r in readings[:at]):
+                continue
+            seen = f"it is {s.status} {s.asked_s - since_s:.1f} s later, and was not free before"
+        else:
+            seen = f"it is still {s.status} with the cancelled backtest {s.asked_s - since_s:.1f} s later"
+        return rule.violated(seen, s.asked_s)
+    free = _settled(readings, lambda s: _is_free(s, backtest))
+    if not free:
+        return rule.unknown("the registry has not freed it yet")
+    if unseen := _settled_unwatched(readings, free, since_s, limit_s):
+        return rule.unknown(unseen)
+    lag_s = free.answered_s - since_s
+    told = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
+    seen = f"it was {free.status} within {lag_s:.2f} s of the answer to the cancel"
+    return rule.holds(seen, told, {"place_free_s": lag_s})
+
+
+def whose(worker: str) -> str:
+    return f"the worker {worker}" if worker else "its worker"
+
+
+def _is_free(s: Sample, backtest: str) -> bool:
+    return s.status not in (MISSING, *NOT_TAKING_WORK) and not _holds_on(s, {backtest})
+
+
+def _holds_on(s: Sample, names: Collection[str]) -> bool:
+    """Whether a worker is told to have the backtest, by any of its names, or to be busy without a word of what with."""
+    has = s.facts.get("current_operation")
+    return has in names or (s.status == "busy" and has is None)
+
+
+def _settled(readings: Sequence[Sample], at_rest: Callable[[Sample], bool]) -> Sample | None:
+    """The first reading from which on every further one is at rest."""
+    settled: Sample | None = None
+    for s in readings:
+        settled = (settled or s) if at_rest(s) else None
+    return settled
+
+
+def _settled_unwatched(readings: Sequence[Sample], settled: Sample, since_s: float, limit_s: float) -> str:
+    """Where no reading shows whether it settled in time; empty where one does."""
+    before = next((s for s in reversed(readings) if s.answered_s < settled.answered_s), None)
+    unseen = unwatched(since_s, limit_s, before, settled)
+    return unseen and f"{unseen} the answer to the cancel"
+
+
+def another_worker(history: History, backtest: str) -> str:
+    """Why what answers at the worker's address is no witness, or nothing: it did not know of the running backtest.
+
+    A published port may belong to another worker, or to another sandbox's (contract, surprise 16).
+    """
+    sent = history.event("cancel_sent", backtest)
+    views = [s for s in history.of("worker", backtest) if sent and s.answered_s <= sent.at_s]
+    if not views or any(s.status != MISSING for s in views):
+        return ""
+    worker = str(history.about.get("worker", ""))
+    if len(names_of(history, worker, backtest)) > 1:
+        return ""
+    return (
+        "what answers at the worker's address did not know of the running backtest, so it is another worker; "
+        "say where this one is under [workers] in the target file"
+    )
+
+
+def _gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
+    """When, and in which words, the worker's process went down with the cancel; None where it stayed up.
+
+    It answered once, and then refused one connection after the other, or was silent on every way of asking it, or was
+    started anew again and again (its counter of processor time began anew).
+    """
+    answered = False
+    for a, b in pairwise(s for s in history.samples if s.view == "health" and s.subject == worker):
+        answered = answered or not a.problem
+        if answered and a.asked_s > since_s and a.facts.get("refused") and b.facts.get("refused"):
+            return a.asked_s, "its process is gone: it refuses connections since the cancel"
+    ways = (("worker", backtest), ("health", worker), ("processor", worker))
+    asked = [s for s in history.samples if (s.view, s.subject) in ways]
+    if any(not s.problem and s.answered_s <= since_s for s in asked):
+        for outage in outages_in(history, asked):
+            if outage.until_s > since_s and outage.from_s >= since_s - SILENT_S:
+                words = f"its process does not answer: nothing came for {outage.lasted_s:.1f} s: {outage.words}"
+                return outage.from_s, words
+    anew = [
+        b for a, b in pairwise(history.of("processor", worker)) if b.asked_s > since_s and cpu_s_of(b) < cpu_s_of(a)
+    ]
+    if len(anew) > 1:
+        return anew[1].asked_s, f"its process was started anew {len(anew)} times after the cancel"
+    return None
