@@ -62,22 +62,29 @@ class Films:
     def end(self) -> None:
         """The end of a recording: all of it is judged once more, and told to the scenarios that it is about.
 
-        What broke a rule after its step was passed fails that step. Only then is the recording stopped.
+        What broke a rule after its step was passed fails that step. Only then is the recording stopped. A signal ends
+        the watching, and nothing else: what has been recorded is told.
         """
         film, self.film = self.film, None
         if film is None:
             return
         experiment, scene = film.experiment, film.experiment.scene
+        signalled: KeyboardInterrupt | None = None
         try:
-            if all(end.outcome in ("passed", "skipped") for _, end in film.scenarios):
-                experiment.watch_on(scene.target.watched_s)
-            experiment.last_look()
+            try:
+                if all(end.outcome in ("passed", "skipped") for _, end in film.scenarios):
+                    experiment.watch_on(scene.target.watched_s)
+                experiment.last_look()
+            except KeyboardInterrupt as signal:
+                signalled = signal
             self.problems += experiment.cancel_what_still_runs()
             if scene.backtest:
                 self._judge(film)
         finally:
             scene.recorder.stop()
             film.scenarios = []
+        if signalled:
+            raise signalled
 
     def close(self) -> None:
         """Cancel what still runs and stop recording, and judge nothing any more."""
@@ -105,7 +112,9 @@ class Films:
     def _fail_afterwards(self, film: Film, judgement: Judgement) -> None:
         """Fail the step that asserted a judgement which was broken after it, or else the last one of the recording."""
         film.failed.add(judgement.name)
-        when = "judged once more at the end of the recording, after this step had passed"
+        when = "judged at the end of the recording"
+        if judgement.name in film.asserted:
+            when = "judged once more at the end of the recording, after this step had passed"
         try:
             asserting.verify(film.experiment, judgement, self.earlier, when)
         except AssertionError as broken:

@@ -187,13 +187,15 @@ class Run:
     def end_scenario(self, scenario: Any) -> None:
         """Note how it came out, and cancel what it left running; the evidence follows when the recording ends."""
         self._line.clear()
-        end = ScenarioEnd.of(scenario)
+        self._note_end(scenario, ScenarioEnd.of(scenario), evidence.HERE)
+
+    def _note_end(self, scenario: Any, end: ScenarioEnd, page: evidence.Page) -> None:
         self.ended.append(end)
         self._under_way = None
         if self._films.take_in(scenario, end):
             end.observations = list(self.steps.observations)
         elif end.outcome in ("failed", "inconclusive"):
-            self._album.nothing_to_tell(end, evidence.HERE)
+            self._album.nothing_to_tell(end, page)
 
     def end_recording(self) -> None:
         """Judge the whole film, cancel what still runs, and let the next scenario check the platform afresh."""
@@ -202,6 +204,10 @@ class Run:
 
     def finish(self) -> None:
         """After the last feature: end the recording, and raise where a backtest may have been left running."""
+        if self._under_way:
+            # It was stopped between two steps, where Behave calls no more hooks for it.
+            page = evidence.page_of(self._films.runner, self.steps.scenario)
+            self._note_end(self.steps.scenario, ScenarioEnd.stopped(*self._under_way), page)
         self.end_recording()
         self._write_environment()
         if self._films.problems and not self.embedded:
@@ -246,9 +252,8 @@ class Run:
     def tell_the_verdict(self, failed: bool, trouble: Sequence[str] = ()) -> None:
         """The last words of the run: one verdict line with the reasons, and where the report is."""
         if self._under_way:
-            # It was stopped where Behave calls no more hooks for it.
-            feature, name = self._under_way
-            self.ended.append(ScenarioEnd(feature, name, "inconclusive", "Interrupted: it was stopped in the middle"))
+            # The run has crashed: no hook was called any more.
+            self.ended.append(ScenarioEnd.stopped(*self._under_way))
         told = summary.of(self._facts(), failed=failed, trouble=trouble)
         summary.write(told, self.reports)
         self._keep_figures(told)
