@@ -52,7 +52,7 @@ RIGHT: dict[str, tuple[str, str, str, str]] = {
         "inconclusive",
         "Was running: percentage > 0 before cancel",
         "unknown",
-        "about 0.7 s were left at 48.4 %, by its own pace",
+        "about 0.8 s were left at 48.4 %, by its own pace",
     ),
     "real_refused_at_capacity": (
         "failed",
