@@ -19,7 +19,6 @@ def main() -> int:
     sys.path.insert(0, str(Path.cwd()))
     from behave.__main__ import main as behave
 
-    from ktrdr_qa.act import experiment
     from ktrdr_qa.platform import client, embedded
     from ktrdr_qa.record import waiting
 
@@ -40,8 +39,7 @@ def main() -> int:
 
         return wrapped
 
-    for name in ("eventually", "throughout"):
-        setattr(experiment, name, timed(getattr(waiting, name)))
+    waiting._wait = timed(waiting._wait)
     client.Client.exchange = timed(client.Client.exchange)  # type: ignore[method-assign]
     embedded.launch = timed(embedded.launch)
     status = behave(sys.argv[1:])

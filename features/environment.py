@@ -53,6 +53,7 @@ def before_first_scenario(context: Any) -> None:
 
 
 def before_scenario(context: Any, scenario: Any) -> None:
+    context.steps = context.run.steps
     context.run.begin_scenario(scenario, same_backtest=SAME_BACKTEST in scenario.effective_tags)
 
 

@@ -1,12 +1,12 @@
 """The ways a check can end without having passed.
 
-KTRDR doing wrong is an ``AssertionError`` (Behave: failed). Everything here means that nothing was
-learnt about cancellation (Behave: error, Allure: broken), so it can never be read as a pass.
+What is under test doing wrong is an ``AssertionError`` (Behave: failed). Everything here means that nothing was
+learnt about it (Behave: error, Allure: broken), so it can never be read as a pass.
 """
 
 
 class Inconclusive(Exception):
-    """Nothing was learnt about cancellation, with the reason and what to do about it."""
+    """Nothing was learnt about what is under test, with the reason and what to do about it."""
 
 
 class PlatformNotReady(Inconclusive):

@@ -48,7 +48,7 @@ def results_dirs(config: Any) -> list[Path]:
 
 
 def write_environment(results_dir: Path | str, facts: Mapping[str, object]) -> None:
-    """Write what the report shows as its environment, e.g. `{"Target": "sandbox", "KTRDR": "1.0.7"}`."""
+    """Write what the report shows as its environment, e.g. `{"Target": "sandbox", "Version": "1.0.7"}`."""
     lines = []
     for key, value in facts.items():
         name = re.sub(r"([\\:=])", r"\\\1", key).replace(" ", r"\ ")
@@ -69,7 +69,7 @@ def read_environment(results_dir: Path | str) -> dict[str, str]:
 
 
 def write_categories(results_dir: Path) -> None:
-    """Write categories.json, by which Allure 2 sorts what did not pass (Allure 3: see `ktrdr_qa.tell.report`)."""
+    """Write categories.json, by which Allure 2 sorts what did not pass (Allure 3 is told the same rules in its own configuration)."""
     rules = [
         {"name": name, "matchedStatuses": [status], "messageRegex": f"(?s){start}.*"}
         for name, status, start in CATEGORY_RULES

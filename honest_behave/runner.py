@@ -17,40 +17,32 @@ would have to be importable before Behave reads `features/`, which it is in an i
   has a scenario to run. Where it fails, nothing is run.
 """
 
-import functools
 import os
-import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, cast
 
-from allure_behave.formatter import AllureFormatter
 from behave.configuration import Configuration
 from behave.exception import ConfigError
-from behave.formatter._registry import select_formatter_class
-from behave.formatter.base import StreamOpener
 from behave.model import Feature, Scenario, Step
-from behave.model_type import Status
 from behave.reporter.junit import JUnitReporter
 from behave.runner import Runner
 from behave.runner_util import parse_features
 
-from honest_behave import output_dir
+from honest_behave import afterwards, output_dir
 from honest_behave import results as allure_results
-from honest_behave.counts import Counts, count_behave, kind_of
-from honest_behave.formatter import HonestAllureFormatter, Problem, describe, step_problem, trace_of
+from honest_behave.agreement import differences
+from honest_behave.counts import kind_of
+from honest_behave.formatter import HonestAllureFormatter
+from honest_behave.formatters import PlainWords
+from honest_behave.hooks import FIRST, Watch
+from honest_behave.interrupts import Interrupts
 from honest_behave.junit_reporter import HonestJUnitReporter
-from honest_behave.outcomes import BadConfiguration, Inconclusive
-
-LAYERS = ("all", "feature", "rule", "scenario", "step", "tag")
-FIRST = "before_first_scenario"
-HOOKS = [FIRST, *(f"{when}_{layer}" for when in ("before", "after") for layer in LAYERS)]
-HONEST = f"{HonestAllureFormatter.__module__}:{HonestAllureFormatter.__name__}"
+from honest_behave.outputs import Outputs
+from honest_behave.problems import Problem, describe, trace_of
 
 
 class HonestRunner(Runner):  # type: ignore[misc]
@@ -65,7 +57,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
 
     def _become_strict(self) -> None:
         self.problems: list[Problem] = []
-        self.results_dirs = settle_allure_formatters(self.config)
+        self._outputs = Outputs(self.config, self._one_clear_line)
         self.config.reporters = [
             HonestJUnitReporter(self.config) if type(reporter) is JUnitReporter else reporter
             for reporter in self.config.reporters
@@ -79,14 +71,12 @@ class HonestRunner(Runner):  # type: ignore[misc]
         """
         self.begin: Callable[[str], None] = lambda why: None
         self.at_end: Callable[[bool], None] = lambda failed: None
-        self._cleaning = 0
-        self._signals = 0
-        self._stopped_by = ""
+        self._interrupts = Interrupts(self._abort_after_the_cleanup)
         self._stack = ExitStack()
         self._begun = self._cannot_open = False
-        self._unfinished: list[Path] = []
         self._failures: list[str] = []
-        self._failed_afterwards: list[Feature] = []
+        self.failed_features: list[Feature] = []
+        """Those with a step that failed when its scenario was over."""
 
     def adopt(self, begin: Callable[[str], None], at_once: bool) -> None:
         """Take over a runner that is loading its hooks; `begin` comes before anything else of a run."""
@@ -106,40 +96,9 @@ class HonestRunner(Runner):  # type: ignore[misc]
         self._begun = True
         with self._one_clear_line():
             self.begin("")
-            self._prepare_outputs()
-        self._stack.enter_context(self._signals_as_interrupts())
-        # Whatever kills the process before the formatters are made.
-        self._unfinished = [
-            allure_results.write_run_problem(
-                directory, "The run did not begin", "Unfinished: the suite could not be loaded; see the console"
-            )
-            for directory in self.results_dirs
-        ]
-
-    def _prepare_outputs(self) -> None:
-        """Remove an earlier run's results; raises what says that this one's cannot be written."""
-        directories, self.results_dirs = self.results_dirs, []
-        for directory in directories:
-            allure_results.prepare(directory)
-            self.results_dirs.append(directory)
-        for reporter in self._junit:
-            reporter.prepare()
-        for opener in self.config.outputs:
-            if opener.name and Path(opener.name).absolute() not in directories:
-                opener.open = self._opening(opener)
-
-    def _opening(self, opener: StreamOpener) -> Callable[[], Any]:
-        open_stream = opener.open
-
-        def opened() -> Any:
-            try:
-                return open_stream()
-            except OSError as error:
-                why = f"{opener.name} cannot be written ({error.strerror}): choose another file with -o"
-                with self._one_clear_line():
-                    raise output_dir.UnusableDirectory(why) from None
-
-        return opened
+            self._outputs.prepare(self._junit)
+        self._stack.enter_context(self._interrupts.as_exceptions())
+        self._outputs.expect_the_worst()
 
     @contextmanager
     def _one_clear_line(self) -> Iterator[None]:
@@ -150,7 +109,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
             why = f"{error.filename} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
             with suppress(OSError):
                 self.begin(why)
-            self._tell_problem("The run did not begin", f"Unfinished: {why}")
+            self._outputs.tell_problem("The run did not begin", f"Unfinished: {why}")
             told = ConfigError(why)
             self.problems.append(Problem("the run", told))
             raise told from None
@@ -192,13 +151,13 @@ class HonestRunner(Runner):  # type: ignore[misc]
             self._watch_hooks()
 
     def _watch_hooks(self) -> None:
-        if FIRST in self.hooks:
-            self.hooks.setdefault("before_feature", lambda context, feature: None)
-        for name in HOOKS:
-            if name in self.hooks:
-                self.hooks[name] = self._watched_hook(name, self.hooks[name])
-        # An attribute of this one context: Behave drops a clean-up's exception right after this call.
-        self.context._do_cleanups = self._watched_cleanups(self.context._do_cleanups)
+        Watch(self.problems, self._interrupts.held_off).over(self.hooks, self.context)
+
+    def _abort_after_the_cleanup(self, signal_name: str) -> bool:
+        if self.context is None:
+            return False
+        self.abort(reason=f"{signal_name}, after the clean-up that is under way")
+        return True
 
     def should_run_hook(self, hook_name: str) -> bool:
         if self._cannot_open and hook_name != "after_all":
@@ -261,7 +220,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         for feature in self.features if features is None else features:
             self._ask_again_afterwards(feature)
         self.formatters.insert(0, PlainWords())
-        failed = bool(super().run_model(features)) or bool(self._failed_afterwards)
+        failed = bool(super().run_model(features)) or bool(self.failed_features)
 
         # From here on formatters and reporters are closed, and their files complete.
         if not selected:
@@ -272,33 +231,16 @@ class HonestRunner(Runner):  # type: ignore[misc]
             reasons = sorted({scenario.skip_reason for scenario in selected if scenario.skip_reason})
             message = f"Inconclusive: nothing was checked, all {len(selected)} selected scenarios were skipped"
             failed = self._fail("No scenario was run", ": ".join([message, *reasons[:1]]))
-        if differences := self._differences(scenarios):
-            return self._fail("The reports disagree", "ReportsDisagree: " + "; ".join(differences))
+        if found := differences(scenarios, self._allure, self._junit):
+            return self._fail("The reports disagree", "ReportsDisagree: " + "; ".join(found))
         return failed
 
-    def _differences(self, scenarios: list[Any]) -> list[str]:
-        """Where JUnit XML or Allure tell other counts than Behave; options may leave out skipped ones."""
-        behave = count_behave(scenarios)
-        found = []
-        for formatter in self._allure:
-            expected = replace(behave, skipped=behave.skipped - formatter.dropped)
-            found += self._difference(formatter.stream_opener.name, expected, formatter.count)
-        for reporter in self._junit:
-            found += self._difference(self.config.junit_directory, behave, reporter.count, self.config.show_skipped)
-            found += reporter.problems
-        return [f"Behave counts {behave}", *found] if found else []
-
-    @staticmethod
-    def _difference(where: str, expected: Counts, count: Callable[[], Counts], skipped: bool = True) -> list[str]:
-        """Never raises: a report that cannot be read must not end the run before its verdict."""
-        try:
-            told = count()
-        except Exception as error:  # noqa: BLE001
-            return [f"{where} cannot be read: {type(error).__name__}: {error}"]
-        compared = told if skipped else replace(told, skipped=expected.skipped)
-        return [] if compared == expected else [f"{where} has {told}"]
-
     # --- when a scenario is over ---------------------------------------------------------------------------
+
+    @property
+    def results_dirs(self) -> list[Path]:
+        """Where its Allure results go."""
+        return self._outputs.results_dirs
 
     @property
     def _junit(self) -> list[HonestJUnitReporter]:
@@ -315,36 +257,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         follow. Returns whether anything changed: a step that failed already stays as it was, and what could not be
         told (no AssertionError) takes nothing away from a scenario with a failed check.
         """
-        failure = isinstance(exception, AssertionError)
-        if step.status.has_failed() or (scenario.status.is_failure() and not failure):
-            return False
-        message = step._process_error(exception)
-        step.status = Status.failed if failure else Status.error
-        step.exc_traceback = exception.__traceback__
-        step.error_message = message if failure else "".join(traceback.format_exception(exception))
-        PlainWords().result(step)
-        part: Any = scenario
-        while part is not None:  # the outline, the rule and the feature, too
-            if not part.status.is_hook_error():
-                part.clear_status()
-            part = part.parent
-        if not scenario.status.has_failed():
-            scenario.set_status(step.status)  # Behave looks no further than the first step that was skipped.
-        self.context._set_root_attribute("failed", True)
-        self._failed_afterwards.append(scenario.feature)
-        tellers = [formatter for formatter in self.formatters if hasattr(type(formatter), "failed_afterwards")]
-        for formatter in tellers:
-            formatter.failed_afterwards(scenario, step)
-        if not any(formatter.stdout_mode for formatter in tellers):
-            self._say_what_failed_afterwards(scenario, step)
-        return True
-
-    def _say_what_failed_afterwards(self, scenario: Scenario, step: Step) -> None:
-        """For Behave's own formatters, which cannot come back to a step."""
-        problem = step_problem(step)
-        lines = [f"    {line}" for line in [*str(problem and problem.message).splitlines(), f"at {step.location}"]]
-        head = f"FAILED AFTERWARDS: {scenario.keyword}: {scenario.name}\n  {step.keyword} {step.name}"
-        print("\n".join(["", head, *lines]), file=sys.__stderr__ or sys.stderr, flush=True)
+        return afterwards.fail(self, scenario, step, exception)
 
     def attach_afterwards(
         self,
@@ -370,20 +283,24 @@ class HonestRunner(Runner):  # type: ignore[misc]
     def _ask_again_afterwards(self, feature: Feature) -> None:
         """Behave knows what a feature came to before its after_feature hook is run, which may fail a step."""
         run = feature.run
-        feature.run = lambda runner: bool(run(runner)) or any(feature is failed for failed in self._failed_afterwards)
+        feature.run = lambda runner: bool(run(runner)) or any(feature is failed for failed in self.failed_features)
 
     def _fail(self, name: str, message: str) -> bool:
         """Say it on the console and in the results; returns True, Behave's word for a failed run."""
         print(f"\nRUN FAILED: {message}", file=sys.stderr)
         self._failures.append(message)
-        self._tell_problem(name, message)
+        self._outputs.tell_problem(name, message)
         return True
 
     @property
     def trouble(self) -> list[str]:
         """What went wrong outside of every scenario, one text each."""
         outside = (p for p in self.problems if p.entity is None)
-        stopped = [f"Interrupted: the run was stopped by {self._stopped_by}"] if self._stopped_by else []
+        stopped = (
+            [f"Interrupted: the run was stopped by {self._interrupts.stopped_by}"]
+            if self._interrupts.stopped_by
+            else []
+        )
         return [*stopped, *self._failures, *(f"{describe(p.exception, in_hook=True)} (in {p.where})" for p in outside)]
 
     def _report_crash(self, error: BaseException) -> None:
@@ -400,101 +317,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         if not self.formatters:
             for directory in self.results_dirs:
                 allure_results.write_categories(directory)
-            self._tell_problem("The suite could not be loaded", describe(error, in_hook=True), trace_of(error))
-
-    def _tell_problem(self, name: str, message: str, trace: str | None = None) -> None:
-        for placeholder in self._unfinished:
-            placeholder.unlink(missing_ok=True)
-        for directory in self.results_dirs:
-            with suppress(OSError):
-                allure_results.write_run_problem(directory, name, message, trace)
-                allure_results.write_global_error(directory, message, trace)
-
-    def _watched_hook(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
-        """The hook, its exceptions kept: Behave keeps some as text only, and drops those of before_all."""
-
-        @functools.wraps(hook)
-        def watched(context: Any, *args: Any) -> Any:
-            try:
-                if name.startswith("before_"):
-                    return hook(context, *args)
-                with self._uninterrupted():
-                    return hook(context, *args)
-            except BaseException as error:
-                entity = args[0] if args else None
-                if name.endswith("_tag"):
-                    parts = (getattr(context, part, None) for part in ("scenario", "rule", "feature"))
-                    entity = next(part for part in parts if part)
-                self.problems.append(Problem(name, error, entity))
-                if entity is not None and entity.exception is None and not isinstance(error, Exception):
-                    entity.store_exception_context(error)  # Behave keeps no interrupt of a hook
-                    entity.error_message = describe(error)
-                raise
-
-        return watched
-
-    def _watched_cleanups(self, do_cleanups: Callable[[], None]) -> Callable[[], None]:
-        def watched() -> None:
-            layer = self.context._stack[0].get("@layer")
-            entity = None if layer in (None, "testrun") else getattr(self.context, layer, None)
-            try:
-                with self._uninterrupted():
-                    do_cleanups()
-            except Exception as error:
-                self.problems.append(Problem(f"a clean-up of the {layer or 'run'}", error, entity))
-                if entity is not None and entity.exception is None:
-                    entity.store_exception_context(error)  # or the JUnit XML calls it an UnknownError
-                    entity.error_message = f"CLEANUP-ERROR: {describe(error)}"
-                raise
-
-        return watched
-
-    @contextmanager
-    def _uninterrupted(self) -> Iterator[None]:
-        self._cleaning += 1
-        try:
-            yield
-        finally:
-            self._cleaning -= 1
-
-    @contextmanager
-    def _signals_as_interrupts(self) -> Iterator[None]:
-        """SIGINT and SIGTERM raise KeyboardInterrupt, which Behave turns into an orderly end."""
-
-        def interrupt(number: int, _: FrameType | None) -> None:
-            self._signals += 1
-            name = self._stopped_by = signal.Signals(number).name
-            if self._cleaning and self._signals == 1 and self.context is not None:
-                self.abort(reason=f"{name}, after the clean-up that is under way")
-                return
-            raise KeyboardInterrupt(name)
-
-        before = {}
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    before[number] = signal.signal(number, interrupt)
-        except ValueError:
-            pass  # not in the main thread: whoever runs us there handles signals
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-class PlainWords:
-    """Goes first among the formatters, so that all of them tell an outcome of the suite in its own words.
-
-    A check that fails, or could not be made, is explained by its message; a traceback is for what nobody foresaw.
-    """
-
-    def result(self, step: Any) -> None:
-        if isinstance(step.exception, Inconclusive | BadConfiguration):
-            step.error_message = f"{type(step.exception).__name__}: {step.exception}"
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *args, **kwargs: None
+            self._outputs.tell_problem("The suite could not be loaded", describe(error, in_hook=True), trace_of(error))
 
 
 def take_over(begin: Callable[[str], None] = lambda why: None) -> HonestRunner:
@@ -530,26 +353,3 @@ def take_over(begin: Callable[[str], None] = lambda why: None) -> HonestRunner:
     runs_all = any(code is Runner.run_with_paths.__code__ for code, _ in under_way)
     strict.adopt(begin, at_once=runs_all and type(strict).run_model is HonestRunner.run_model)
     return strict
-
-
-def settle_allure_formatters(config: Configuration) -> list[Path]:
-    """Make every Allure formatter of the configuration ours, one for each directory; returns the directories.
-
-    Changes `config.format` and `config.outputs`, which Behave pairs by position.
-    """
-    directories: list[Path] = []
-    kept = []
-    for index, name in enumerate(config.format):
-        output = config.outputs[index] if index < len(config.outputs) else None
-        if issubclass(select_formatter_class(name), AllureFormatter):
-            name = HONEST
-            if output is not None and output.name:
-                directory = Path(output.name).absolute()
-                if directory in directories:
-                    continue
-                directories.append(directory)
-        kept.append((name, output))
-    config.format = [name for name, _ in kept]
-    # Formatters without an output come last in Behave, so the positions stay paired.
-    config.outputs = [output for _, output in kept if output is not None]
-    return directories

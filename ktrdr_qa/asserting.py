@@ -34,9 +34,9 @@ def _besides(
     if judgement.name in ("cancelled", "stays cancelled", "frozen", "stays up"):
         told.append(f"the cancel was {found['acknowledged'].seen}")
     if judgement.name == "cancelled":
-        left = pace.left_to_run(experiment.history(), experiment.backtest)
+        left = pace.left_to_run(experiment.history(), experiment.scene.backtest)
         told += [left.in_words] if left and left.in_words not in judgement.seen else []
-        told.append(cancelling.what_became_of_it(experiment.history(), experiment.backtest).seen)
+        told.append(cancelling.what_became_of_it(experiment.history(), experiment.scene.backtest).seen)
     if judgement.name in ("cancelled", "stays cancelled", "frozen"):
         others = found["only this one"]
         told += list(others.observations) or ([others.seen] if others.violated else [])
@@ -47,11 +47,11 @@ def _besides(
 
 def again(experiment: Experiment, judgement: Judgement) -> str:
     """The line for a shell, mostly ``curl``, that repeats the request which showed what a judgement goes by."""
-    name = judgement.name
+    name, scene = judgement.name, experiment.scene
     answered = {"acknowledged": "Cancel response", "next accepted": "next", "second cancel": "second cancel"}
-    if exchange := experiment.evidence.get(answered.get(name, "")):
+    if exchange := scene.evidence.get(answered.get(name, "")):
         return exchange.curl
-    base_url = experiment.target.base_url or ""
+    base_url = scene.target.base_url or ""
     record = f"{base_url}{readings.OPERATIONS}/"
     witness = experiment.witness
     if witness and witness.address and name == "worker stopped":
@@ -68,5 +68,5 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         return f"curl -s {base_url}/api/v1/health"
     if name == "others can be stopped":
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
-        return f"curl -s {record}{stuck or experiment.backtest}"
-    return f"curl -s {record}{experiment.next_backtest if name == 'next runs' else experiment.backtest}"
+        return f"curl -s {record}{stuck or scene.backtest}"
+    return f"curl -s {record}{scene.next_backtest if name == 'next runs' else scene.backtest}"

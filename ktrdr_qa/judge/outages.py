@@ -25,6 +25,8 @@ def stays_up(history: History, backtest: str) -> Judgement:
     sent = history.event("cancel_sent", backtest)
     if sent is None or cancel_due_from(history, backtest) is None:
         return rule.unknown("no cancel was answered")
+    if not history.of("backend", backtest):
+        return rule.unknown("its record was never read")
     outages = _outages_of_the_backend(history)
     after = [o for o in outages if o.until_s > sent.at_s]
     if not after:

@@ -13,7 +13,7 @@ from ktrdr_qa.judge.reading import COVERED_GAP_S, TELLING, cancel_due_from, cpu_
 from ktrdr_qa.judge.worker import another_worker, names_of, whose
 from ktrdr_qa.record.history import History, Sample
 
-QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 1.5, 1.0, 3.0
+QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 1.0, 1.0, 3.0
 """How long the processor must be watched before it is called quiet, or busy, where its neighbours agree.
 
 Over ``STEADY_SPAN_S`` the mean alone decides, so that what computes now and then is seen as well."""

@@ -18,7 +18,7 @@ from ktrdr_qa.platform.embedded import EmbeddedKtrdr
 from ktrdr_qa.record.history import History
 from ktrdr_qa.target.settings import Target
 from ktrdr_qa.tell import evidence, summary, trends
-from ktrdr_qa.tell.picture import Painter
+from ktrdr_qa.tell.painter import Painter
 from ktrdr_qa.tell.scenario_end import ScenarioEnd
 
 
@@ -64,9 +64,11 @@ class Album:
             self._offending_readings(at, history, found)
         self._trend(at, end)
         for name in ("Pre-cancel status and progress", "Cancel response", "Post-cancel status"):
-            if exchange := experiment.evidence.get(name):
+            if exchange := experiment.scene.evidence.get(name):
                 at.exchange(name, exchange)
-        at.markdown("Choice of the backtest", evidence.choice_of_backtest(experiment.used, experiment.passed_over))
+        at.markdown(
+            "Choice of the backtest", evidence.choice_of_backtest(experiment.scene.used, experiment.passed_over)
+        )
         at.history(history)
         if failed:
             self.last_log_lines(at)

@@ -20,7 +20,7 @@ from behave.configuration import Configuration
 from behave.formatter.base import Formatter
 from behave.model import Background, Feature, Rule, Scenario, Step, Table
 
-from honest_behave.formatter import step_problem
+from honest_behave.problems import step_problem
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
 

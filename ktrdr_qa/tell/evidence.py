@@ -11,7 +11,7 @@ from typing import Any
 import allure
 from allure_commons.types import AttachmentType
 
-from ktrdr_qa.act.experiment import Candidate
+from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.verdict import Row
 from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, Exchange

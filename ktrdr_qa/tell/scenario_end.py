@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from honest_behave.formatter import step_problem
+from honest_behave.problems import step_problem
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+
+STOPPED = "Interrupted: it was stopped in the middle"
 
 
 @dataclass
@@ -31,6 +33,11 @@ class ScenarioEnd:
         end.look_again(scenario)
         return end
 
+    @classmethod
+    def stopped(cls, feature: str, name: str) -> ScenarioEnd:
+        """Of a scenario that was stopped between two steps."""
+        return cls(feature, name, "inconclusive", STOPPED)
+
     def look_again(self, scenario: Any) -> None:
         """Read the outcome off Behave's scenario, which may have failed after its end."""
         failed = next((s for s in scenario.all_steps if s.status.has_failed()), None)
@@ -40,6 +47,8 @@ class ScenarioEnd:
             reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
             if failed and not reason and (details := step_problem(failed)):
                 reason = details.message
+        elif scenario.status.has_failed():
+            self.outcome, reason = "inconclusive", STOPPED
         elif scenario.status.name != "passed":
             self.outcome, reason = "skipped", scenario.skip_reason or "not run"
         self.reason = reason.strip()

@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from honest_behave.formatter import describe
+from honest_behave.problems import describe
 from honest_behave.results import CATEGORY_RULES, INCONCLUSIVE, PLATFORM_NOT_READY, PRODUCT_DEFECT, SUITE_ERROR
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.tell import evidence
@@ -186,25 +186,8 @@ def of(run: Facts, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, An
     told = decisive(run.ended)
     found = most_known(run.ended, told.backtest) if told else {}
     rows = verdict.table(found)
-    reasons = [f"{end.name}: {gist(end.reason)}" for end in run.ended if end.outcome in ("failed", "inconclusive")]
-    reasons += [gist(words) for words in trouble]
     not_reached = _not_reached(run)
-    not_run = [one for one in not_reached if one.by == "not run"]
-    why = "the run was stopped before them"
-    if run.stops_at_a_failure and any(end.outcome in ("failed", "inconclusive") for end in run.ended):
-        why = "--stop ends a run at the first scenario that does not pass"
-    if not run.ended:
-        reasons.append("no scenario was run")
-    elif not_run:
-        reasons.append(f"{len(not_run)} of {len(run.planned)} scenarios were not run: {why}")
-    if outcome == "passed":
-        reasons += [f"it rests on {verdict.believed(found)}"] if found else []
-        reasons += _without_a_verdict(rows)
-    if not reasons and outcome == "inconclusive":
-        passed = any(end.outcome == "passed" for end in run.ended)
-        reasons.append(
-            "the run failed outside of its scenarios; the console says how" if passed else "nothing was checked"
-        )
+    reasons = _reasons(run, outcome, found, trouble, not_reached)
     not_checked = [
         *(NotChecked(e.feature, e.name, "skipped", gist(e.reason)) for e in run.ended if e.outcome == "skipped"),
         *not_reached,
@@ -238,6 +221,35 @@ def of(run: Facts, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, An
         "observations": sorted({o for end in run.ended for o in end.observations}),
         "versions": versions(),
     }
+
+
+def _reasons(
+    run: Facts,
+    outcome: verdict.Outcome,
+    found: Mapping[str, Judgement],
+    trouble: Sequence[str],
+    not_reached: Sequence[NotChecked],
+) -> list[str]:
+    """Why the run came out so, but for what was not checked; of a pass, what it rests on and says nothing about."""
+    reasons = [f"{end.name}: {gist(end.reason)}" for end in run.ended if end.outcome in ("failed", "inconclusive")]
+    reasons += [gist(words) for words in trouble]
+    not_run = [one for one in not_reached if one.by == "not run"]
+    why = "the run was stopped before them"
+    if run.stops_at_a_failure and any(end.outcome in ("failed", "inconclusive") for end in run.ended):
+        why = "--stop ends a run at the first scenario that does not pass"
+    if not run.ended:
+        reasons.append("no scenario was run")
+    elif not_run:
+        reasons.append(f"{len(not_run)} of {len(run.planned)} scenarios were not run: {why}")
+    if outcome == "passed":
+        reasons += [f"it rests on {verdict.believed(found)}"] if found else []
+        reasons += _without_a_verdict(verdict.table(found))
+    if not reasons and outcome == "inconclusive":
+        passed = any(end.outcome == "passed" for end in run.ended)
+        reasons.append(
+            "the run failed outside of its scenarios; the console says how" if passed else "nothing was checked"
+        )
+    return reasons
 
 
 def _not_reached(run: Facts) -> list[NotChecked]:

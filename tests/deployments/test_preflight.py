@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from honest_behave.outcomes import PlatformNotReady
-from ktrdr_qa.act import preflight as preflight_module
-from ktrdr_qa.act.experiment import Candidate
+from ktrdr_qa.act.candidate import Candidate
+from ktrdr_qa.act.checks import services
+from ktrdr_qa.act.checks.result import Cure
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
@@ -55,14 +56,17 @@ class Sandbox:
     def calls(self) -> list[str]:
         return (self.path / "docker.log").read_text().splitlines()
 
-    def preflight(self, *, cure: bool = False, **changed: Any) -> Preflight:
-        settings = {
-            "base_url": self.url,
-            "checkout": {"directory": str(self.checkout), "shared_directory": str(self.shared)},
-            **changed,
-        }
-        target = Target.model_validate(settings).at(self.url, "the test")
-        return Preflight(target, Client(self.url, Transcript(), timeout_s=2), cure=cure, say=self.said.append)
+    def target(self, **changed: Any) -> Target:
+        directories = {"directory": str(self.checkout), "shared_directory": str(self.shared)}
+        settings = {"base_url": self.url, "checkout": directories, **changed}
+        return Target.model_validate(settings).at(self.url, "the test")
+
+    def preflight(
+        self, target: Target | None = None, *, cure: bool = False, mine: Collection[str] = (), **changed: Any
+    ) -> Preflight:
+        client = Client(self.url, Transcript(), timeout_s=2)
+        target = target or self.target(**changed)
+        return Preflight(target, client, cure=cure, mine=lambda: mine, say=self.said.append)
 
 
 @pytest.fixture
@@ -329,13 +333,12 @@ def test_a_cure_that_does_not_help_is_tried_as_often_as_the_catalogue_says(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.containers([{**RUNNING[0], "State": "restarting"}])
-    shorter = preflight_module.Cure
 
-    def hurried(commands: Any, wait_s: float, tries: int, directory: Any = None) -> preflight_module.Cure:
+    def hurried(commands: Any, wait_s: float, tries: int, directory: Any = None) -> Cure:
         assert wait_s == 15.0, "the catalogue's wait"
-        return shorter(commands, 0.0, tries, directory)
+        return Cure(commands, 0.0, tries, directory)
 
-    monkeypatch.setattr(preflight_module, "Cure", hurried)
+    monkeypatch.setattr(services, "Cure", hurried)
     told = refused(sandbox.preflight(cure=True).services)
     assert "backend keeps restarting" in told
     assert sum("up -d --force-recreate" in call for call in sandbox.calls) == 2
@@ -378,9 +381,8 @@ def test_an_api_that_is_down_has_its_cure(sandbox: Sandbox) -> None:
 def test_a_sandbox_port_that_is_not_the_one_in_use(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     (sandbox.checkout / ".env.sandbox").write_text("KTRDR_API_PORT=8001\n")
     monkeypatch.chdir(sandbox.path)
-    checks = sandbox.preflight()
-    checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
-    told = refused(checks.sandbox)
+    target = sandbox.target().at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
+    told = refused(sandbox.preflight(target).sandbox)
     assert "says KTRDR_API_PORT=8001, but this run talks to port 8000" in told
     assert "export KTRDR_API_PORT=8001" in told
 
@@ -482,8 +484,7 @@ def registered(sandbox: Sandbox, *workers: dict[str, Any]) -> None:
 
 
 def test_places_of_this_runs_own_ended_backtests_are_told_as_that(sandbox: Sandbox) -> None:
-    checks = sandbox.preflight()
-    checks.mine = lambda: ["op_1", "op_2", "op_9"]
+    checks = sandbox.preflight(mine=["op_1", "op_2", "op_9"])
     registered(
         sandbox,
         {"worker_id": "w1", "current_operation_id": "op_1"},
@@ -573,14 +574,12 @@ def test_a_sandbox_file_that_names_no_port_names_none(sandbox: Sandbox, monkeypa
     file = sandbox.checkout / ".env.sandbox"
     for text in ("KTRDR_API_PORT=\n", "INSTANCE_ID=qa\n"):
         file.write_text(text)
-        checks = sandbox.preflight()
-        checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
-        assert f"{file} names no KTRDR_API_PORT" in checks.sandbox().seen
+        target = sandbox.target().at("http://localhost:8000", "KTRDR_API_PORT=8000 in the environment")
+        assert f"{file} names no KTRDR_API_PORT" in sandbox.preflight(target).sandbox().seen
     # Two files that differ are no matter of the environment.
     file.write_text("KTRDR_API_PORT=8001\n")
-    checks = sandbox.preflight()
-    checks.target = checks.target.at("http://localhost:8000", "KTRDR_API_PORT=8000 in elsewhere/.env.sandbox")
-    told = refused(checks.sandbox)
+    target = sandbox.target().at("http://localhost:8000", "KTRDR_API_PORT=8000 in elsewhere/.env.sandbox")
+    told = refused(sandbox.preflight(target).sandbox)
     assert "let both name one port, or choose with -D target=NAME" in told and "unset" not in told
 
 

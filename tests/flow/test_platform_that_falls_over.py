@@ -91,6 +91,7 @@ def test_backtest_that_the_clean_up_cannot_stop_is_ktrdrs_defect(tmp_path: Path)
     assert ran.summary["category"] == "Product defect"
     assert f"this run's other backtests end as well when they are cancelled, but {left} is still" in ran.reasons
     (scenario,) = [s for s in ran.summary["scenarios"] if s["outcome"] == "failed"]
+    assert "judged at the end of the recording\n" in scenario["reason"], "no step had asked for it"
     assert 'is still "running"' in scenario["reason"] and "after its cancel was acknowledged" in scenario["reason"]
     assert f"curl -X DELETE {url}/api/v1/operations/{left}" in scenario["reason"], "how to end it by hand"
     assert f"   again: curl -s {url}/api/v1/operations/{left}" in scenario["reason"]

@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("honest_behave", "ktrdr_qa", "standin")
 FLOORS = (
     "ktrdr_qa.run",
+    "ktrdr_qa.steps",
+    "ktrdr_qa.film",
     "ktrdr_qa.asserting",
     "ktrdr_qa.tell",
     "ktrdr_qa.act",
@@ -115,6 +117,10 @@ def test_no_floor_uses_one_above_it() -> None:
 
 def test_there_is_no_circle() -> None:
     assert circles(HOUSE) == []
+
+
+def test_nothing_uses_a_command() -> None:
+    assert [name for name, others in HOUSE.items() if any(other.endswith(".__main__") for other in others)] == []
 
 
 def test_neighbours_are_apart() -> None:

@@ -71,7 +71,7 @@ def test_what_is_left_is_told_by_the_pace_seen(parts: tuple[Part, ...], left: Le
         # It has become slower: the pace over all is the steeper one.
         ([(7.0, 40.0), (8.0, 67.0), (10.0, 70.0)], 3.0),
         # All of it was within less than a second.
-        ([(9.625, 60.0), (9.75, 65.0), (10.0, 75.0)], 0.625),
+        ([(9.5, 60.0), (9.75, 61.0), (10.0, 80.0)], 0.5),
     ],
 )
 def test_the_steeper_of_the_whole_pace_and_the_latest_counts(points: list[tuple[float, float]], left_s: float) -> None:
@@ -138,6 +138,8 @@ def test_enough_takes_the_sentence_s_number_of_updates() -> None:
     judgement = enough_was_left(film(CUT, nearing_its_end(6.0)), B, LIMITS, 6.5)
     assert (judgement.verdict, judgement.expected) == ("unknown", NEEDED.replace("5.0", "6.5"))
     assert enough_was_left(film(CUT, nearing_its_end(6.0)), B, LIMITS, 6.0).holds
+    slow = film(CUT, rising((7.0, 50.0), (9.0, 60.0)))
+    assert enough_was_left(slow, B, LIMITS).figures["needed_s"] == 6.0, "three, where it is not said"
 
 
 @pytest.mark.parametrize(

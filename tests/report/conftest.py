@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = """\
 [behave]
 paths = features
-format = ktrdr_allure
+format = honest_allure
 outfiles = out/allure
 default_format = plain
 junit = true
@@ -28,7 +28,7 @@ junit_directory = out/junit
 runner = honest_behave.runner:HonestRunner
 
 [behave.formatters]
-ktrdr_allure = honest_behave.formatter:HonestAllureFormatter
+honest_allure = honest_behave.formatter:HonestAllureFormatter
 """
 
 STEPS = """\

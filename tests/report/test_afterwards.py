@@ -180,7 +180,7 @@ def test_behaves_own_formatters_leave_one_clear_text(judged, formatter):
 
 
 def test_every_results_directory_has_it(judged):
-    outcome = judged(FEATURE, WRONG, arguments=["-f", "ktrdr_allure", "-o", "mine"], allure_dir="mine")
+    outcome = judged(FEATURE, WRONG, arguments=["-f", "honest_allure", "-o", "mine"], allure_dir="mine")
     assert_told_alike(outcome, passed=2, failed=1)
     assert count_allure(outcome.allure_dir.parent / "out/allure") == Counts(passed=2, failed=1)
 
@@ -208,7 +208,7 @@ def test_attachments_are_replaced_by_name_or_added_and_the_description_is_replac
         DESCRIBED,
         *REPLACED,
         before=ATTACHING,
-        arguments=["-f", "ktrdr_allure", "-o", "mine"],
+        arguments=["-f", "honest_allure", "-o", "mine"],
         allure_dir=allure_dir,
     )
     assert outcome.status == 0, outcome.console

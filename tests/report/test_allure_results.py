@@ -531,7 +531,7 @@ def test_a_directory_with_other_files_is_refused_and_left_alone(feature):
     assert sorted(p.name for p in outcome.allure_dir.glob("[!.]*")) == ["old-result.json", "thesis.doc"]
 
 
-@pytest.mark.parametrize("name", ["allure_behave.formatter:AllureFormatter", "ktrdr_allure"])
+@pytest.mark.parametrize("name", ["allure_behave.formatter:AllureFormatter", "honest_allure"])
 def test_a_second_directory_by_habit_gets_complete_results_too(feature, name):
     project = feature(
         """\

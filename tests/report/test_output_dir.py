@@ -139,9 +139,9 @@ def test_a_junit_file_that_is_in_the_way_is_left_alone_and_the_run_says_so(featu
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (["-f", "ktrdr_allure", "-o", "behave.ini"], "behave.ini cannot be written (it is a file)"),
-        (["-f", "ktrdr_allure", "-o", "behave.ini/x"], "behave.ini/x cannot be written (Not a directory)"),
-        (["-f", "ktrdr_allure", "-o", "/proc/nothing"], "/proc/nothing cannot be written"),
+        (["-f", "honest_allure", "-o", "behave.ini"], "behave.ini cannot be written (it is a file)"),
+        (["-f", "honest_allure", "-o", "behave.ini/x"], "behave.ini/x cannot be written (Not a directory)"),
+        (["-f", "honest_allure", "-o", "/proc/nothing"], "/proc/nothing cannot be written"),
         (["--junit-directory", "behave.ini"], "behave.ini cannot be written (it is a file)"),
         (["--junit-directory", "behave.ini/x"], "behave.ini/x cannot be written (Not a directory)"),
         (["-f", "plain", "-o", "features"], "features cannot be written (Is a directory)"),

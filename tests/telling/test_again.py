@@ -53,15 +53,9 @@ WITNESS = Witness(W, WORKER, False, "", read, "its metrics", processor_again=MET
 
 def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
     history = ordered(samples, [did("not_stopped", 9.0, "op_stuck")], 10.0)
-    return SimpleNamespace(
-        evidence=EVIDENCE,
-        target=SimpleNamespace(base_url=API),
-        witness=witness,
-        backtest=B,
-        next_backtest=NEXT,
-        called_there=f"own_{B}",
-        history=lambda: history,
-    )
+    target = SimpleNamespace(base_url=API)
+    scene = SimpleNamespace(evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT)
+    return SimpleNamespace(scene=scene, witness=witness, called_there=f"own_{B}", history=lambda: history)
 
 
 def broken(name: str, at_s: float = 5.0) -> Judgement:

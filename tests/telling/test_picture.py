@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.record.history import History, Sample, ordered
 from ktrdr_qa.tell import picture, report
-from ktrdr_qa.tell.picture import Label, Painter, _width, lanes_for, paint, paint_trend
+from ktrdr_qa.tell.painter import Painter
+from ktrdr_qa.tell.picture import Label, _width, lanes_for, paint
+from ktrdr_qa.tell.trend_picture import paint_trend
 from tests.judging.film import NEXT, B, W, used
 from tests.telling.running import ROOT
 

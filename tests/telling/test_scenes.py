@@ -16,6 +16,7 @@ import pytest
 
 from ktrdr_qa.target.settings import Embedded, load
 from ktrdr_qa.tell import evidence, trends
+from tests.gallery.behave_run import SHORT_LIMITS
 from tests.telling.running import MAIN, ROOT, Told, command, environment, run, suite
 
 SCHEMA: dict[str, Any] = {
@@ -251,5 +252,41 @@ def test_run_that_is_stopped_says_what_was_not_run(tmp_path: Path, number: signa
         assert "it was killed" in summary["reasons"][0]
         return
     assert "SIGTERM" in json.dumps(summary["reasons"])
+    main = told.results[0]
+    assert summary["what_happened"] and "INCONCLUSIVE: nothing was learnt" in main["description"]
+    film = json.loads(next(text for name, text in told.attached(main).items() if name.startswith("History")))
+    assert film["about"]["run"]["outcome"] == "inconclusive" and film["samples"]
+    assert "Picture of the run" in told.attached(main)
     assert [s["reason"] for s in summary["scenarios"]][-3:] == ["not run"] * 3
     assert f"3 of {SCENARIOS} scenarios were not run" in " ".join(summary["reasons"])
+
+
+def test_run_that_is_stopped_between_two_scenarios_tells_of_the_one_that_is_over(tmp_path: Path) -> None:
+    """The recording of the first is watched on while the second is about to begin; the signal ends the watching."""
+    twice = "features/repeated_cancellation.feature"
+    place = suite(tmp_path, limits=SHORT_LIMITS + "watched_s = 60\n")
+    process = subprocess.Popen(
+        command("-D", "target=target.toml", twice),
+        cwd=place,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout
+    console = ""
+    for line in process.stdout:
+        console += line
+        if "stays frozen" in line:
+            break
+    threading.Event().wait(0.5)  # The step is over; what follows is the watching.
+    os.kill(process.pid, signal.SIGTERM)
+    rest, _ = process.communicate(timeout=50)
+    told = Told(process.returncode, console + rest, place)
+    summary = told_well(told, "inconclusive", "Inconclusive")
+    first = told.results[0]
+    assert first["status"] == "passed" and "SIGTERM" in json.dumps(summary["reasons"])
+    attached = told.attached(first)
+    film = json.loads(next(text for name, text in attached.items() if name.startswith("History")))
+    assert film["events"] and "Picture of the run" in attached
+    assert summary["figures"]["cancelled_s"] >= 0, "what was learnt is told"

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ktrdr_qa.summary import gist
-
+from ktrdr_qa.tell.summary import gist
 from tests.gallery.behave_run import SHORT_LIMITS
 from tests.telling.running import MAIN, Told, run, suite
 from tests.telling.test_scenes import told_well
@@ -42,13 +41,13 @@ def told_everywhere(told: Told, step: str, seen: str, check: str) -> None:
     assert row["verdict"] == "violated" and seen in row["seen"] and seen in summary["what_happened"]
     result = main_of(told)
     failed = {s["name"]: s["statusDetails"]["message"] for s in result["steps"] if s["status"] == "failed"}
-    (of_the_step,) = [message for name, message in failed.items() if step in name]
+    assert step in next(iter(failed)), "what is broken is the reason, not what follows from it"
     for message in failed.values():
         assert AFTERWARDS in message and "   again: curl -s http://127.0.0.1" in message
         for line in message.splitlines():
             assert line.strip() in told.console
-    assert seen in of_the_step
     first = next(iter(failed.values()))
+    assert seen in first
     (reason,) = [s["reason"] for s in summary["scenarios"] if s["outcome"] == "failed"]
     (junit,) = (told.place / "reports/junit").glob("TESTS-*.xml")
     (failure,) = ElementTree.parse(junit).getroot().iter("failure")

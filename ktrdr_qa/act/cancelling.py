@@ -1,0 +1,133 @@
+"""The cancel: what is read right before it, the request and its answer, and what a second one does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ktrdr_qa.act.others import Others
+from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.act.watching import Watching
+from ktrdr_qa.judge import pace, processor
+from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
+from ktrdr_qa.platform.statuses import TERMINAL
+
+CONTRAST_S = 1.0
+"""How long the cancel is put off at most until the processor shows that the backtest runs."""
+
+
+class Cancelling:
+    """Cancels the experiment's backtest; whether that worked is read off the history."""
+
+    def __init__(self, scene: Scene, watching: Watching, others: Others):
+        self._scene = scene
+        self._watching = watching
+        self._others = others
+
+    def send(self) -> Judgement:
+        """Send the cancel of a backtest that runs, while all witnesses look."""
+        self._watching.watch_worker()
+        self._await_telling_processor()
+        return self._send(look_at_others=True)
+
+    def send_at_once(self) -> Judgement:
+        """Send the cancel without waiting for anything."""
+        return self._send(look_at_others=False)
+
+    def _send(self, *, look_at_others: bool) -> Judgement:
+        """After a lost answer the cancel is repeated once, which is safe."""
+        record = self._scene.evidence["Pre-cancel status and progress"] = self._scene.record()
+        if readings.word(record.find("$.data.status")) in TERMINAL:
+            self._await_end_of_record()
+            return Judgement("cancel", "violated", "", "it had ended just before the cancel")
+        if look_at_others:
+            self._others.look()
+        for _ in range(2):
+            if self._send_once():
+                break
+        self._scene.recorder.look_now("worker", "health", "processor", "registry")
+        return Judgement("cancel", "holds", "", "the cancel was sent")
+
+    def again(self) -> None:
+        """A second cancel of a backtest that has ended; its answer is an event of its own."""
+        scene = self._scene
+        try:
+            answer = scene.client.delete(scene.path, purpose="second cancel", patiently=True, json_expected=False)
+            words = ""
+        except TransportError as error:
+            answer, words = error.exchange, str(error).split(": ", 1)[-1]
+        scene.evidence["second cancel"] = answer
+        facts = {"http": answer.status, "words": words}
+        scene.recorder.note("second_cancel_answered", scene.backtest, answer.answered_s, **facts)
+
+    def _send_once(self) -> bool:
+        """One cancel request, patient with a limit of requests; False where its answer was lost.
+
+        It counts as sent when the request was sent that is not asked to wait.
+        """
+        scene, limits = self._scene, self._scene.target.limits
+        limit_s = max(limits.answer_s, limits.acknowledged_s or 0.0) * limits.time_factor
+        facts: dict[str, Any]
+        try:
+            answer = scene.client.delete(
+                scene.path, purpose="cancel", patiently=True, timeout_s=limit_s, json_expected=False
+            )
+            has_facts = isinstance(answer.answer, dict)
+            facts = readings.cancel_facts(answer) if has_facts else {"problem": _what_body(answer)}
+        except Refused as refused:
+            answer, facts = refused.exchange, {"words": str(refused).split(": ", 1)[-1]}
+        except NoAnswer as lost:
+            answer, facts = lost.exchange, {"problem": lost.exchange.problem}
+        sent = scene.recorder.note("cancel_sent", scene.backtest, answer.at_s)
+        if answer.status == 400 and self._ended_by_itself(answer):
+            scene.recorder.note("cancel_too_late", scene.backtest)
+            return True
+        scene.evidence["Cancel response"] = answer
+        if answer.problem_kind and answer.status != 200:
+            scene.recorder.note("cancel_lost", scene.backtest, took_s=answer.took_s, **facts)
+            scene.recorder.look_now("backend")
+            return False
+        facts = {"http": answer.status, "took_s": answer.took_s, "sent_s": sent.at_s, **facts}
+        scene.recorder.note("cancel_answered", scene.backtest, answer.answered_s, **facts)
+        return True
+
+    def _ended_by_itself(self, answer: Exchange) -> bool:
+        """Whether an HTTP 400 means that the backtest had ended before the cancel, by its own record."""
+        record = self._scene.record()
+        words = str(answer.answer).lower()
+        status = readings.word(record.find("$.data.status"))
+        if status in ("completed", "failed") and (status in words or "cannot be cancelled" in words):
+            self._await_end_of_record()
+            return True
+        return False
+
+    def _await_end_of_record(self) -> None:
+        scene = self._scene
+        scene.recorder.look_now("backend")
+        scene.until(lambda h: any(s.terminal for s in h.of("backend", scene.backtest)), scene.slack_s)
+
+    def _await_telling_processor(self) -> None:
+        """Read the processor once more before the cancel, on a busy host for a moment longer: see ``tells_apart``."""
+        scene, watching = self._scene, self._watching
+        witness = watching.witness
+        if not (witness and witness.processor):
+            return
+        deadline_s = scene.recorder.clock() + min(CONTRAST_S, self._to_spare_s())
+        scene.read_fresh("processor", [watching.worker])
+        while scene.recorder.clock() < deadline_s:
+            if processor.tells_apart(scene.recorder.history(), watching.worker, scene.backtest):
+                return
+            scene.pause(CONTRAST_S / 5)
+            scene.read_fresh("processor", [watching.worker])
+
+    def _to_spare_s(self) -> float:
+        """How long the running backtest can be kept waiting for its cancel, and still have enough left to run."""
+        history = self._scene.recorder.history()
+        left = pace.left_to_run(history, self._scene.backtest)
+        needed_s = pace.needed_s(history, self._scene.backtest, self._scene.limits)
+        return max(0.0, left.left_s - needed_s) if left else 0.0
+
+
+def _what_body(answer: Exchange) -> str:
+    return "an empty body" if not answer.answer_text.strip() else "a body that is no JSON object"

@@ -1,0 +1,111 @@
+"""Nothing is left running: this run's backtests are cancelled and seen to end, and so are those of a run that was killed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ktrdr_qa.act.journal import Journal
+from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Refused, TransportError
+from ktrdr_qa.platform.statuses import MISSING, TERMINAL
+
+CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
+"""How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
+
+
+@dataclass(frozen=True)
+class NotEnded:
+    """Why a backtest could not be ended. ``is_ktrdrs``: it was told to end, and it is KTRDR's failure that it has not."""
+
+    words: str
+    is_ktrdrs: bool = False
+
+
+def cancel_what_still_runs(scene: Scene) -> list[str]:
+    """Cancel this run's backtests that have not ended; returns a sentence for each that could not be asked to.
+
+    One that runs on although its cancel was acknowledged is written into the history, for the verdict.
+    """
+    problems = []
+    for backtest in scene.journal.open:
+        history = scene.recorder.history()
+        if history.event("not_stopped", backtest):
+            continue
+        seen = history.of("backend", backtest)
+        if seen and seen[-1].terminal:
+            scene.journal.ended(backtest)
+        elif gone := scene.gone:
+            problems.append(f"{backtest} may still run: {gone}; {_by_hand(scene.client, backtest)}")
+        else:
+            problems += end(scene, backtest)
+    return problems
+
+
+def end(scene: Scene, backtest: str) -> list[str]:
+    """Cancel one of the experiment's backtests; a sentence where it could not be asked to end."""
+    scene.recorder.note("clean_up", backtest)
+    trouble = end_backtest(scene.client, scene.journal, backtest, scene.limits["cancelled_s"])
+    if trouble and trouble.is_ktrdrs:
+        scene.recorder.note("not_stopped", backtest, words=trouble.words)
+        return []
+    return [f"{backtest} {trouble.words}"] if trouble else []
+
+
+def end_backtest(client: Client, journal: Journal, backtest: str, limit_s: float = CLEAN_UP_S) -> NotEnded | None:
+    """Cancel a backtest unless it has ended, and see it end within ``limit_s`` of the answer; None where it is over."""
+    by_hand = _by_hand(client, backtest)
+    deadline_s = math.inf
+    try:
+        while (status := readings.status(client, backtest)) not in TERMINAL | {MISSING}:
+            if deadline_s == math.inf:
+                _cancel_whatever_it_says(client, backtest)
+                deadline_s = time.monotonic() + limit_s
+            elif time.monotonic() >= deadline_s:
+                words = f'is still "{status}" {limit_s:.1f} s after its cancel was acknowledged'
+                return NotEnded(f"{words}; {by_hand}", is_ktrdrs=True)
+            else:
+                time.sleep(CLEAN_UP_PAUSE_S)
+    except Refused as refused:
+        own = refused.status >= 500 and refused.exchange.method == "DELETE" and not refused.passing
+        return NotEnded(f"may still run: {refused}; {by_hand}", is_ktrdrs=own)
+    except TransportError as error:
+        return NotEnded(f"may still run: {error}; {by_hand}")
+    journal.ended(backtest)
+    return None
+
+
+def end_leftovers(client: Client, journal: Journal, say: Callable[[str], None], shown: Callable[[Path], str]) -> None:
+    """Cancel what a killed run left behind on this target; what it left on another one is only told."""
+    leftovers = journal.leftovers()
+    problems = []
+    for leftover in leftovers:
+        trouble = end_backtest(client, journal, leftover.backtest)
+        problems += [trouble] if trouble else []
+        say(f"left behind by a killed run: {leftover.backtest} {trouble.words if trouble else 'has ended now'}")
+    if not problems:
+        journal.settle(leftovers)
+    for elsewhere in journal.left_elsewhere():
+        say(
+            f"left behind by a killed run on {elsewhere.base_url}, not on this run's target: {elsewhere.backtest} "
+            f"(noted in {shown(elsewhere.file)})"
+        )
+
+
+def _by_hand(client: Client, backtest: str) -> str:
+    return f"cancel it with: curl -X DELETE {client.base_url}{readings.OPERATIONS}/{backtest}"
+
+
+def _cancel_whatever_it_says(client: Client, backtest: str) -> None:
+    """Send a cancel; HTTP 400 or 404 may mean that it has just ended, which its record will tell."""
+    path = f"{readings.OPERATIONS}/{backtest}"
+    try:
+        client.delete(path, purpose="clean-up", tries=3, patiently=True, json_expected=False)
+    except Refused as refused:
+        if refused.status not in (400, 404):
+            raise

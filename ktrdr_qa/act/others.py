@@ -1,0 +1,68 @@
+"""The backtests that are not this run's: whether one of them ended, or began, with the cancel."""
+
+from __future__ import annotations
+
+from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
+from ktrdr_qa.record.history import Sample
+
+MOST_OTHERS = 20
+"""The records of so many backtests of others are read at the most, each time that they are looked at."""
+ACTIVE = KNOWN - TERMINAL
+
+
+class Others:
+    """What KTRDR's list names besides this run's backtests."""
+
+    def __init__(self, scene: Scene):
+        self._scene = scene
+        self._seen_active: set[str] = set()
+        self._ended: set[str] = set()
+        self._children: set[str] = set()
+
+    def active(self) -> dict[str, str]:
+        """The backtests that KTRDR lists, with their statuses; empty where it has no list."""
+        scene, recorder = self._scene, self._scene.recorder
+        asked_s = recorder.clock()
+        try:
+            listed = list(readings.listed(scene.client, scene.backtest, self._seen_active))
+        except TransportError:
+            return {}
+        answered_s = recorder.clock()
+        telling = list(readings.worth_recording(listed, scene.backtest, self._seen_active))
+        self._seen_active |= {r.subject for r in telling if r.status not in {*TERMINAL, MISSING}}
+        recorder.add(Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in telling)
+        return {r.subject: r.status or "" for r in listed if r.status != MISSING}
+
+    def look(self) -> None:
+        """Read the list, and the records of others' backtests that may have ended or begun with the cancel."""
+        asked_s = self._scene.recorder.clock()
+        listed = self.active()
+        history = self._scene.recorder.history()
+        sent = history.event("cancel_sent", self._scene.backtest)
+        rows = [s for s in history.samples if s.view == "list" and s.status != MISSING]
+        before = {s.subject for s in rows if sent and s.answered_s <= sent.at_s}
+        new = {s.subject for s in rows if s.asked_s >= asked_s} - before if sent else set()
+        telling = []
+        for other in {*listed, *self._seen_active} - set(self._scene.mine) - self._ended:
+            active = listed.get(other, MISSING) in ACTIVE
+            if not active and other in (self._seen_active | new):
+                self._ended.add(other)
+                telling.append(other)
+            elif active and (not sent or other in (self._children | new)):
+                telling.append(other)
+        # What runs tells more than what is over.
+        for other in sorted(telling, key=lambda one: (one in self._ended, one))[:MOST_OTHERS]:
+            self._read(other)
+
+    def _read(self, other: str) -> None:
+        recorder = self._scene.recorder
+        asked_s = recorder.clock()
+        try:
+            read = list(readings.backtest(self._scene.client, other, in_full=True))
+        except TransportError:
+            return
+        self._children |= {other for r in read if r.facts.get("parent") == self._scene.backtest}
+        recorder.add(Sample("other", asked_s=asked_s, answered_s=recorder.clock(), **vars(r)) for r in read)

@@ -1,0 +1,126 @@
+"""The worker that runs the backtest: its own record, its health, its processor, its place in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ktrdr_qa.act.places import Places
+from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.judge import processor
+from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.platform.witnesses import Witness
+from ktrdr_qa.record.history import History
+from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
+
+
+class Watching:
+    """From its making on it watches the workers' processors, to know later what idle looked like."""
+
+    def __init__(self, scene: Scene, places: Places):
+        self._scene = scene
+        self._places = places
+        self._in_registry = ""
+        self._unlisted: dict[str, dict[str, Any]] = {}
+        self._called_there: dict[str, str] = {}
+        told = {w.worker: w.processor_source for w in scene.witnesses.values() if w.processor}
+        scene.recorder.about["witnesses"] = told
+        self.watch_processors()
+
+    @property
+    def worker(self) -> str:
+        """The id of the worker that ran the backtest, or nothing where KTRDR does not say."""
+        samples = self._scene.readings()
+        named = next((s.facts["worker"] for s in reversed(samples) if s.facts.get("worker")), None)
+        worker = str(named or self._in_registry)
+        return self._places.ids.get(worker, worker)
+
+    @property
+    def witness(self) -> Witness | None:
+        """The worker that ran the backtest, as far as it can be reached."""
+        return self._scene.witnesses.get(self.worker)
+
+    @property
+    def called_there(self) -> str:
+        """The id under which the worker knows the backtest."""
+        return self._called_there.get(self._scene.backtest, self._scene.backtest)
+
+    def watch_processors(self) -> None:
+        """Every processor within reach: which worker runs the next candidate is not known before its start."""
+        for witness in self._scene.witnesses.values():
+            if witness.processor:
+                self._scene.recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
+
+    def await_idle_processors(self) -> None:
+        """Before a start, see long enough what the processors use without it."""
+        watched = [w.worker for w in self._scene.witnesses.values() if w.processor]
+        if not watched:
+            return
+
+        def watched_s(history: History) -> float:
+            read = [history.of("processor", w) for w in watched]
+            return min(history.until_s - r[0].asked_s if r else 0.0 for r in read)
+
+        self._scene.until(lambda h: watched_s(h) > 0, processor.IDLE_SPAN_S)
+        left_s = processor.IDLE_SPAN_S - watched_s(self._scene.recorder.history())
+        self._scene.pause(max(0.0, left_s))
+        self._scene.read_fresh("processor", watched)
+
+    def watch_worker(self) -> None:
+        """From here on also watch the worker that runs the backtest, as far as it can be reached."""
+        scene, recorder, places = self._scene, self._scene.recorder, self._places
+        registered = places.registered()
+        if not self.worker:
+            self._in_registry = next(
+                (w["worker_id"] for w in registered if w.get("current_operation_id") == scene.backtest), ""
+            )
+        worker, backtest = self.worker, scene.backtest
+        if not worker:
+            return
+        for other in scene.witnesses:
+            if other != worker:
+                recorder.unwatch("processor", other)
+        recorder.look_now("processor")
+        asked = scene.client.clone()
+        read = lambda: readings.registry(places.known(readings.workers(asked, tries=1)), places.ids)  # noqa: E731
+        recorder.watch("registry", "", read, WITNESS_INTERVAL_S)
+        witness = scene.witnesses.get(worker)
+        if witness and witness.address:
+            trusted = witness.address in scene.target.workers.values()
+            view, speaker = (scene.client.clone(witness.address, trusted=trusted) for _ in range(2))
+            recorder.watch("worker", backtest, lambda: self._read_view(view, backtest), WITNESS_INTERVAL_S)
+            recorder.watch("health", worker, lambda: self._read_health(speaker, worker), WITNESS_INTERVAL_S)
+
+    def _read_view(self, view: Client, backtest: str) -> Iterator[readings.Reading]:
+        """The worker's own record, under the id that it calls the backtest by."""
+        own = self._called_there.get(backtest, backtest)
+        for reading in readings.backtest(view, own):
+            yield replace(reading, subject=backtest)
+
+    def _read_health(self, speaker: Client, worker: str) -> Iterator[readings.Reading]:
+        """What the worker says that it is busy with, and of an id that the backend does not have since when it is."""
+        for reading in readings.health(speaker, worker):
+            has = reading.facts.get("current_operation")
+            told = self._about(has, speaker) if isinstance(has, str) and has not in self._scene.mine else {}
+            yield replace(reading, facts={**reading.facts, **told})
+
+    def _about(self, operation: str, speaker: Client) -> dict[str, Any]:
+        """Of an operation that a worker names: nothing where the backend has it; else that it has not, and its beginning."""
+        if operation in self._unlisted:
+            return self._unlisted[operation]
+        facts: dict[str, Any] = {}
+        try:
+            if next(readings.backtest(self._scene.client.clone(), operation)).status == MISSING:
+                own = next(readings.backtest(speaker, operation))
+                began = own.facts.get("started_at") or own.facts.get("created_at")
+                facts = {"unlisted": True, **({"began_at": began} if began else {})}
+                if not self._scene.event("cancel_sent"):
+                    self._called_there.setdefault(self._scene.backtest, operation)
+        except TransportError:
+            return {}
+        self._unlisted[operation] = facts
+        return facts

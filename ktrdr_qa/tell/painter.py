@@ -1,0 +1,98 @@
+"""Has the pictures drawn, by Matplotlib in a process of its own, which is started with the run.
+
+Its import, half a second and 70 MB, then costs neither time nor memory of the suite's own process while it records.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ktrdr_qa.record.history import History, from_json
+from ktrdr_qa.system import of_its_own
+from ktrdr_qa.tell.picture import paint
+from ktrdr_qa.tell.trend_picture import paint_trend
+
+DRAW_S = 30.0
+DRAWN: dict[str, Callable[[str], bytes]] = {
+    "run": lambda text: paint(from_json(text)),
+    "trend": lambda text: paint_trend(json.loads(text)),
+}
+"""What can be asked for, by name; each takes its text."""
+
+
+class Painter:
+    """A process that waits to draw. ``draw`` and ``draw_trend`` may be called any number of times.
+
+    Both return SVG and raise ``OSError`` with the reason where it could not be drawn.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", "ktrdr_qa.tell.painter"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            **of_its_own(),
+        )
+
+    def draw(self, history: History) -> bytes:
+        """The picture of one run."""
+        return self._ask("run", history.to_json())
+
+    def draw_trend(self, runs: Sequence[Mapping[str, Any]]) -> bytes:
+        """The picture of the last runs, oldest first (the lines of ``trends.Figures``)."""
+        return self._ask("trend", json.dumps(list(runs)))
+
+    def _ask(self, what: str, text: str) -> bytes:
+        process, data = self._process, text.encode()
+        assert process.stdin and process.stdout
+        patience = threading.Timer(DRAW_S, process.kill)
+        patience.start()
+        try:
+            process.stdin.write(f"{what} {len(data)}\n".encode() + data)
+            process.stdin.flush()
+            kind, _, size = process.stdout.readline().partition(b" ")
+            if not size:
+                raise OSError(f"the drawing process ended with status {process.wait()}")
+            answer = process.stdout.read(int(size))
+        finally:
+            patience.cancel()
+        if kind != b"svg":
+            raise OSError(answer.decode(errors="replace"))
+        return answer
+
+    def close(self) -> None:
+        """End the process: nothing of it is lost, and its own orderly end would be waited for."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin and self._process.stdout
+        with suppress(OSError):  # What was not read is of no use to anybody.
+            self._process.stdin.close()
+        self._process.stdout.close()
+
+
+def _serve() -> None:
+    """Draw whatever comes in, until the other end closes."""
+    from matplotlib import figure, rcParams  # noqa: F401 - imported before there is anything to draw
+    from matplotlib.backends import backend_svg  # noqa: F401
+
+    rcParams["text.parse_math"] = False  # A dollar in the words of a platform or of a target is a dollar.
+    while head := sys.stdin.buffer.readline():
+        what, _, size = head.decode().partition(" ")
+        text = sys.stdin.buffer.read(int(size)).decode()
+        try:
+            kind, answer = "svg", DRAWN[what](text)
+        except Exception as error:  # noqa: BLE001 - it is told, and the next picture may be drawn all the same
+            kind, answer = "error", f"{type(error).__name__}: {error}".encode()
+        sys.stdout.buffer.write(f"{kind} {len(answer)}\n".encode() + answer)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    _serve()
