@@ -100,7 +100,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
     for name in not_told(history):
-        told.pop(name, None)
+        del told[name]
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
     return told

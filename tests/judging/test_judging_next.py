@@ -214,6 +214,13 @@ UNSEEN = "it has not been seen to move: "
         50.01,
     ),
     Case(
+        "it never progresses, but for afterwards",
+        film(ACCEPTED, saw_next(40.0, "running", 0.0), saw_next(50.5, "running", 0.0), saw_next(51.0, "running", 5.0)),
+        "violated",
+        'it was "running" at 0.0 % after 30.5 s (2 readings)',
+        50.5,
+    ),
+    Case(
         "it stands still after one rise",
         film(
             ACCEPTED, saw_next(20.5, "running", 2.25), saw_next(50.75, "running", 2.25), saw_next(51.0, "running", 2.25)
