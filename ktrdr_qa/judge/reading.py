@@ -131,7 +131,7 @@ def longest_step_s(readings: Iterable[Sample]) -> float:
 
 def may_still_move_s(rises: Sequence[Sample], now: Sample, since_s: float) -> float:
     """How much longer a second rise may take where the first one took long: progress may come in coarse steps."""
-    first = rises[0] if rises and rises[0].answered_s < now.asked_s else None
+    first = rises[0] if rises and rises[0].answered_s <= now.answered_s else None
     return 1.5 * (first.answered_s - since_s) if first else 0.0
 
 

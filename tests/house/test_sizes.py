@@ -13,7 +13,7 @@ ROOMS = ("bench", "features", "honest_behave", "ktrdr_qa", "standin", "tools")
 LONGEST = {"file": 450, "class": 280, "function": 60}
 """In lines, all of them counted."""
 LONGER: dict[str, str] = {}
-"""What may be longer (``FILE`` or ``FILE NAME``), and why a reader agrees that it should be."""
+"""What may be longer, and why a reader agrees."""
 
 
 def sizes(place: str, text: str) -> Iterator[tuple[str, str, int]]:

@@ -220,6 +220,28 @@ NOT_ENDED = (
         10.2,
     ),
     Case(
+        "completed with clearly more than the limit left",
+        film(CUT, nearing_its_end(3.25), still("completed", 100.0)),
+        "violated",
+        'it was "completed" at 100.0 % instead',
+        10.2,
+    ),
+    Case(
+        "completed after the limit, and its pace was not seen",
+        film(CUT, RAN[:2], saw(12.25, "running", 5.0), saw(12.5, "completed", 100.0)),
+        "violated",
+        'it was "completed" at 100.0 % instead',
+        12.5,
+    ),
+    Case(
+        "completed while the cancel had no answer yet",
+        film(CUT[0], RAN, saw(10.2, "completed", 100.0)),
+        "unknown",
+        "it was completed 0.20 s after the cancel, too close to its own end to tell: "
+        "it was sent at 4.5 %, when about 67.9 s were left at its own pace",
+        final=True,
+    ),
+    Case(
         "completed as it was about to in any case",
         film(CUT, nearing_its_end(2.75), still("completed", 100.0)),
         "unknown",
@@ -341,6 +363,13 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         "violated",
         "it went on rising, 4 times, from 0.0 % to 6.0 %, the first time 5.0 s after it had ended",
         15.2,
+    ),
+    Case(
+        "going on by so little that it takes more digits to tell",
+        film(CUT, RAN, saw(10.2, "cancelled", 4.5), [saw(10.4 + n, "cancelled", 4.51 + 0.01 * n) for n in range(3)]),
+        "violated",
+        "it went on rising, 3 times, from 4.50 % to 4.53 %, the first time 0.2 s after it had ended",
+        10.4,
     ),
     Case(
         "a jump to 100 some time after the end",
@@ -558,6 +587,20 @@ def test_a_backtest_that_never_rose_lost_no_progress() -> None:
         10.3,
     ),
     Case(
+        "completed with clearly more than the limit left",
+        film(CUT, nearing_its_end(3.25), saw(10.2, "completed", 100.0)),
+        "violated",
+        'it is "completed" at 100.0 %',
+        10.2,
+    ),
+    Case(
+        "completed after the limit, and its pace was not seen",
+        film(CUT, RAN[:2], saw(12.25, "running", 5.0), saw(12.5, "completed", 100.0)),
+        "violated",
+        'it is "completed" at 100.0 %',
+        12.5,
+    ),
+    Case(
         "completed as it was about to in any case",
         film(CUT, nearing_its_end(2.75), saw(10.2, "completed", 100.0)),
         "unknown",
@@ -658,15 +701,15 @@ def ended_at(at_s: float, second: str) -> Sample:
     ),
     Case(
         "so long after it began, by its own times, as has passed, and five seconds more",
-        ends("2026-11-22T18:52:51.2Z", started_at="2026-11-22T18:52:36Z", started_s=0.0),
+        ends("2026-11-22T18:52:50.2Z", started_at="2026-11-22T18:52:36Z", started_s=1.0),
         "holds",
-        "it ended at 2026-11-22T18:52:51.2Z",
+        "it ended at 2026-11-22T18:52:50.2Z",
     ),
     Case(
         "longer after it began than has passed",
-        ends("2026-11-22T18:52:51.3Z", started_at="2026-11-22T18:52:36Z", started_s=0.0),
+        ends("2026-11-22T18:52:50.3Z", started_at="2026-11-22T18:52:36Z", started_s=1.0),
         "violated",
-        "it ended at 2026-11-22T18:52:51.3Z, 15 s after it began at 2026-11-22T18:52:36Z, when only 10 s had passed",
+        "it ended at 2026-11-22T18:52:50.3Z, 14 s after it began at 2026-11-22T18:52:36Z, when only 9 s had passed",
         10.2,
     ),
     Case(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_qa.judge.following import next_is_accepted, next_runs
+from ktrdr_qa.judge.next_backtest import next_is_accepted, next_runs
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cases, did, film, lost, saw
 
@@ -212,6 +212,13 @@ UNSEEN = "it has not been seen to move: "
         "violated",
         'it was "running" at 0.0 % after 30.0 s (3 readings)',
         50.01,
+    ),
+    Case(
+        "it never progresses, but for afterwards",
+        film(ACCEPTED, saw_next(40.0, "running", 0.0), saw_next(50.5, "running", 0.0), saw_next(51.0, "running", 5.0)),
+        "violated",
+        'it was "running" at 0.0 % after 30.5 s (2 readings)',
+        50.5,
     ),
     Case(
         "it stands still after one rise",

@@ -194,10 +194,9 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         film(
             RUN,
             did("next_accepted", 11.0, NEXT),
-            [saw(12.1, "running", of=of, view="other", **SAME) for of in (B, NEXT, "op_3", "op_4")],
+            did("clean_up", 15.0, "op_3"),
+            [saw(12.1, "running", of=of, view="other", **SAME) for of in (B, NEXT, "op_3")],
             payload=PAYLOAD,
-            next_backtest="op_4",
-            mine=["op_3"],
         ),
         "holds",
         NOTHING,
@@ -213,6 +212,34 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         film(RUN, lost(12.1, of=OTHER, view="other", **SAME), saw(12.1, "running", of=OTHER, **SAME), payload=PAYLOAD),
         "holds",
         NOTHING,
+    ),
+    Case(
+        "a reading that was asked for in the moment of the cancel is one from after it",
+        film(RUN, saw(10.0, "running", 3.0, of=OTHER, view="other", took_s=0.5, **SAME), payload=PAYLOAD),
+        "violated",
+        AGAIN.replace("2.1 s after it", "0.0 s after it"),
+        10.5,
+    ),
+    Case(
+        "the answer to the cancel says when it was cancelled, before the record does",
+        film(
+            CUT,
+            RUN[1:3],
+            saw(10.6, "cancelled", completed_at="2026-11-22T18:52:59Z"),
+            AFTER,
+            another(),
+            payload=PAYLOAD,
+        ),
+        "violated",
+        AGAIN,
+        12.1,
+    ),
+    Case(
+        "there was no answer to the cancel: the record says when it was cancelled",
+        film(CUT[0], did("cancel_lost", 10.5), RUN[2:], another(), payload=PAYLOAD),
+        "violated",
+        AGAIN,
+        12.1,
     ),
     Case(
         "a reading that was under way when the cancel was sent tells of neither side",
@@ -265,6 +292,12 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         12.51,
     ),
     Case(
+        "a worker without a name has it, where its own has none",
+        film(RUN, registry(13.0, B, worker="")),
+        "holds",
+        NOTHING,
+    ),
+    Case(
         "it was handed on only within the limit of the cancel, so far",
         film(RUN, registry(11.0, None, worker="worker_2"), registry(12.5, B, worker="worker_2"), worker=W),
         "holds",
@@ -314,7 +347,8 @@ def test_does_not_come_back(case: Case) -> None:
 
 def test_the_answer_to_the_last_of_two_cancels_says_when_it_was_cancelled() -> None:
     twice = did("cancel_answered", 10.2, cancelled_at="2026-11-22T18:53:44Z")
-    assert does_not_come_back(film(twice, RUN, another(), payload=PAYLOAD), B, 2.0).violated
+    untold = (*RUN[:3], saw(10.6, "cancelled"), AFTER)
+    assert does_not_come_back(film(twice, untold, another(), payload=PAYLOAD), B, 2.0).violated
 
 
 @pytest.mark.parametrize("payload", ["EURUSD", None, ["EURUSD"]])

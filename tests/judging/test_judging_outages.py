@@ -41,6 +41,13 @@ UP = "it answered all the time after the cancel"
         11.0,
     ),
     Case(
+        "what was said last is told",
+        film(CUT, RAN, refused(11.0, 12.0), broken(13.0), refused(13.2), broken(13.5), BACK),
+        "violated",
+        "it did not answer for 3.0 s, from 1.0 s after the cancel was sent: HTTP 500: oops",
+        11.0,
+    ),
+    Case(
         "broken answers for two seconds, and back",
         film(CUT, RAN, broken(11.0, 12.0, 13.0), BACK),
         "violated",
@@ -216,6 +223,12 @@ UP = "it answered all the time after the cancel"
         "violated",
         "it did not answer for 3.0 s, from 1.0 s after the cancel was sent: nothing listens",
         11.0,
+    ),
+    Case(
+        "its record was never read: the registry alone does not tell",
+        film(CUT, refused(11.0, 12.0, 13.0, of=W, view="registry"), until_s=30.0),
+        "unknown",
+        "its record was never read",
     ),
     Case("no cancel was sent", film(RAN, refused(11.0, 13.0), until_s=30.0), "unknown", "no cancel was answered"),
     Case(

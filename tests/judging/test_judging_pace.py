@@ -32,6 +32,7 @@ def rising(*points: tuple[float, float]) -> list[Sample]:
         ((CUT, rising((8.0, 80.0), (9.0, 90.0))), Left(90.0, 0.0)),
         ((CUT, rising((8.0, 80.0), (9.0, 95.0))), Left(95.0, 0.0)),
         ((CUT, rising((8.0, 50.0), (8.0, 60.0))), None),
+        ((CUT, saw(8.0, "running", 50.0, took_s=1.0), saw(8.5, "running", 60.0, took_s=0.5)), Left(60.0, 0.0)),
         ((rising((8.0, 50.0), (9.0, 60.0)),), Left(60.0, 4.0)),
         ((rising((8.0, 50.0), (9.0, 60.0), (11.0, 60.0)),), Left(60.0, 2.0)),
     ],
@@ -48,6 +49,7 @@ def rising(*points: tuple[float, float]) -> list[Sample]:
         "nothing is left",
         "less than nothing is nothing",
         "two heights in one moment tell no pace",
+        "two heights of nearly one moment tell a steep one",
         "without a cancel it is what is left now",
         "now is the last reading or event",
     ],
@@ -62,14 +64,14 @@ def test_what_is_left_is_told_by_the_pace_seen(parts: tuple[Part, ...], left: Le
 @pytest.mark.parametrize(
     ("points", "left_s"),
     [
-        # 10 % a second over all; over the last second, at least, 20 % a second.
+        # 10 % a second over all; over the last second 20 % a second.
         ([(7.0, 40.0), (9.0, 50.0), (10.0, 70.0)], 1.5),
-        # The last step alone, of a quarter of a second, would be 40 % a second: too short to be a pace.
-        ([(7.0, 40.0), (9.0, 50.0), (9.75, 60.0), (10.0, 70.0)], 1.5),
+        # The last step alone, of half a second, would be 38 % a second: too short to be a pace.
+        ([(7.0, 40.0), (9.0, 50.0), (9.5, 51.0), (10.0, 70.0)], 1.5),
         # It has become slower: the pace over all is the steeper one.
         ([(7.0, 40.0), (8.0, 67.0), (10.0, 70.0)], 3.0),
-        # All of it was within less than half a second.
-        ([(9.625, 60.0), (9.75, 65.0), (10.0, 75.0)], 0.625),
+        # All of it was within less than a second.
+        ([(9.5, 60.0), (9.75, 61.0), (10.0, 80.0)], 0.5),
     ],
 )
 def test_the_steeper_of_the_whole_pace_and_the_latest_counts(points: list[tuple[float, float]], left_s: float) -> None:
@@ -78,13 +80,19 @@ def test_the_steeper_of_the_whole_pace_and_the_latest_counts(points: list[tuple[
 
 
 def test_a_slow_reading_is_taken_for_the_middle_of_its_time() -> None:
-    """By the shortest time that two readings allow, half a second of latency would leave nothing to run."""
-    slow = (saw(7.5, "running", 50.0, took_s=0.5), saw(9.0, "running", 60.0, took_s=0.5))
+    """50 % at 7.75 s and 60 % at 9.375 s."""
+    slow = (saw(7.5, "running", 50.0, took_s=0.5), saw(9.0, "running", 60.0, took_s=0.75))
     left = left_to_run(film(CUT, slow), B)
-    assert left and left.left_s == pytest.approx(40.0 / (10.0 / 1.5) - 0.75)
-    late = (saw(7.0, "running", 40.0), saw(9.0, "running", 50.0, took_s=0.5), saw(9.5, "running", 60.0, took_s=0.5))
-    left = left_to_run(film(CUT, late), B)
-    assert left and left.left_s == pytest.approx(40.0 / (20.0 / 2.75) - 0.25), "half a second is no span for a pace"
+    assert left and left.left_s == pytest.approx(4.0 * 1.625 - 0.625)
+
+
+def test_the_latest_pace_is_measured_between_the_middles_too() -> None:
+    """50 % at 8.625 s, a second before 60 % at 9.625 s, or a little later, which is too late."""
+    ran = (saw(6.625, "running", 40.0), saw(9.5, "running", 60.0, took_s=0.25))
+    left = left_to_run(film(CUT, ran, saw(8.5, "running", 50.0, took_s=0.25)), B)
+    assert left and left.left_s == pytest.approx(4.0 - 0.375)
+    left = left_to_run(film(CUT, ran, saw(8.5, "running", 50.0, took_s=0.5)), B)
+    assert left and left.left_s == pytest.approx(4.0 * 1.5 - 0.375)
 
 
 def test_what_is_left_in_words() -> None:
@@ -130,6 +138,8 @@ def test_enough_takes_the_sentence_s_number_of_updates() -> None:
     judgement = enough_was_left(film(CUT, nearing_its_end(6.0)), B, LIMITS, 6.5)
     assert (judgement.verdict, judgement.expected) == ("unknown", NEEDED.replace("5.0", "6.5"))
     assert enough_was_left(film(CUT, nearing_its_end(6.0)), B, LIMITS, 6.0).holds
+    slow = film(CUT, rising((7.0, 50.0), (9.0, 60.0)))
+    assert enough_was_left(slow, B, LIMITS).figures["needed_s"] == 6.0, "three, where it is not said"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,20 @@ def test_a_judgement_is_exactly_one_of_three(verdict: str) -> None:
         observations=("KTRDR had no record of the backtest (HTTP 404) for 0.8 s after its start was accepted.",),
     ),
     Case(
+        "how long it was not there counts to the last time, before it was running",
+        film(
+            started(),
+            saw(0.1, "missing"),
+            saw(0.3, "missing"),
+            saw(0.5, "missing"),
+            saw(1, "running"),
+            saw(2, "missing"),
+        ),
+        "holds",
+        "it was running 1.00 s after the start",
+        observations=("KTRDR had no record of the backtest (HTTP 404) for 0.5 s after its start was accepted.",),
+    ),
+    Case(
         "no record of it exactly at the limit is not late yet",
         film(started(1.0), saw(1.3, "missing"), saw(11.0, "missing"), until_s=11.0),
         "unknown",
@@ -215,6 +229,13 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         61.01,
     ),
     Case(
+        "a first rise that was seen only after the limit may have come in time, and so may the second in its own",
+        film(started(), saw(29.9, "running", 0.0), saw(30.5, "running", 10.0), saw(31.0, "running", 20.0)),
+        "holds",
+        "it rose from 10.0 % to 20.0 % in 2 steps, the first 30.5 s after the start",
+        figures={"first_progress_s": 30.5},
+    ),
+    Case(
         "the first rise has the limit alone",
         film(started(), saw(30.1, "running", 0.0, took_s=0.1), saw(30.3, "running", 10.0), saw(30.4, "running", 20.0)),
         "violated",
@@ -262,23 +283,37 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         'it was "completed" at 100.0 % before it was seen moving',
     ),
     Case(
-        "progress that falls",
-        film(started(), RISING, saw(6.0, "running", 3.1), saw(7.0, "running", 3.0, took_s=0.5)),
+        "progress that falls, and stays down for a second",
+        film(started(), RISING, saw(6.0, "running", 3.0), saw(7.0, "running", 3.1, took_s=0.5)),
         "violated",
-        "its progress fell from 3.2 % to 3.0 % while it ran",
+        "its progress fell from 3.2 % to 3.1 % while it ran",
         7.5,
     ),
     Case(
-        "progress that is lower for less than a second: one of several replicas lags",
-        film(started(), RISING, saw(6.0, "running", 3.0), saw(6.9, "running", 3.0), saw(7.0, "running", 4.0)),
+        "progress that falls for less: of several replicas one may lag",
+        film(started(), RISING, saw(6.0, "running", 3.0), saw(6.9, "running", 3.0), saw(7.0, "running", 3.25)),
         "holds",
-        "it rose from 1.5 % to 4.0 % in 3 steps, the first 3.0 s after the start",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
         figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "and again, counted anew",
+        film(started(), RISING, [saw(6.0 + 0.5 * n, "running", 3.25 if n % 2 else 3.0) for n in range(9)]),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "fallen by so little that it takes more digits to tell",
+        film(started(), RISING, saw(6.0, "running", 3.24), saw(7.0, "running", 3.24)),
+        "violated",
+        "its progress fell from 3.25 % to 3.24 % while it ran",
+        7.0,
     ),
     Case(
         "progress that falls after other words than running",
         film(
-            started(), saw(1.0, "pending"), saw(2.0, "running", 5.0), saw(3.0, "running", 4.5), saw(4.0, "running", 4.0)
+            started(), saw(1.0, "pending"), saw(2.0, "running", 5.0), [saw(3.0 + n, "running", 4.0) for n in range(2)]
         ),
         "violated",
         "its progress fell from 5.0 % to 4.0 % while it ran",
@@ -286,7 +321,9 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
     ),
     Case(
         "progress may fall where it resumes",
-        film(started(), RISING, saw(6.0, "resuming"), saw(7.0, "running", 1.0)),
+        film(
+            started(), RISING, saw(5.5, "running", 1.0), saw(6.0, "resuming"), [saw(n, "running", 1.0) for n in (7, 8)]
+        ),
         "holds",
         "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
         figures={"first_progress_s": 3.0},
@@ -294,11 +331,16 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
     Case(
         "a fall is seen across a reading without a percentage",
         film(
-            started(), saw(1.0, "running", 5.0), saw(1.5, "running", 4.5), saw(2.0, "running"), saw(3.0, "running", 4.0)
+            started(),
+            saw(1.0, "running", 5.0),
+            saw(2.0, "running"),
+            saw(3.0, "running", 4.0),
+            saw(3.5, "running"),
+            saw(4.0, "running", 4.0),
         ),
         "violated",
         "its progress fell from 5.0 % to 4.0 % while it ran",
-        3.0,
+        4.0,
     ),
     Case(
         "a percentage that cannot be right",
@@ -310,6 +352,34 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
     Case(
         "a wrong percentage before it runs is no matter yet",
         film(started(), saw(1.0, "pending", percentage_problem="'none' is no number"), RISING),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "pending again for a second after it was first running: a replica that lags",
+        film(started(), saw(2.0, "running", 0.0, took_s=0.25), saw(3.25, "pending"), RISING[1:]),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "pending again a hair later",
+        film(started(), saw(2.0, "running", 0.0, took_s=0.25), saw(3.26, "pending"), RISING[1:]),
+        "violated",
+        'it went back from "running" to "pending"',
+        3.26,
+    ),
+    Case(
+        "a record that is not there at the first reading of its running may have been asked for before",
+        film(started(), saw(2.0, "missing"), saw(2.0, "running", 0.0), saw(3.0, "missing"), RISING[1:]),
+        "holds",
+        "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
+        figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "a strange status in the moment in which it was first running",
+        film(started(), saw(2.0, "running", 0.0), saw(2.0, "queued"), RISING[1:]),
         "holds",
         "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
         figures={"first_progress_s": 3.0},
@@ -334,6 +404,13 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         "holds",
         "it rose from 1.5 % to 3.2 % in 2 steps, the first 3.0 s after the start",
         figures={"first_progress_s": 3.0},
+    ),
+    Case(
+        "a percentage that cannot be right, after a record that was gone for a moment",
+        film(started(), RISING, saw(6.0, "missing"), saw(6.5, "running", percentage_problem="-3 is below 0")),
+        "violated",
+        "its percentage cannot be right: -3 is below 0",
+        6.5,
     ),
     Case(
         "a record lost while it runs, for a second",

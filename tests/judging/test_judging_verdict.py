@@ -440,7 +440,10 @@ def test_failed_instead_of_cancelled_in_words() -> None:
         cancelled(), saw(9.9, "running", 5.0), saw(10.5, "failed", completed_at="2026-11-22T18:52:44Z"), backtest=B
     )
     told = in_words(history, judge_all(history))
-    assert "KTRDR acknowledged it after 0.10 s and reported the backtest failed within 0.50 s." in told
+    assert told.startswith(
+        "A backtest of unknown data was started. At 5.0 % the cancel was sent. "
+        "KTRDR acknowledged it after 0.10 s and reported the backtest failed within 0.50 s."
+    )
 
 
 def test_all_that_is_wrong_is_told_in_words() -> None:

@@ -396,6 +396,14 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         12.75,
     ),
     Case(
+        "its pace was not seen, and its own view was running in the moment in which it was completed",
+        film(CUT, IDLE, view(12.75, "running", took_s=0.75), view(13.5, "completed")),
+        "violated",
+        'its own view says "completed", seen 3.50 s after the cancel: it computed on to its end, although '
+        "it was still running 2.2 s after the cancel was answered",
+        13.5,
+    ),
+    Case(
         "its pace was not seen, and its own view was running up to the limit",
         film(CUT, IDLE, saw(12.75, "running"), view(12.5, "running"), view(13.5, "completed"), view(14, "cancelled")),
         "unknown",
@@ -485,6 +493,7 @@ STARTED_AT = "2026-11-22T18:52:36Z"
         ([health(9.0, "own_1", unlisted=True, began_at="soon")], {B, "own_1"}),
         ([health(0.9, "own_1", unlisted=True, began_at=STARTED_AT)], {B}),
         ([health(9.0, "own_1", unlisted=True), health(9.5, "own_2", unlisted=True)], {B, "own_1", "own_2"}),
+        ([health(8.0, B), health(9.0, "own_1", unlisted=True)], {B, "own_1"}),
     ],
     ids=[
         "while it runs",
@@ -503,6 +512,7 @@ STARTED_AT = "2026-11-22T18:52:36Z"
         "its beginning is no time",
         "begun with it, but seen before the start",
         "two of them",
+        "after it was known by its own",
     ],
 )
 def test_the_worker_may_know_the_backtest_by_an_id_of_its_own(parts: list[Sample], names: set[str]) -> None:
@@ -672,9 +682,9 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
 @cases(
     Case(
         "quiet from the answer to the cancel on",
-        film(BEFORE, rate(0.0, 10.5, 11.5)),
+        film(BEFORE, rate(0.0, 10.5, 12.0)),
         "holds",
-        f"it used 0.00 cores over 1.0 s {COMPARED}",
+        f"it used 0.00 cores over 1.5 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.0},
     ),
     Case(
@@ -809,13 +819,13 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         film(
             BEFORE,
             rate(1.0, 10.5, 11.5),
-            rate(0.0, 14.0, 15.0),
+            rate(0.0, 14.0, 15.5),
             at_rest(10.5, 11.5),
             health(12.5, NEXT),
             health(13.0, None),
         ),
         "holds",
-        f"it used 0.00 cores over 1.0 s {COMPARED}",
+        f"it used 0.00 cores over 1.5 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.0},
     ),
     Case(
@@ -894,6 +904,20 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         figures={**FIGURES, "after_cores": 0.25 / 3.5},
     ),
     Case(
+        "two busy moments that are three seconds apart are two",
+        film(BEFORE, paused(0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5)),
+        "unknown",
+        f"it used 0.29 cores over 3.5 s {COMPARED}, not yet quiet for long enough to tell",
+        figures={**FIGURES, "after_cores": 1 / 3.5},
+    ),
+    Case(
+        "a busy second after a quiet one is one moment so far",
+        film(BEFORE, used(12.5, 7.0), used(13.5, 7.0), used(14.5, 8.0)),
+        "unknown",
+        f"it used 0.50 cores over 2.0 s {COMPARED}, not yet quiet for long enough to tell",
+        figures={**FIGURES, "after_cores": 0.5},
+    ),
+    Case(
         "one busy moment, however busy, is housekeeping",
         film(BEFORE, paused(0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0)),
         "holds",
@@ -918,18 +942,27 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
     ),
     Case(
         "quiet before it would have ended by itself",
-        film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(2.25), rate(0.0, 10.5, 14.0, 0.75)),
+        film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(2.0), rate(0.0, 10.5, 14.0, 0.75)),
         "holds",
         f"it used 0.00 cores over 3.8 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.0},
     ),
     Case(
         "quiet for too short a time before it would have ended by itself",
-        film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(1.0), rate(0.0, 10.5, 14.0, 0.75)),
+        film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(1.9), rate(0.0, 10.5, 14.0, 0.75)),
         "unknown",
         f"it used 0.00 cores over 3.8 s {COMPARED}: it would have ended by itself by then: the cancel came late, "
-        "it was sent at 80.0 %, when about 1.0 s were left at its own pace",
+        "it was sent at 71.0 %, when about 1.9 s were left at its own pace",
         figures={**FIGURES, "after_cores": 0.0},
+        final=True,
+    ),
+    Case(
+        "as quiet as is allowed, for too short a time before it would have ended by itself",
+        film(BEGAN, CUT, nearing_its_end(1.0), used(10.5, 0.0), used(11.5, 0.1)),
+        "unknown",
+        "it used 0.10 cores over 1.0 s (idle before 0.00): it would have ended by itself by then: "
+        "the cancel came late, it was sent at 80.0 %, when about 1.0 s were left at its own pace",
+        figures={"idle_cores": 0.0, "busy_cores": 0.0, "allowed_cores": 0.1, "after_cores": 0.1},
         final=True,
     ),
     Case(
@@ -1001,9 +1034,9 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
     ),
     Case(
         "a reading that is no number is none",
-        film(BEFORE, rate(0.0, 10.5, 11.5), used(11.0, float("nan")), used(11.25, float("inf"))),
+        film(BEFORE, rate(0.0, 10.5, 12.0), used(11.0, float("nan")), used(11.25, float("inf"))),
         "holds",
-        f"it used 0.00 cores over 1.0 s {COMPARED}",
+        f"it used 0.00 cores over 1.5 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.0},
     ),
     Case(
@@ -1053,7 +1086,7 @@ def test_quiet_is_a_tenth_of_a_core_above_idle_whatever_the_backtest_used(
     ("before", "idle_cores"),
     [
         ((used(0.0, 1.0), used(1.0, 1.9), used(1.5, 1.90625), used(2.0, 2.3)), 0.0125),
-        ((used(0.0, 1.0), used(0.5, 1.5), used(0.625, 1.5)), 0.0),
+        ((used(0.0, 1.0), used(0.1, 1.0), used(0.6, 1.5)), 0.0),
         ((used(0.0, 1.0), used(0.5, 1.5), used(0.59375, 1.5)), 1.0),
         ((used(0.0, 1.0), used(0.0625, 1.015625)), 0.25),
         ((used(0.0, 5.0), used(1.0, 1.0), used(2.0, 1.5)), 0.5),
@@ -1170,7 +1203,7 @@ def test_other_work_goes_on_while_its_end_was_not_seen() -> None:
 
 
 def test_what_is_not_known_of_other_work_does_not_keep_a_quiet_processor_from_being_quiet() -> None:
-    assert verdict_of(rate(0.0, 10.5, 11.5), health(9.0, B)) == "holds"
+    assert verdict_of(rate(0.0, 10.5, 12.0), health(9.0, B)) == "holds"
 
 
 AT_ONCE = (did("start_sent", -5.0), did("cancel_sent", -1.0), did("cancel_answered", 0.0))
@@ -1182,8 +1215,10 @@ def quiet_at_once(*readings: Sample, at_once: bool = True) -> str:
 
 
 def test_the_most_that_counts_as_quiet_is_quiet() -> None:
-    assert quiet_at_once(used(2.0, 0.0), used(2.5, 0.05), used(3.0, 0.1)) == "holds"
-    assert quiet_at_once(used(2.0, 0.0), used(2.5, 0.055), used(3.0, 0.11)) == "violated"
+    assert quiet_at_once(used(2.0, 0.0), used(2.5, 0.05), used(3.5, 0.15)) == "holds"
+    assert quiet_at_once(used(2.0, 0.0), used(2.5, 0.055), used(3.5, 0.165)) == "violated"
+    assert quiet_at_once(used(2.0, 0.0), used(4.0, 0.4), used(6.0, 0.4)) == "holds", "on the mean, over 4 s"
+    assert quiet_at_once(used(2.0, 0.0), used(4.0, 0.41), used(6.0, 0.41)) == "violated"
 
 
 def test_the_shortest_span_that_counts_as_quiet_is_long_enough() -> None:
@@ -1192,7 +1227,7 @@ def test_the_shortest_span_that_counts_as_quiet_is_long_enough() -> None:
 
 
 def test_the_least_that_a_backtest_must_have_used_is_enough() -> None:
-    quiet = (used(0.5, 9.0), used(1.5, 9.0))
+    quiet = (used(0.5, 9.0), used(2.0, 9.0))
     assert quiet_at_once(used(-3.0, 0.0), used(-2.0, 0.15), *quiet, at_once=False) == "holds"
     assert quiet_at_once(used(-3.0, 0.0), used(-2.0, 0.14), *quiet, at_once=False) == "unknown"
 
@@ -1202,7 +1237,7 @@ def test_on_a_busy_host_a_backtest_cancelled_at_once_proves_nothing_by_being_qui
     load_per_core: float | None, verdict: str
 ) -> None:
     loaded: dict[str, Any] = {} if load_per_core is None else {"load_per_core": load_per_core}
-    history = film(AT_ONCE, used(0.5, 1.0), used(1.5, 1.0), cancelled_at_once=True, **loaded)
+    history = film(AT_ONCE, used(0.5, 1.0), used(2.0, 1.0), cancelled_at_once=True, **loaded)
     judgement = processor_is_quiet(history, W, B, 2.0)
     assert judgement.verdict == verdict
     too_little = ": the backtest used too little to tell a stopped one from a running one"
@@ -1210,7 +1245,7 @@ def test_on_a_busy_host_a_backtest_cancelled_at_once_proves_nothing_by_being_qui
 
 
 def test_on_a_busy_host_what_the_backtest_has_shown_still_counts() -> None:
-    history = film(BEFORE, rate(0.0, 10.5, 11.5), cancelled_at_once=True, load_per_core=9.0)
+    history = film(BEFORE, rate(0.0, 10.5, 12.0), cancelled_at_once=True, load_per_core=9.0)
     assert processor_is_quiet(history, W, B, 2.0).holds
 
 
@@ -1249,6 +1284,11 @@ def test_a_worker_without_a_name_is_its_worker() -> None:
     )
     assert processor_is_quiet(film(), "", B, 2.0).expected.startswith("the processor of its worker is quiet")
     assert place_is_free(film(), "", B, 15.0).expected.startswith("KTRDR counts its worker as free again")
+
+
+def test_a_worker_without_a_name_is_known_by_its_own_id_of_the_backtest_as_well() -> None:
+    parts = (OWN[0], health(9.0, "own_1", "", unlisted=True), view(9.5, "missing"), view(10.75, "missing"))
+    assert worker_let_go(film(CUT, parts, health(10.75, None, "")), "", B, 2.0).holds
 
 
 def test_a_worker_that_is_busy_with_nothing_named_is_not_at_rest() -> None:

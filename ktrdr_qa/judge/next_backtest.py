@@ -75,7 +75,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
             if unseen := unwatched(since_s, limit_s, before, s):
                 runs = rule.unknown(f"{unseen} its start")
         if runs is None and s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s):
-            return rule.violated(_does_not_move(readings[:at], rises, since_s), s.asked_s)
+            return rule.violated(_does_not_move(readings[:at], since_s), s.asked_s)
         known = known or s.status != MISSING
         before = s
     return runs or rule.unknown(f"it has not been seen to move: {not_known_yet(history, backtest)}")
@@ -88,8 +88,8 @@ def _broke_off(readings: Sequence[Sample], since_s: float) -> str:
     return f'it was "{last.status}" {last.answered_s - since_s:.2f} s after its start{moved}: {words}'
 
 
-def _does_not_move(readings: Sequence[Sample], rises: Sequence[Sample], since_s: float) -> str:
-    last = readings[-1]
+def _does_not_move(readings: Sequence[Sample], since_s: float) -> str:
+    last, rises = readings[-1], rises_in(readings)
     if last.status == MISSING:
         return f"KTRDR has no record of it (HTTP 404) {last.asked_s - since_s:.1f} s after its start"
     if last.status == "running" and rises:
