@@ -32,7 +32,7 @@ lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is curre
 	$(BIN)/python -m ktrdr_qa.tell.glossary --check
 
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
-	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),36) --checks
+	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),44) --checks
 
 mutants: $(VENV)/.develops ## mutation testing of the judgements and the waiting verbs
 	$(BIN)/python -m tests.judging.mutation

@@ -14,13 +14,13 @@ from ktrdr_qa.act import afterwards, leaving
 from ktrdr_qa.act.cancelling import Cancelling
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.choosing import Choosing
-from ktrdr_qa.act.following import Following
+from ktrdr_qa.act.next_backtest import NextBacktest
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import cancelling, following, running, verdict
+from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.witnesses import Witness
@@ -41,7 +41,7 @@ class Experiment:
         self._starting = Starting(scene, self._others)
         self._choosing = Choosing(scene, self._starting, self._watching, self._places)
         self._cancelling = Cancelling(scene, self._watching, self._others)
-        self._following = Following(scene, self._starting, self._others, self._places)
+        self._following = NextBacktest(scene, self._starting, self._others, self._places)
         self._running_limit_s, self._motion_limit_s = 10.0, 30.0
 
     @property
@@ -170,7 +170,7 @@ class Experiment:
         self._following.start(candidates)
 
     def await_next_runs(self, limit_s: float) -> Judgement:
-        judge = lambda h: following.next_runs(h, self.scene.next_backtest, limit_s)  # noqa: E731
+        judge = lambda h: next_backtest.next_runs(h, self.scene.next_backtest, limit_s)  # noqa: E731
         return afterwards.wait(self.scene, judge, limit_s)
 
     # --- the end of the recording --------------------------------------------------------------------------

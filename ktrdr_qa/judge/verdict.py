@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import afterwards, cancelling, following, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge import afterwards, cancelling, next_backtest, others, outages, pace, processor, running, worker
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
@@ -86,8 +86,8 @@ def judge_all(history: History) -> dict[str, Judgement]:
         afterwards.is_frozen(history, backtest, limits["frozen_s"], updates, limits["cancelled_s"]),
         others.does_not_come_back(history, backtest, limits["cancelled_s"]),
         afterwards.is_not_completed(history, backtest, limits["cancelled_s"]),
-        following.next_is_accepted(history, backtest, limits["next_accepted_s"]),
-        following.next_runs(history, after_it, limits["new_backtest_s"]),
+        next_backtest.next_is_accepted(history, backtest, limits["next_accepted_s"]),
+        next_backtest.next_runs(history, after_it, limits["new_backtest_s"]),
         outages.stays_up(history, backtest),
         others.all_can_be_stopped(history),
         worker.worker_let_go(history, on, backtest, limits["worker_idle_s"]),

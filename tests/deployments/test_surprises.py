@@ -101,7 +101,7 @@ def test_08_workers_wrapped_and_called_by_the_recipes_word(place: Place) -> None
 
 def test_09_an_early_cancel_that_leaves_the_processor_burning_is_seen_by_that_witness_only(place: Place) -> None:
     # It burns for longer than the limit and what a verdict takes after it.
-    burning = [*LAG_0, "--first-progress-after-s", "8", "--indicators-ignore-cancel"]
+    burning = [*LAG_0, "--first-progress-after-s", "6", "--indicators-ignore-cancel"]
     ran = needs_a_core(place.embedded(burning, EARLY)).failed()
     outcomes = {s["name"]: s["outcome"] for s in ran.summary["scenarios"]}
     assert [n for n, o in outcomes.items() if o != "passed"] == [

@@ -32,7 +32,7 @@ MODULES = {
     **dict.fromkeys(
         (
             *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
-            *("others", "outages", "following", "worker", "processor", "verdict"),
+            *("others", "outages", "next_backtest", "worker", "processor", "verdict"),
         ),
         "judge",
     ),

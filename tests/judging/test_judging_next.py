@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_qa.judge.following import next_is_accepted, next_runs
+from ktrdr_qa.judge.next_backtest import next_is_accepted, next_runs
 from ktrdr_qa.record.history import Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cases, did, film, lost, saw
 

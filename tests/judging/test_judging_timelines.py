@@ -13,7 +13,7 @@ import pytest
 
 from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, stays_cancelled
 from ktrdr_qa.judge.cancelling import is_acknowledged, is_cancelled
-from ktrdr_qa.judge.following import next_runs
+from ktrdr_qa.judge.next_backtest import next_runs
 from ktrdr_qa.judge.pace import frozen_window_s
 from ktrdr_qa.judge.reading import ended_before_cancel
 from ktrdr_qa.judge.running import is_moving, is_running, was_running

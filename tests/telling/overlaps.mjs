@@ -1,7 +1,7 @@
 // node overlaps.mjs PICTURE.svg...: the pairs of texts that cover each other, and the texts that stick out, as JSON,
 // measured by Chromium with each picture at a report's width.
 import { readFileSync } from "node:fs";
-import { launch } from "../../report/browser.mjs";
+import { launch } from "../../ktrdr_qa/tell/generator/browser.mjs";
 
 const browser = await launch();
 const report = {};

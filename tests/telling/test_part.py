@@ -16,6 +16,7 @@ from behave.runner_util import collect_feature_locations, parse_features
 
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.target.settings import Target
 from ktrdr_qa.tell import summary
 from ktrdr_qa.tell.scenario_end import ScenarioEnd
 from ktrdr_qa.tell.summary import NotChecked
@@ -126,17 +127,19 @@ def of(
     **changes: Any,
 ) -> dict[str, Any]:
     """The summary of a run that ended so."""
-    one_run: Any = SimpleNamespace(
+    target = Target(kind="live", base_url="http://h:1")
+    target._name, target._chosen_by = "mine", "-D target"
+    facts = summary.Facts(
         ended=list(ends),
         planned=[*(selected(e.name, e.feature) for e in ends), *(selected(name) for name in planned), *passed_by],
         left_out=list(out),
         stops_at_a_failure=changes.get("stop", False),
-        target=SimpleNamespace(name="mine", kind="live", base_url="http://h:1", chosen_by="-D target"),
+        target=target,
         version="1",
         began_at="2026-01-02T03:04:05+0000",
         took_s=1.0,
     )
-    return summary.of(one_run, failed=changes.get("failed", False), trouble=changes.get("trouble", ()))
+    return summary.of(facts, failed=changes.get("failed", False), trouble=changes.get("trouble", ()))
 
 
 def by_line(*names: str) -> list[NotChecked]:

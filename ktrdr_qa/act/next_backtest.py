@@ -14,7 +14,7 @@ from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import FRESH_S, Scene
 from ktrdr_qa.act.starting import START, Starting, given_id
-from ktrdr_qa.judge import following, verdict
+from ktrdr_qa.judge import next_backtest, verdict
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
 from ktrdr_qa.record.history import History
@@ -28,7 +28,7 @@ _TOO_FEW_BARS = re.compile(r"insufficient data|too few bars|need at least \d+", 
 _NEED_AT_LEAST = re.compile(r"need at least (\d+)", re.IGNORECASE)
 
 
-class Following:
+class NextBacktest:
     """Starts the next backtest, and notes whether and when it was accepted."""
 
     def __init__(self, scene: Scene, starting: Starting, others: Others, places: Places):
@@ -233,7 +233,7 @@ class Following:
             return any(s.terminal or s.percentage for s in history.of("backend", scene.next_backtest))
 
         scene.until(has_begun, 2.0)
-        judgement = following.next_runs(scene.recorder.history(), scene.next_backtest, 2.0)
+        judgement = next_backtest.next_runs(scene.recorder.history(), scene.next_backtest, 2.0)
         return judgement.seen if judgement.violated and words.search(judgement.seen) else ""
 
     def _has_too_few_bars(self) -> bool:
