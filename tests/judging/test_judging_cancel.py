@@ -631,6 +631,15 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         final=True,
     ),
     Case(
+        "another one was cancelled, and this one was completed; its pace was not seen",
+        film(CANCEL, RAN, LISTED, saw(11.0, "completed", 100.0)),
+        "unknown",
+        "another backtest was cancelled meanwhile: op_9; "
+        "it was completed 1.00 s after the cancel, too close to its own end to tell: "
+        "its pace was not seen before the cancel",
+        final=True,
+    ),
+    Case(
         "another one was cancelled with it, half a second apart by KTRDR's own times",
         film(CANCEL, RAN, LISTED, other(12.0, "42.5"), mine_ended("43.0")),
         "violated",

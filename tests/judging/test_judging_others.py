@@ -271,6 +271,19 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
     Case("a child that has ended", film(RUN, child(13.0, "cancelled")), "holds", NOTHING),
     Case("a child whose record is gone", film(RUN, child(11.0), child(13.0, "missing")), "holds", NOTHING),
     Case(
+        "a retry beside a child that has ended, and beside another one that the list names",
+        film(
+            RUN,
+            saw(12.0, "cancelled", of="op_3", view="other", parent=B),
+            saw(12.05, "running", of="op_4", view="list"),
+            another(),
+            payload=PAYLOAD,
+        ),
+        "violated",
+        AGAIN,
+        12.1,
+    ),
+    Case(
         "a child that does the same work is a child",
         film(RUN, child(12.1, **SAME), payload=PAYLOAD),
         "holds",

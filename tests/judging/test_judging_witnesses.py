@@ -1217,6 +1217,8 @@ def quiet_at_once(*readings: Sample, at_once: bool = True) -> str:
 def test_the_most_that_counts_as_quiet_is_quiet() -> None:
     assert quiet_at_once(used(2.0, 0.0), used(2.5, 0.05), used(3.5, 0.15)) == "holds"
     assert quiet_at_once(used(2.0, 0.0), used(2.5, 0.055), used(3.5, 0.165)) == "violated"
+    assert quiet_at_once(used(2.0, 0.0), used(3.0, 0.1)) == "holds"
+    assert quiet_at_once(used(2.0, 0.0), used(3.0, 0.1), used(4.0, 0.2)) == "holds"
     assert quiet_at_once(used(2.0, 0.0), used(4.0, 0.4), used(6.0, 0.4)) == "holds", "on the mean, over 4 s"
     assert quiet_at_once(used(2.0, 0.0), used(4.0, 0.41), used(6.0, 0.41)) == "violated"
 
