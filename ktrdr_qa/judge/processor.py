@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, too_late_to_tell
 from ktrdr_qa.judge.reading import COVERED_GAP_S, TELLING, cancel_due_from, cpu_s_of, middle_of
-from ktrdr_qa.judge.worker import another_worker, names_of, whose
+from ktrdr_qa.judge.worker import another_worker, gone_for_good, names_of, whose
 from ktrdr_qa.record.history import History, Sample
 
 QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 1.0, 1.0, 3.0
@@ -77,6 +77,8 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
             final = history.until_s >= since_s + limit_s + NOISY_SPAN_S
             return rule.unknown(seen, figures=figures(quiet), final=final)
         return rule.holds(used(quiet), figures=figures(quiet))
+    if dead := gone_for_good(history, worker, backtest, since_s):
+        return rule.unknown(dead[1], final=True)
     rate = _rate(stretches[-1]) if stretches else None
     if rate is None:
         seen = _not_heard(history, worker) if len(after) < 2 else ""

@@ -114,8 +114,8 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
             continue
         if s.status == "resuming":
             highest = fallen = None
-        # At first a replica that lags may still tell what was before.
-        if s.status == "pending" and s.asked_s > ran_since_s + COVERED_GAP_S:
+        # At first a replica that lags may still tell what was before: no progress either.
+        if ran and s.status == "pending" and (s.percentage or s.asked_s > ran_since_s + COVERED_GAP_S):
             return s, 'it went back from "running" to "pending"'
         if ran and s.status not in KNOWN:
             return s, f'it went from "running" to "{s.status}", which is no status that KTRDR documents'

@@ -49,7 +49,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         return rule.unknown("no cancel was answered")
     if another := another_worker(history, backtest):
         return rule.unknown(another, final=True)
-    if dead := _gone_for_good(history, worker, backtest, since_s):
+    if dead := gone_for_good(history, worker, backtest, since_s):
         return rule.violated(dead[1], dead[0])
     names = names_of(history, worker, backtest)
     sent = history.event("cancel_sent", backtest)
@@ -166,7 +166,7 @@ def another_worker(history: History, backtest: str) -> str:
     )
 
 
-def _gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
+def gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
     """When, and in which words, the worker's process went down with the cancel; None where it stayed up.
 
     It answered once, and then refused one connection after the other, or was silent on every way of asking it, or was
