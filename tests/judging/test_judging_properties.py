@@ -470,7 +470,7 @@ def wild_sample(chance: Random, view: View, of: str, at_s: float) -> Sample:
         facts["began_at"] = chance.choice((None, None, "2026-11-22T18:52:37Z"))
     if view in ("list", "other"):
         facts |= SAME_WORK | {"end_date": chance.choice((None, "2025-12-31", "2020-12-31"))}
-        facts["parent"] = B if of == "op_8" and chance.random() < 0.3 else None
+        facts["parent"] = B if of == "op_8" else None
     if view in ("other", "backend"):
         facts["created_at"] = chance.choice((None, "2026-11-22T18:52:36Z", "2026-11-22T18:52:44Z"))
         facts["started_at"] = "2026-11-22T18:52:36Z" if view == "backend" else None
