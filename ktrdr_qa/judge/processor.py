@@ -86,11 +86,12 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     if history.until_s > ends_s and rate.cores <= allowed:
         seen = f"{used(rate)}: {too_late_to_tell(history, backtest)}"
         return rule.unknown(seen, figures=figures(rate), final=True)
-    last = stretches[-1][-1]
-    if last.asked_s < since_s + limit_s and last is not after[-1]:
-        # Until the limit it may be busy, and what came then was not its doing.
+    # Until the limit it may be busy; that counts only where nothing more was heard of it.
+    of_late = _rate(s for s in stretches[-1] if s.asked_s >= since_s + limit_s)
+    heard = of_late or (rate if stretches[-1][-1] is after[-1] else None)
+    if heard is None:
         return rule.unknown(f"{used(rate)} within the limit, and then had other work", figures=before)
-    return rule.unknown(f"{used(rate)}, not yet quiet for long enough to tell", figures=figures(rate))
+    return rule.unknown(f"{used(heard)}, not yet quiet for long enough to tell", figures=figures(heard))
 
 
 def was_heard_busy(processor: Judgement) -> bool:

@@ -723,7 +723,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "watched beyond the limit for less than a second is too short to call it busy",
         film(BEFORE, rate(1.0, 10.5, 13.25, 0.25)),
         "unknown",
-        f"it used 1.00 cores over 2.8 s {COMPARED}, not yet quiet for long enough to tell",
+        f"it used 1.00 cores over 0.8 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 1.0},
     ),
     Case(
@@ -1209,8 +1209,22 @@ def test_other_work_that_was_over_before_it_was_seen_parts_them_too() -> None:
         ([rate(0.75, 10.5, 12.0)], "it used 0.75 cores over 1.5 s {}, not yet quiet for long enough to tell", True),
         (
             [rate(0.75, 11.5, 12.5), health(9.0, B), health(12.6, None), health(13.75, NEXT), used(14.0, 9.0)],
-            "it used 0.75 cores over 1.0 s {}, not yet quiet for long enough to tell",
+            "it used 0.75 cores over 1.0 s {} within the limit, and then had other work",
+            False,
+        ),
+        (
+            [rate(0.75, 11.5, 13.0), health(9.0, B), health(13.1, None), health(14.25, NEXT), used(14.5, 9.0)],
+            "it used 0.75 cores over 0.5 s {}, not yet quiet for long enough to tell",
             True,
+        ),
+        # Quiet from the limit on, though not for long enough, whatever it was before.
+        (
+            [
+                *(rate(0.75, 11.5, 12.5), rate(0.0, 13.0, 13.0, base_s=7.75)),
+                *(health(9.0, B), health(13.1, None), health(14.25, NEXT), used(14.5, 9.0)),
+            ],
+            "it used 0.00 cores over 0.5 s {}, not yet quiet for long enough to tell",
+            False,
         ),
     ],
 )
