@@ -16,10 +16,10 @@ import pytest
 
 from honest_behave.outcomes import BadConfiguration
 from ktrdr_qa.platform import compose
+from ktrdr_qa.target import settings as target_module
 from ktrdr_qa.target.__main__ import main as list_targets
 from ktrdr_qa.target.choosing import choose, sandbox_settings
 from ktrdr_qa.target.settings import Target, load
-from ktrdr_qa.target.settings import settings as target_module
 from tests.deployments.harness import BRISK, Place, started
 from tests.deployments.proxy import Answer, Asked, proxy
 

@@ -52,7 +52,7 @@ def test_candidate_with_too_little_left_is_passed_over_with_the_reason(tmp_path:
     choice = attached["Choice of the backtest"]
     brief = next(line for line in choice.splitlines() if "EURUSD 1d, 2023-01-01 to 2024-12-31" in line)
     assert "passed over: too little was left to run to tell an ignored cancel: about" in brief
-    assert "by its own pace, and 4.0 s are needed" in brief
+    assert "by its own pace, and 5.0 s are needed" in brief
     assert "EURUSD 1d, 2005-01-01 to 2024-12-31 | **used**" in choice
     film = film_of(told)
     first = next(e["subject"] for e in film["events"] if e["kind"] == "start_sent")

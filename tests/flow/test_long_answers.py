@@ -147,7 +147,8 @@ def test_the_processor_time_is_found_in_long_metrics(asking: Asking) -> None:
 READ_MANY = """
 import sys, threading, psutil
 sys.path.insert(0, {root!r})
-from ktrdr_qa import evidence, readings
+from ktrdr_qa.platform import readings
+from ktrdr_qa.tell import evidence
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
 client = Client({url!r}, Transcript())
