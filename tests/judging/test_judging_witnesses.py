@@ -1127,6 +1127,13 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         ([health(9.0, B), at_rest(10.5, 15.5, B)], "violated"),
         ([health(9.0, B), at_rest(10.5, 15.5, NEXT)], "unknown"),
         ([health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)], "unknown"),
+        (
+            [
+                *(health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)),
+                saw(10.6, "completed", 100.0, of=OTHER, worker=W),
+            ],
+            "unknown",
+        ),
         ([registry(9.0, B), *(registry(10.5 + n, NEXT) for n in range(6))], "unknown"),
         ([registry(9.0, B), *(registry(10.5 + n, B) for n in range(6))], "violated"),
         ([saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(9)], "unknown"),
@@ -1148,6 +1155,7 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         "its health names the cancelled one",
         "its health names another one",
         "its health names another one soon after",
+        "its health names another one soon after, and a third one had ended",
         "the registry names another one",
         "the registry still names the cancelled one",
         "another one's record says that it runs there",
@@ -1187,6 +1195,7 @@ def test_other_work_that_was_over_before_it_was_seen_parts_them_too() -> None:
     over = (saw(13.5, "completed", 100.0, of=NEXT, worker=W), saw(15.0, "completed", 100.0, of=NEXT, worker=W))
     assert verdict_of(read[:3]) == "violated"
     assert verdict_of(read, began, over) == "holds"
+    assert verdict_of(rate(1.0, 14.6, 15.6), began, over) == "violated", "it was over by then, whenever that is told"
     elsewhere = [replace(s, facts={"worker": "worker_2"}) for s in over]
     assert verdict_of(read[:3], began, elsewhere) == "violated"
     late = saw(17.0, "completed", 100.0, of=NEXT, worker=W)
@@ -1234,6 +1243,7 @@ def test_busy_within_the_limit_only_and_then_with_other_work_is_not_heard_busy(
     judgement = processor_is_quiet(film(BEFORE, parts), W, B, 2.0)
     assert (judgement.verdict, judgement.seen) == ("unknown", seen.format(COMPARED))
     assert was_heard_busy(judgement) is heard
+    assert FIGURES.items() <= judgement.figures.items()
 
 
 @pytest.mark.parametrize(("last_seen_s", "verdict"), [(11.5, "unknown"), (11.25, "violated")])
