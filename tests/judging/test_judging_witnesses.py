@@ -1129,7 +1129,7 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         ([health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)], "unknown"),
         (
             [
-                *(health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)),
+                *(saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(9)),
                 saw(10.6, "completed", 100.0, of=OTHER, worker=W),
             ],
             "unknown",
@@ -1155,7 +1155,7 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         "its health names the cancelled one",
         "its health names another one",
         "its health names another one soon after",
-        "its health names another one soon after, and a third one had ended",
+        "another one's record says that it runs there, and a third one's that it has ended",
         "the registry names another one",
         "the registry still names the cancelled one",
         "another one's record says that it runs there",
