@@ -22,6 +22,7 @@ IDLE_SPAN_S = 0.2
 QUIET_MARGIN = 0.10
 """Cores above idle that still count as quiet, whatever the backtest used: the readings themselves and housekeeping
 cost a few hundredths. A smaller remainder is not seen."""
+_STARTED = ("start_answered", "next_accepted")
 BUSY_HOST = 2.0
 """Runnable processes for each core of this host above which a process that computes may look quiet."""
 TELLING_CONTRAST = 0.15
@@ -87,7 +88,12 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     if history.until_s > ends_s and rate.cores <= allowed:
         seen = f"{used(rate)}: {too_late_to_tell(history, backtest)}"
         return rule.unknown(seen, figures=figures(rate), final=True)
-    return rule.unknown(f"{used(rate)}, not yet quiet for long enough to tell", figures=figures(rate))
+    # Until the limit it may be busy; that counts only where nothing more was heard of it.
+    of_late = _rate(s for s in stretches[-1] if s.asked_s >= since_s + limit_s)
+    heard = of_late or (rate if stretches[-1][-1] is after[-1] else None)
+    if heard is None:
+        return rule.unknown(f"{used(rate)} within the limit, and then had other work", figures=before)
+    return rule.unknown(f"{used(heard)}, not yet quiet for long enough to tell", figures=figures(heard))
 
 
 def was_heard_busy(processor: Judgement) -> bool:
@@ -187,8 +193,8 @@ def _undisturbed(
 ) -> list[list[Sample]]:
     """The stretches of readings in which the worker had no other operation: only they tell of this one.
 
-    Another operation is told by the worker's health, by the registry, or by its own record. It may have begun, or
-    gone on, between two readings of these. With ``surely`` a reading counts only where the next reading of the
+    Another operation is told by the worker's health, by the registry, or by its own record, from its start to its
+    end. It may have begun, or gone on, between two readings of these. With ``surely`` a reading counts only where the next reading of the
     worker's health (of the registry, where its health is not read) was had and still names no other.
     """
     names = names_of(history, worker, backtest)
@@ -198,12 +204,13 @@ def _undisturbed(
         has = s.facts.get("current_operation")
         return has is not None and has not in names and not s.facts.get("unlisted")
 
-    elsewhere = [
-        s.answered_s
-        for s in history.samples
-        if (s.subject == worker and s.view in TELLING and is_other(s))
-        or (s.view == "backend" and s.subject != backtest and s.facts.get("worker") == worker and not s.terminal)
-    ]
+    elsewhere = [s.answered_s for s in history.samples if s.subject == worker and s.view in TELLING and is_other(s)]
+    for other in history.subjects("backend"):
+        records = history.of("backend", other)
+        if other != backtest and any(s.facts.get("worker") == worker for s in records):
+            ended = next((at for at, s in enumerate(records) if s.terminal), len(records))
+            elsewhere += [s.answered_s for s in records[: ended + 1]]
+            elsewhere += [e.at_s for e in history.events if e.subject == other and e.kind in _STARTED]
     told_by = [told for view in TELLING if (told := history.of(view, worker))]
     stretches: list[list[Sample]] = [[]]
     before: Sample | None = None

@@ -470,7 +470,7 @@ def wild_sample(chance: Random, view: View, of: str, at_s: float) -> Sample:
         facts["began_at"] = chance.choice((None, None, "2026-11-22T18:52:37Z"))
     if view in ("list", "other"):
         facts |= SAME_WORK | {"end_date": chance.choice((None, "2025-12-31", "2020-12-31"))}
-        facts["parent"] = B if of == "op_8" and chance.random() < 0.3 else None
+        facts["parent"] = B if of == "op_8" else None
     if view in ("other", "backend"):
         facts["created_at"] = chance.choice((None, "2026-11-22T18:52:36Z", "2026-11-22T18:52:44Z"))
         facts["started_at"] = "2026-11-22T18:52:36Z" if view == "backend" else None
@@ -499,6 +499,7 @@ def wild(draw: st.DrawFn) -> History:
     watched = [pair for pair in views if chance.random() < 0.9]
     calm = draw(st.sampled_from([0.0, 0.9, 0.98]))
     cancel_s = chance.uniform(3.0, 12.0)
+    next_on = chance.choice((None, W, SECOND_WORKER))
     samples: list[Sample] = []
     for view, of in watched:
         at_s, last = chance.uniform(-1.0, 2.0), None
@@ -510,6 +511,8 @@ def wild(draw: st.DrawFn) -> History:
                 fresh = replace(last, asked_s=at_s, answered_s=fresh.answered_s)
             elif calm and of == B and view == "backend" and fresh.terminal and at_s < cancel_s:
                 fresh = replace(fresh, status="running")
+            if (view, of) == ("backend", NEXT) and not fresh.problem:
+                fresh = replace(fresh, facts={**fresh.facts, "worker": next_on})
             if view == "processor" and not fresh.problem:
                 fresh = replace(fresh, cpu_s=cpu_s)
             samples.append(fresh)

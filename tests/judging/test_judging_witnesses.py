@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart
+from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart, was_heard_busy
 from ktrdr_qa.judge.worker import names_of, place_is_free, worker_let_go
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import (
@@ -722,7 +723,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "watched beyond the limit for less than a second is too short to call it busy",
         film(BEFORE, rate(1.0, 10.5, 13.25, 0.25)),
         "unknown",
-        f"it used 1.00 cores over 2.8 s {COMPARED}, not yet quiet for long enough to tell",
+        f"it used 1.00 cores over 0.8 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 1.0},
     ),
     Case(
@@ -1126,6 +1127,13 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         ([health(9.0, B), at_rest(10.5, 15.5, B)], "violated"),
         ([health(9.0, B), at_rest(10.5, 15.5, NEXT)], "unknown"),
         ([health(9.0, B), at_rest(10.5, 12.5), at_rest(13.25, 15.25, NEXT)], "unknown"),
+        (
+            [
+                *(saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(9)),
+                saw(10.6, "completed", 100.0, of=OTHER, worker=W),
+            ],
+            "unknown",
+        ),
         ([registry(9.0, B), *(registry(10.5 + n, NEXT) for n in range(6))], "unknown"),
         ([registry(9.0, B), *(registry(10.5 + n, B) for n in range(6))], "violated"),
         ([saw(10.5 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(9)], "unknown"),
@@ -1147,6 +1155,7 @@ def test_a_backtest_must_have_used_enough_to_tell(used_s: float, verdict: str) -
         "its health names the cancelled one",
         "its health names another one",
         "its health names another one soon after",
+        "another one's record says that it runs there, and a third one's that it has ended",
         "the registry names another one",
         "the registry still names the cancelled one",
         "another one's record says that it runs there",
@@ -1177,6 +1186,64 @@ def test_other_work_parts_the_readings_before_it_from_those_after_it() -> None:
     healths = (health(9.0, B), health(13.0, None), health(14.5, NEXT), health(16.0, None), health(18.0, None))
     assert verdict_of(read, healths) == "unknown"
     assert verdict_of(read, healths[:2], healths[3:]) == "violated"
+
+
+def test_other_work_that_was_over_before_it_was_seen_parts_them_too() -> None:
+    """A new backtest that ends within half a second; how much of the processor it used is no matter."""
+    read = (used(12.5, 7.0), used(14.5, 7.5), used(15.5, 7.5), used(16.5, 7.5), used(17.5, 7.5))
+    began = did("next_accepted", 13.0, NEXT)
+    over = (saw(13.5, "completed", 100.0, of=NEXT, worker=W), saw(15.0, "completed", 100.0, of=NEXT, worker=W))
+    assert verdict_of(read[:3]) == "violated"
+    assert verdict_of(read, began, over) == "holds"
+    assert verdict_of(rate(1.0, 14.6, 15.6), began, over) == "violated", "it was over by then, whenever that is told"
+    elsewhere = [replace(s, facts={"worker": "worker_2"}) for s in over]
+    assert verdict_of(read[:3], began, elsewhere) == "violated"
+    late = saw(17.0, "completed", 100.0, of=NEXT, worker=W)
+    assert verdict_of(read[:3], late) == "violated", "nobody knows when that was started"
+    assert verdict_of(read[:3], began, late) == "holds"
+    assert verdict_of(read[:3], did("start_answered", 13.0, NEXT), late) == "holds"
+    assert verdict_of(read[:3], did("next_accepted", 13.0, OTHER), late) == "violated"
+    assert verdict_of(read[:3], did("clean_up", 13.0, NEXT), late) == "violated"
+
+
+@pytest.mark.parametrize(
+    ("parts", "seen", "heard"),
+    [
+        # Busy within the limit, as it may be, and then with other work to the end.
+        (
+            [rate(0.75, 10.5, 12.0), health(9.0, B), health(11.6, None), health(12.25, NEXT), used(12.75, 9.0)],
+            "it used 0.75 cores over 1.0 s {} within the limit, and then had other work",
+            False,
+        ),
+        ([rate(0.75, 10.5, 12.0)], "it used 0.75 cores over 1.5 s {}, not yet quiet for long enough to tell", True),
+        (
+            [rate(0.75, 11.5, 12.5), health(9.0, B), health(12.6, None), health(13.75, NEXT), used(14.0, 9.0)],
+            "it used 0.75 cores over 1.0 s {} within the limit, and then had other work",
+            False,
+        ),
+        (
+            [rate(0.75, 11.5, 13.0), health(9.0, B), health(13.1, None), health(14.25, NEXT), used(14.5, 9.0)],
+            "it used 0.75 cores over 0.5 s {}, not yet quiet for long enough to tell",
+            True,
+        ),
+        # Quiet from the limit on, though not for long enough, whatever it was before.
+        (
+            [
+                *(rate(0.75, 11.5, 12.5), rate(0.0, 13.0, 13.0, base_s=7.75)),
+                *(health(9.0, B), health(13.1, None), health(14.25, NEXT), used(14.5, 9.0)),
+            ],
+            "it used 0.00 cores over 0.5 s {}, not yet quiet for long enough to tell",
+            False,
+        ),
+    ],
+)
+def test_busy_within_the_limit_only_and_then_with_other_work_is_not_heard_busy(
+    parts: list[Part], seen: str, heard: bool
+) -> None:
+    judgement = processor_is_quiet(film(BEFORE, parts), W, B, 2.0)
+    assert (judgement.verdict, judgement.seen) == ("unknown", seen.format(COMPARED))
+    assert was_heard_busy(judgement) is heard
+    assert FIGURES.items() <= judgement.figures.items()
 
 
 @pytest.mark.parametrize(("last_seen_s", "verdict"), [(11.5, "unknown"), (11.25, "violated")])
