@@ -42,7 +42,7 @@ def watch_it_stay(scene: Scene, others: Others, least_s: float, updates: float) 
         return afterwards.stays_cancelled(history, scene.backtest, limit_s)
 
     def frozen(history: History) -> Judgement:
-        return afterwards.is_frozen(history, scene.backtest, least_s, updates)
+        return afterwards.is_frozen(history, scene.backtest, least_s, updates, limit_s)
 
     def stays_frozen(history: History) -> Judgement:
         first = (stays(history), outages.stays_up(history, scene.backtest))
