@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import (
     counted,
     gone_from,
+    is_named,
+    is_near,
+    is_within,
     may_still_move_s,
     missing_at_first,
     not_known_yet,
@@ -99,13 +103,22 @@ def _does_not_move(readings: Sequence[Sample], since_s: float) -> str:
 
 
 def _is_another(history: History, s: Sample) -> str:
-    """What the record or the result of the new backtest tells that is not what was asked for; empty where all is."""
+    """What the record or the result of the new backtest tells that is not what was asked for; empty where all is.
+
+    The record repeats the request; the result may tell the first and the last price that there was.
+    """
     payload = history.about.get("next_payload")
     if not isinstance(payload, dict):
         return ""
     for part, words in (("", "its record"), ("result_", "its result")):
         for name in ("symbol", "timeframe", "start_date", "end_date"):
-            told, asked = s.facts.get(f"{part}{name}"), str(payload.get(name))
-            if told is not None and not str(told).startswith(asked):
+            told, asked = s.facts.get(f"{part}{name}"), payload.get(name)
+            if told is None:
+                continue
+            if not (is_named(told, asked) if name in ("symbol", "timeframe") else _fits(told, asked, payload, part)):
                 return f"{words} is another's: it has {name.replace('_', ' ')} {told}, and {asked} was asked for"
     return ""
+
+
+def _fits(told: Any, asked: Any, payload: Mapping[str, Any], part: str) -> bool:
+    return is_within(told, payload) if part else is_near(told, asked)

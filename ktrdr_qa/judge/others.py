@@ -9,6 +9,8 @@ from ktrdr_qa.judge.reading import (
     TELLING,
     cancel_due_from,
     ended_at,
+    is_named,
+    is_near,
     moment_of,
     nothing_to_cancel,
     state_of,
@@ -157,12 +159,12 @@ def _same_work(history: History, other: Sample) -> bool | None:
         return False
     for name, field_name in (("symbol", "symbol"), ("timeframe", "timeframe"), ("strategy", "strategy_name")):
         told = other.facts.get(name)
-        if told is None or told != payload.get(field_name):
+        if told is None or not is_named(told, payload.get(field_name)):
             return False
-    period = [(other.facts.get(name), str(payload.get(name))) for name in ("start_date", "end_date")]
+    period = [(other.facts.get(name), payload.get(name)) for name in ("start_date", "end_date")]
     if any(told is None for told, _ in period):
         return None
-    return all(str(told).startswith(asked) for told, asked in period)
+    return all(is_near(told, asked) for told, asked in period)
 
 
 def all_can_be_stopped(history: History) -> Judgement:

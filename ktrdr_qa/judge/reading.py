@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -84,6 +85,36 @@ def moment_of(text: Any) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# --- what was asked for ------------------------------------------------------------------------------------------
+
+A_DAY = timedelta(days=1)
+"""By so much a told period may differ from the one that was asked for: time zones, and an end that is exclusive."""
+
+
+def is_named(told: Any, asked: Any) -> bool:
+    """Whether two names are the same one, however they are written: ``EUR/USD`` is ``EURUSD``."""
+    return _plain(told) == _plain(asked)
+
+
+def _plain(name: Any) -> str:
+    return re.sub(r"[^A-Z0-9]", "", str(name).upper())
+
+
+def is_within(told: Any, payload: Mapping[str, Any]) -> bool:
+    """Whether a time lies in the period that was asked for; one that cannot be read says nothing against it.
+
+    A result may begin and end with its first and last price, which is later and earlier than what was asked for.
+    """
+    moment, first, last = (moment_of(text) for text in (told, payload.get("start_date"), payload.get("end_date")))
+    return not (moment and first and last) or first - A_DAY <= moment <= last + A_DAY
+
+
+def is_near(told: Any, asked: Any) -> bool:
+    """Whether two times are the same day, or next to it; where one cannot be read, whether they are the same words."""
+    one, other = moment_of(told), moment_of(asked)
+    return abs(one - other) <= A_DAY if one and other else is_named(told, asked)
 
 
 # --- what is there, and what moves -------------------------------------------------------------------------------

@@ -358,6 +358,45 @@ UNSEEN = "it has not been seen to move: "
             "end_date": "2024-12-31T00:00:00",
         }.items()
     ),
+    *(
+        Case(
+            f"its {name} is more than a day off: {told}",
+            film(ACCEPTED, RISEN, saw_next(22.0, "completed", 100.0, **{name: told}), next_payload=NEXT_PAYLOAD),
+            "violated",
+            f"{words}: it has {what} {told}, and {asked} was asked for",
+            22.0,
+        )
+        for name, words, what, told, asked in [
+            ("result_start_date", "its result is another's", "start date", "2023-12-30T23:59:59", "2024-01-01"),
+            ("result_start_date", "its result is another's", "start date", "2024-02-01T00:00:01", "2024-01-01"),
+            ("result_end_date", "its result is another's", "end date", "2024-02-01T00:00:01", "2024-01-31"),
+            ("start_date", "its record is another's", "start date", "2024-01-02T00:00:01", "2024-01-01"),
+            ("start_date", "its record is another's", "start date", "the first of May", "2024-01-01"),
+        ]
+    ),
+    *(
+        Case(
+            f"its {name} is written in another way",
+            film(ACCEPTED, RISEN, saw_next(22.0, "completed", 100.0, **{name: told}), next_payload=NEXT_PAYLOAD),
+            "holds",
+            RUNS,
+            figures={"next_runs_s": 1.5},
+        )
+        for name, told in [
+            ("symbol", "eur/usd"),
+            ("result_timeframe", "1H"),
+            ("start_date", "2024-01-01 00:00:00+02:00"),
+            ("end_date", "2024-02-01"),
+            # The first and the last price that there was.
+            ("result_start_date", "2024-01-02T09:00:00"),
+            ("result_end_date", "2024-01-30T23:00:00+00:00"),
+            ("result_start_date", "the second of January"),
+            # A day of grace, for time zones and for an end that is exclusive.
+            ("result_start_date", "2023-12-31"),
+            ("result_end_date", "2024-02-01"),
+            ("start_date", "2023-12-31"),
+        ]
+    ),
     Case(
         "it is another's, but what was asked for is not told in this history",
         film(ACCEPTED, RISEN, saw_next(22.0, "running", 5.0, symbol="GBPUSD"), next_payload="EURUSD"),

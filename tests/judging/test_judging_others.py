@@ -55,6 +55,13 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
     Case("nothing else is there", film(RUN, payload=PAYLOAD), "holds", NOTHING),
     Case("a retry", film(RUN, another(), payload=PAYLOAD), "violated", AGAIN, 12.1),
     Case(
+        "a retry whose record is written in another way",
+        film(RUN, another(symbol="EUR/USD", start_date="2015-01-01 00:00:00+00:00"), payload=PAYLOAD),
+        "violated",
+        AGAIN,
+        12.1,
+    ),
+    Case(
         "a retry on another worker, which has ended since",
         film(RUN, another(status="completed", percentage=None, worker="worker_2"), payload=PAYLOAD),
         "violated",
