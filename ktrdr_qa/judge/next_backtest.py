@@ -121,4 +121,4 @@ def _is_another(history: History, s: Sample) -> str:
 
 
 def _fits(told: Any, asked: Any, payload: Mapping[str, Any], part: str) -> bool:
-    return is_within(told, payload) if part else is_near(told, asked)
+    return is_within(told, payload) if part else is_near(told, asked) is not False

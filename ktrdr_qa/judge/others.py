@@ -153,7 +153,7 @@ def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
 
 
 def _same_work(history: History, other: Sample) -> bool | None:
-    """Whether another backtest is the same as the cancelled one; None where its period is not told."""
+    """Whether another backtest is the same as the cancelled one; None where its period is not told, or cannot be read."""
     payload = history.about.get("payload")
     if not isinstance(payload, dict):
         return False
@@ -161,10 +161,10 @@ def _same_work(history: History, other: Sample) -> bool | None:
         told = other.facts.get(name)
         if told is None or not is_named(told, payload.get(field_name)):
             return False
-    period = [(other.facts.get(name), payload.get(name)) for name in ("start_date", "end_date")]
-    if any(told is None for told, _ in period):
-        return None
-    return all(is_near(told, asked) for told, asked in period)
+    period = [is_near(other.facts.get(name), payload.get(name)) for name in ("start_date", "end_date")]
+    if False in period:
+        return False
+    return None if None in period else True
 
 
 def all_can_be_stopped(history: History) -> Judgement:

@@ -111,10 +111,10 @@ def is_within(told: Any, payload: Mapping[str, Any]) -> bool:
     return not (moment and first and last) or first - A_DAY <= moment <= last + A_DAY
 
 
-def is_near(told: Any, asked: Any) -> bool:
-    """Whether two times are the same day, or next to it; where one cannot be read, whether they are the same words."""
+def is_near(told: Any, asked: Any) -> bool | None:
+    """Whether two times are the same day, or next to it; None where one of them cannot be read."""
     one, other = moment_of(told), moment_of(asked)
-    return abs(one - other) <= A_DAY if one and other else is_named(told, asked)
+    return abs(one - other) <= A_DAY if one and other else None
 
 
 # --- what is there, and what moves -------------------------------------------------------------------------------

@@ -1009,6 +1009,20 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         figures=FIGURES,
     ),
     Case(
+        "the worker's process is gone: nothing will be heard any more",
+        film(BEFORE, health(9.5, None), refused(11.0, 11.5)),
+        "unknown",
+        DEAD,
+        final=True,
+    ),
+    Case(
+        "the worker's process is silent on every way of asking it",
+        film(BEFORE, silent("worker", 10.75, 3.0), silent("worker", 14.0, 2.0)),
+        "unknown",
+        "its process does not answer: nothing came for 5.2 s: no answer within 5.0 s",
+        final=True,
+    ),
+    Case(
         "another worker was within reach",
         film(BEGAN, CUT, witnesses={"worker_2": "its metrics"}),
         "unknown",
