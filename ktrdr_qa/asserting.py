@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import cancelling, matchers, pace, verdict
+from ktrdr_qa.judge import cancelling, matchers, pace, vain, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
-_OF_THE_LIST = ("list agrees", "only this one", "does not come back")
+_OF_THE_LIST = ("list agrees", "only this one", "does not come back", "list unchanged")
 
 
 def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
@@ -52,6 +52,9 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     if exchange := scene.evidence.get(answered.get(name, "")):
         return exchange.curl
     base_url = scene.target.base_url or ""
+    if name == "turned down":
+        answered_at = [e for e in experiment.history().events if e.kind == vain.ANSWERED and e.at_s == judgement.at_s]
+        return str(answered_at[0].facts["again"]) if answered_at else ""
     record = f"{base_url}{readings.OPERATIONS}/"
     witness = experiment.witness
     if witness and witness.address and name == "worker stopped":
