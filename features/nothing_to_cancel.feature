@@ -70,8 +70,9 @@ Feature: Cancelling where there is nothing to cancel
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
     When what has ended is cancelled all the same
     And an operation of another kind that has ended is cancelled, as far as there is one
+    And a long backtest is started
+    Then the backtest is running within 10 seconds
+    When every other worker is given a backtest of its own
     Then each of these cancellations is turned down, and none is an error of KTRDR's own
     And the records of what had ended are as they were
-    When a long backtest is started
-    And every other worker is given a backtest of its own
-    Then the worker of what had ended runs another backtest within 30 seconds
+    And the worker of what had ended runs another backtest within 30 seconds

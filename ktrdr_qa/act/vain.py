@@ -8,6 +8,7 @@ from honest_behave.outcomes import BadConfiguration, Inconclusive
 from ktrdr_qa.act import leaving
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.choosing import MODEL_FORM
+from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
@@ -52,14 +53,18 @@ class Vain:
 
         Each ends honestly: completed, or failed for want of data (contract, surprise 6).
         """
-        seen = []
+        seen, came_to = [], ""
         for candidate in candidates:
             came_to = self._run(candidate)
             if came_to.startswith('"failed"') and MODEL_FORM.search(came_to):
                 came_to = self._run(candidate.in_the_other_form())
             seen.append(f"{candidate}: {came_to}")
-            if status in self._ended.values() and came_to.startswith(f'"{status}"'):
-                return ""
+            if came_to.startswith(f'"{status}"'):
+                break
+        # What ran here must not keep the next one waiting: its place may be given back late (surprise 5).
+        self._places.await_one()
+        if came_to.startswith(f'"{status}"'):
+            return ""
         return f"no backtest of the table is {status} in the end: {'; '.join(seen)}"
 
     def _run(self, candidate: Candidate) -> str:
@@ -82,6 +87,13 @@ class Vain:
             leaving.end(scene, backtest)
             return f"it has not ended within {scene.limits['new_backtest_s']:g} s"
         scene.journal.ended(backtest)
+        if end.status == "cancelled":
+            words = f'it was "cancelled", and nobody had asked for that: {end.facts.get("error_message") or "no reason given"}'
+            raise failure(
+                f"the backtest {candidate} runs to its end",
+                words,
+                f"curl -s {scene.client.base_url}{readings.OPERATIONS}/{backtest}",
+            )
         self._keep_an_eye_on(backtest, end.status)
         return f'"{end.status}" {end.facts.get("error_message") or ""}'.strip()
 

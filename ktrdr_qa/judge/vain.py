@@ -148,14 +148,16 @@ def keep_no_worker(history: History, limit_s: float) -> Judgement:
     """The worker that ran what had ended takes the next backtest, and runs it: the late cancel is not kept for that one."""
     rule = Rule("worker takes the next", "the worker of a backtest that was cancelled after its end runs the next one")
     sent = {e.subject: e for e in reversed(_sent(history)) if e.subject}
+    before = [e.subject for e in _ended_before(history)]
     seen = []
-    for ended in (e.subject for e in _ended_before(history) if e.subject in sent):
+    for ended in (one for one in before if one in sent):
         worker = _worker_of(history.of("backend", ended))
         if not worker:
             continue
         for backtest in history.subjects("backend"):
             readings = history.of("backend", backtest)
-            if not readings or readings[0].asked_s < sent[ended].at_s or _worker_of(readings) != worker:
+            later = bool(readings) and readings[0].asked_s >= sent[ended].at_s
+            if backtest in before or not later or _worker_of(readings) != worker:
                 continue
             told = _how_it_runs(history, backtest, readings, limit_s)
             if told.startswith("wrong: "):
@@ -166,11 +168,16 @@ def keep_no_worker(history: History, limit_s: float) -> Judgement:
 
 
 def _how_it_runs(history: History, backtest: str, readings: Sequence[Sample], limit_s: float) -> str:
-    """How a backtest got on, until this run cancelled it; ``wrong: ...`` where it did not, nothing where that is open."""
+    """How a backtest got on, until this run cancelled it; ``wrong: ...`` where it did not, nothing where that is open.
+
+    One that failed at once may have failed for its model's path (contract, surprise 1).
+    """
     own = [s for s in readings if not _cancelled_by_us(history, backtest, s)]
     for s in own:
-        if s.terminal and s.status != "completed":
-            return f'wrong: was "{s.status}" by itself: {s.facts.get("error_message") or "no reason given"}'
+        if s.status == "cancelled":
+            return f'wrong: was "cancelled" by itself: {s.facts.get("error_message") or "no reason given"}'
+        if s.status == "failed":
+            return ""
         if s.status == "completed" or s in rises_in(own):
             return state_of(s)
     if own and own[-1].asked_s > own[0].answered_s + limit_s:

@@ -131,13 +131,13 @@ class VainUnknownIsListed(VainCancel):
 
 @fault("vain-ended-poisons-its-worker")
 class VainEndedPoisonsItsWorker(VainCancel):
-    """The worker keeps the cancel for its next backtest."""
+    """The worker keeps the cancel for its next backtest, where none was started in the meantime."""
 
     def __init__(self) -> None:
         self._poisoned: set[str] = set()
 
     def answers(self, known: Operation | None, given: Answer) -> Answer:
-        if known is not None and known.operation_type == "backtesting":
+        if known is not None and known.operation_id == next(reversed(self.backend.operations)):
             self._poisoned.add(known.worker_id)
         return given
 
