@@ -61,6 +61,15 @@ Feature: Cancelling where there is nothing to cancel
     And the records of what had ended are as they were
     And no running backtest has come to harm by them
     And the list of backtests is as it was before them
+    When the backtest is cancelled
+    Then the cancellation is acknowledged within 5 seconds
+    And the backtest is reported as cancelled within 2 seconds
+    When a new backtest is started at once, the first of these that has enough data
+      | symbol | timeframe | from       | to         |
+      | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
+      | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
+    Then the new backtest is accepted at once, within 5 seconds
+    And the new backtest really runs within 30 seconds
 
   @normal @disturbs_others @allure.story:Releasing
   Scenario: The worker of a backtest that was cancelled after its end takes the next one
@@ -76,3 +85,6 @@ Feature: Cancelling where there is nothing to cancel
     Then each of these cancellations is turned down, and none is an error of KTRDR's own
     And the records of what had ended are as they were
     And the worker of what had ended runs another backtest within 30 seconds
+    When the backtest is cancelled
+    Then the cancellation is acknowledged within 5 seconds
+    And the backtest is reported as cancelled within 2 seconds

@@ -12,6 +12,8 @@ from ktrdr_qa.tell import trends
 
 _OF_THE_LIST = ("list agrees", "only this one", "does not come back", "list unchanged")
 
+_OF_SEVERAL = ("running unharmed", "ended unchanged", "worker takes the next")
+
 
 def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
     """Assert a judgement of the experiment, with what a developer needs to see it again.
@@ -49,6 +51,7 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     """The line for a shell, mostly ``curl``, that repeats the request which showed what a judgement goes by."""
     name, scene = judgement.name, experiment.scene
     answered = {"acknowledged": "Cancel response", "next accepted": "next", "second cancel": "second cancel"}
+    answered["each answered"] = "Cancel response"
     if exchange := scene.evidence.get(answered.get(name, "")):
         return exchange.curl
     base_url = scene.target.base_url or ""
@@ -72,4 +75,7 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     if name == "others can be stopped":
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
         return f"curl -s {record}{stuck or scene.backtest}"
+    if name in _OF_SEVERAL:
+        shown = [s for s in experiment.history().samples if s.view == "backend" and s.answered_s == judgement.at_s]
+        return f"curl -s {record}{shown[0].subject if shown else scene.backtest}"
     return f"curl -s {record}{scene.next_backtest if name == 'next runs' else scene.backtest}"

@@ -166,8 +166,7 @@ class Vain:
                 if lost and not last and not (isinstance(error, NoAnswer) and error.refused):
                     continue
             break
-        again = answer.curl.replace(IN_VAIN[LONG_ID], "op_$(printf %09997d 0)").replace("'", '"')
-        scene.evidence.setdefault(what, answer)
+        again = answer.curl.replace(IN_VAIN[LONG_ID], "op_$(printf %09997d 0)")
         facts = {"what": what, "http": answer.status, "sent_s": answer.at_s, "words": cut(words, 300)}
         subject = operation if 0 < len(operation) <= _PLAIN else ""
         scene.recorder.note(vain.ANSWERED, subject, answer.answered_s, **facts, again=again)
