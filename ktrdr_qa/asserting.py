@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import cancelling, matchers, pace, verdict
+from ktrdr_qa.judge import cancelling, matchers, pace, vain, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
-_OF_THE_LIST = ("list agrees", "only this one", "does not come back")
+_OF_THE_LIST = ("list agrees", "only this one", "does not come back", "list unchanged")
+
+_OF_SEVERAL = ("running unharmed", "ended unchanged", "worker takes the next")
 
 
 def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
@@ -49,9 +51,13 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     """The line for a shell, mostly ``curl``, that repeats the request which showed what a judgement goes by."""
     name, scene = judgement.name, experiment.scene
     answered = {"acknowledged": "Cancel response", "next accepted": "next", "second cancel": "second cancel"}
+    answered["each answered"] = "Cancel response"
     if exchange := scene.evidence.get(answered.get(name, "")):
         return exchange.curl
     base_url = scene.target.base_url or ""
+    if name == "turned down":
+        answered_at = [e for e in experiment.history().events if e.kind == vain.ANSWERED and e.at_s == judgement.at_s]
+        return str(answered_at[0].facts["again"]) if answered_at else ""
     record = f"{base_url}{readings.OPERATIONS}/"
     witness = experiment.witness
     if witness and witness.address and name == "worker stopped":
@@ -69,4 +75,7 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     if name == "others can be stopped":
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
         return f"curl -s {record}{stuck or scene.backtest}"
+    if name in _OF_SEVERAL:
+        shown = [s for s in experiment.history().samples if s.view == "backend" and s.answered_s == judgement.at_s]
+        return f"curl -s {record}{shown[0].subject if shown else scene.backtest}"
     return f"curl -s {record}{scene.next_backtest if name == 'next runs' else scene.backtest}"

@@ -58,6 +58,12 @@ class Steps:
             step.not_checked_reason = f"not checked: {result.seen}"
             self.observe(f"{result.name} was not checked: {result.seen}")
 
+    def not_checked(self, step: Any, reason: str) -> None:
+        """Mark a step as not checked, and say so in the report; an empty reason marks nothing."""
+        if reason:
+            step.not_checked_reason = f"not checked: {reason}"
+            self.observe(f"Not checked: {reason}.")
+
     def check_workers(self, step: Any, settle_s: float) -> None:
         """The preflight check of the workers; the recording begins with it, to see their processors idle."""
         self.check(step, self.preflight.workers, settle_s)
@@ -74,9 +80,9 @@ class Steps:
         self.experiment.start(self.candidates, {**known, **self.preflight.unusable})
         return self.experiment
 
-    def cancel(self) -> None:
+    def cancel(self, count: int = 1) -> None:
         """Cancel the backtest while it runs, and remember which one of the table could be cancelled."""
-        self.experiment.cancel()
+        self.experiment.cancel(count)
         self._worked = self.experiment.scene.used
         for candidate, reason in self.experiment.passed_over:
             self._passed_over.setdefault(candidate, f"passed over before in this run: {reason}")
@@ -99,6 +105,18 @@ class Steps:
             if experiment.worker in self.preflight.witnesses:
                 self.verify(experiment.await_known("place free", self._usual("place_free_s")))
             self.verify_all()
+
+    def have_an_ended_backtest(self, status: str, candidates: list[Candidate]) -> None:
+        """Have a short backtest come to that end by itself; the step is marked where none does."""
+        if self.films.film is None:
+            self.films.begin()
+        self.not_checked(self.step, self.experiment.vain.have_one_that(status, candidates))
+
+    def give_a_reason(self, reason: str) -> None:
+        """From here on the cancel is sent as KTRDR's command line sends it, unless it has been sent already."""
+        if self.films.film is None:
+            self.films.begin()
+        self.experiment.scene.recorder.about.setdefault("cancel_body", {"reason": reason, "force": True})
 
     def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.
@@ -142,8 +160,11 @@ class Steps:
         if reason is None:
             self.verify(self.experiment.await_known(name, afterwards.RECORD_SETTLES_S))
             return
-        step.not_checked_reason = f"not checked: {reason}"
-        self.observe(f"Not checked: {reason}.")
+        self.not_checked(step, reason)
+
+    def verify_in_time(self, name: str, limit_s: float = afterwards.RECORD_SETTLES_S) -> None:
+        """Assert a judgement by its name, waiting so long for one that is not known yet."""
+        self.verify(self.experiment.await_known(name, limit_s))
 
     def verify_witness(self, scenario: Any, name: str, limit_s: float) -> None:
         """Assert what a witness says; one that cannot tell is skipped with the reason, never passed."""

@@ -30,7 +30,7 @@ WARNING = "Indicator rsi_14 is undefined at a bar without a change; the neutral 
 
 def seams(settings: Settings) -> Iterator[Seam]:
     """What the settings ask for, in the order in which a request meets it."""
-    from standin import visitors
+    from standin import turning_down, visitors
 
     if settings.resets_every:
         yield ResetConnections(settings.resets_every)
@@ -44,6 +44,7 @@ def seams(settings: Settings) -> Iterator[Seam]:
         yield StaleReplica(settings.replica_lag_s)
     if settings.warnings_mb:
         yield ManyWarnings(settings.warnings_mb)
+    yield from turning_down.seams(settings)
     yield from visitors.seams(settings)
 
 

@@ -45,6 +45,8 @@ class Backend:
         self.all_registered = asyncio.Event()
         self.close_for: Callable[[float], None] = lambda closed_s: None
         """Shuts the door to everyone for a while; whoever serves the backend puts it here."""
+        self.forced: set[str] = set()
+        """Operations whose cancel was asked for by force, which changes nothing."""
         self._began = time.monotonic()
         self._cancelling: set[str] = set()
         """Operations of which a cancel is under way."""

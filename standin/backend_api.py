@@ -64,7 +64,7 @@ def _add_operations(app: FastAPI, backend: Backend) -> None:
         chosen = [
             each
             for each in backend.shown()
-            if operation_type in (None, "backtesting")
+            if operation_type in (None, each.operation_type)
             and (not active_only or each.active)
             and status in (None, each.status)
         ]
@@ -86,6 +86,8 @@ def _add_operations(app: FastAPI, backend: Backend) -> None:
         known = backend.operations.get(operation_id)
         if known is None:
             return JSONResponse(contract.not_found(operation_id), 404)
+        if wanted and wanted.force:
+            backend.forced.add(operation_id)
         status, body = await backend.cancel(known, wanted.reason if wanted else None)
         return JSONResponse(body, status)
 

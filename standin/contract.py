@@ -42,6 +42,7 @@ class Operation:
     result_summary: dict[str, Any] | None = None
     in_worker: bool = False
     parent_id: str | None = None
+    operation_type: str = "backtesting"
     remote_id: str = ""
     """What its worker calls it."""
 
@@ -63,9 +64,9 @@ class Operation:
         self.percentage, self.current_step, self.error_message = percentage, None, message
 
 
-def new_operation_id(now: datetime) -> str:
+def new_operation_id(now: datetime, operation_type: str = "backtesting") -> str:
     """An id as KTRDR makes them."""
-    return f"op_backtesting_{now:%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
+    return f"op_{operation_type}_{now:%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
 
 
 def stamp(when: datetime | None) -> str | None:
@@ -89,7 +90,7 @@ def operation_view(operation: Operation) -> dict[str, Any]:
         "data": {
             "operation_id": operation.operation_id,
             "parent_operation_id": operation.parent_id,
-            "operation_type": "backtesting",
+            "operation_type": operation.operation_type,
             "status": operation.status,
             "created_at": stamp(operation.created_at),
             "started_at": stamp(operation.started_at),
@@ -129,7 +130,7 @@ def operation_row(operation: Operation) -> dict[str, Any]:
         duration = (operation.completed_at - operation.started_at).total_seconds()
     return {
         "operation_id": operation.operation_id,
-        "operation_type": "backtesting",
+        "operation_type": operation.operation_type,
         "status": operation.status,
         "created_at": stamp(operation.created_at),
         "progress_percentage": operation.percentage,

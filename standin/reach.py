@@ -24,6 +24,7 @@ class Backend(Protocol):
     registry: Registry
     operations: dict[str, Operation]
     all_registered: asyncio.Event
+    forced: set[str]
     close_for: Callable[[float], None]
 
     def soon(self, work: Any) -> None: ...

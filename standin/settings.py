@@ -97,6 +97,12 @@ class Settings:
         "been cancelled",
         ("running", "cancelled"),
     )
+    old_trainings: int = _option(0, "how many trainings of earlier days, all ended, are in the backend's memory")
+    refusal_status: int = _option(
+        0, "status with which a cancel that has nothing to cancel is turned down, unless it is 0 (KTRDR: 400 or 404)"
+    )
+    confirms_again: bool = _option(False, "each further cancel of a cancelled backtest is confirmed with 200 once more")
+    reason_apart: bool = _option(False, "a record gives the reason of a cancel in a field of its own only")
     own_ids: bool = _option(False, "workers call a backtest by an id of their own; the backend translates")
     fault: tuple[str, ...] = _option((), "switch a fault on; may be given several times (see --list-faults)")
 

@@ -29,6 +29,8 @@ def seams(settings: Settings) -> Iterator[Seam]:
     """The visitors that the settings ask for."""
     if settings.old_operations:
         yield EarlierDays(settings.old_operations)
+    if settings.old_trainings:
+        yield EarlierDays(settings.old_trainings, "training")
     if settings.children:
         yield Families()
     if settings.neighbour:
@@ -60,26 +62,27 @@ def is_visitors(operation: Operation) -> bool:
 
 
 class EarlierDays(Seam):
-    """The backend remembers many backtests of earlier days. All of them have ended, in one way or another."""
+    """The backend remembers much of earlier days. All of it has ended, in one way or another."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, operation_type: str = "backtesting") -> None:
         self._count = count
+        self._type = operation_type
 
     def attached_to_backend(self, backend: Backend) -> None:
         super().attached_to_backend(backend)
-        for earlier in earlier_operations(self._count, backend.clock.now()):
+        for earlier in earlier_operations(self._count, backend.clock.now(), self._type):
             backend.operations[earlier.operation_id] = earlier
 
 
-def earlier_operations(count: int, now: datetime) -> Iterator[Operation]:
-    """So many backtests of the days before `now`, the oldest first."""
+def earlier_operations(count: int, now: datetime, operation_type: str = "backtesting") -> Iterator[Operation]:
+    """So many operations of the days before `now`, the oldest first."""
     for number in range(count, 0, -1):
         began = now - timedelta(days=1) - number * EARLIER_EVERY
         asked = Order(
-            contract.new_operation_id(began), "models/neuro_mean_reversion/1d_v21", "neuro_mean_reversion",
+            contract.new_operation_id(began, operation_type), "models/neuro_mean_reversion/1d_v21", "neuro_mean_reversion",
             "EURUSD", "1d", "2020-01-01", "2020-12-31",
         )  # fmt: skip
-        earlier = Operation(asked, began, "backtest-worker-1", started_at=began)
+        earlier = Operation(asked, began, "backtest-worker-1", started_at=began, operation_type=operation_type)
         status = ENDS[number % len(ENDS)]
         message = {"cancelled": contract.CANCELLED_BY_USER, "failed": "Backtest failed: out of memory"}.get(status)
         earlier.end(status, began + timedelta(seconds=7), 100.0 if status == "completed" else 0.0, message)

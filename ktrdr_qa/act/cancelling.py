@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ktrdr_qa.act import together
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import pace, processor
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import TERMINAL
 
@@ -25,17 +28,18 @@ class Cancelling:
         self._watching = watching
         self._others = others
 
-    def send(self) -> Judgement:
-        """Send the cancel of a backtest that runs, while all witnesses look."""
+    def send(self, count: int = 1) -> Judgement:
+        """Send the cancel of a backtest that runs, or several at the same moment, while all witnesses look."""
         self._watching.watch_worker()
         self._await_telling_processor()
-        return self._send(look_at_others=True)
+        send = self._send_once if count == 1 else lambda: self._take(*together.send(self._scene, count, self._ask))
+        return self._send(send, look_at_others=True)
 
     def send_at_once(self) -> Judgement:
         """Send the cancel without waiting for anything."""
-        return self._send(look_at_others=False)
+        return self._send(self._send_once, look_at_others=False)
 
-    def _send(self, *, look_at_others: bool) -> Judgement:
+    def _send(self, send: Callable[[], bool], *, look_at_others: bool) -> Judgement:
         """After a lost answer the cancel is repeated once, which is safe."""
         record = self._scene.evidence["Pre-cancel status and progress"] = self._scene.record()
         if readings.word(record.find("$.data.status")) in TERMINAL:
@@ -44,7 +48,7 @@ class Cancelling:
         if look_at_others:
             self._others.look()
         for _ in range(2):
-            if self._send_once():
+            if send():
                 break
         self._scene.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
@@ -62,23 +66,30 @@ class Cancelling:
         scene.recorder.note("second_cancel_answered", scene.backtest, answer.answered_s, **facts)
 
     def _send_once(self) -> bool:
-        """One cancel request, patient with a limit of requests; False where its answer was lost.
+        """One cancel request, with the scene's body; False where its answer was lost."""
+        return self._take(*self._ask(self._scene.client, self._scene.recorder.about.get("cancel_body")))
+
+    def _ask(self, client: Client, body: dict[str, Any] | None) -> tuple[Exchange, dict[str, Any]]:
+        """Send a cancel request, patient with a limit of requests; its exchange, and what that says."""
+        limits = self._scene.target.limits
+        limit_s = max(limits.answer_s, limits.acknowledged_s or 0.0) * limits.time_factor
+        try:
+            answer = client.delete(
+                self._scene.path, purpose="cancel", patiently=True, timeout_s=limit_s, json_expected=False, body=body
+            )
+        except Refused as refused:
+            return refused.exchange, {"words": str(refused).split(": ", 1)[-1]}
+        except NoAnswer as lost:
+            return lost.exchange, {"problem": lost.exchange.problem}
+        has_facts = isinstance(answer.answer, dict)
+        return answer, readings.cancel_facts(answer) if has_facts else {"problem": _what_body(answer)}
+
+    def _take(self, answer: Exchange, facts: dict[str, Any]) -> bool:
+        """Note the answer to the cancel; False where it was lost.
 
         It counts as sent when the request was sent that is not asked to wait.
         """
-        scene, limits = self._scene, self._scene.target.limits
-        limit_s = max(limits.answer_s, limits.acknowledged_s or 0.0) * limits.time_factor
-        facts: dict[str, Any]
-        try:
-            answer = scene.client.delete(
-                scene.path, purpose="cancel", patiently=True, timeout_s=limit_s, json_expected=False
-            )
-            has_facts = isinstance(answer.answer, dict)
-            facts = readings.cancel_facts(answer) if has_facts else {"problem": _what_body(answer)}
-        except Refused as refused:
-            answer, facts = refused.exchange, {"words": str(refused).split(": ", 1)[-1]}
-        except NoAnswer as lost:
-            answer, facts = lost.exchange, {"problem": lost.exchange.problem}
+        scene = self._scene
         sent = scene.recorder.note("cancel_sent", scene.backtest, answer.at_s)
         if answer.status == 400 and self._ended_by_itself(answer):
             scene.recorder.note("cancel_too_late", scene.backtest)

@@ -19,6 +19,7 @@ from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
+from ktrdr_qa.act.vain import Vain
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
@@ -41,6 +42,7 @@ class Experiment:
         self._starting = Starting(scene, self._others)
         self._choosing = Choosing(scene, self._starting, self._watching, self._places)
         self._cancelling = Cancelling(scene, self._watching, self._others)
+        self.vain = Vain(scene, self._starting, self._places)
         self._following = NextBacktest(scene, self._starting, self._others, self._places)
         self._running_limit_s, self._motion_limit_s = 10.0, 30.0
 
@@ -112,9 +114,13 @@ class Experiment:
             if worker.get("current_operation_id") != self.scene.backtest:
                 self._starting.begin_another(candidate)
 
-    def cancel(self) -> None:
-        """Cancel it while it runs; where it ended just before, the next candidate is brought here first."""
-        stages = [self._running, self._moving, self._choosing.enough_left, self._cancelling.send]
+    def cancel(self, count: int = 1) -> None:
+        """Cancel it while it runs, or so many times at the same moment.
+
+        Where it ended just before, the next candidate is brought here first.
+        """
+        send = lambda: self._cancelling.send(count)  # noqa: E731
+        stages = [self._running, self._moving, self._choosing.enough_left, send]
         judgement = self._choosing.go_through(stages)
         if not judgement.holds:
             raise Inconclusive(f"there was nothing to cancel: {judgement.seen}")

@@ -9,7 +9,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import afterwards, cancelling, next_backtest, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge import (
+    afterwards,
+    cancelling,
+    next_backtest,
+    others,
+    outages,
+    pace,
+    processor,
+    reason,
+    running,
+    together,
+    vain,
+    worker,
+)
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
@@ -103,6 +116,12 @@ def judge_all(history: History) -> dict[str, Judgement]:
         del told[name]
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
+    for other_way in (
+        vain.judged(history, limits["cancelled_s"], limits["new_backtest_s"]),
+        reason.judged(history, backtest),
+        together.judged(history, backtest),
+    ):
+        told |= {judgement.name: judgement for judgement in other_way}
     return told
 
 

@@ -98,6 +98,7 @@ _WHEN_AND_WHERE = {
     "completed_at": "completed_at",
     "worker": "worker_id",
     "parent": "parent_operation_id",
+    "reason": "cancellation_reason",
 }
 _WHAT = {
     "symbol": "symbol",

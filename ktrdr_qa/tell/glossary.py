@@ -25,7 +25,8 @@ PARAMETERS = {
     "limit_s": "the limit in seconds: `2`, `30`, `0.5`",
     "least_s": "the least time in seconds: `2`, `0.5`",
     "updates": "how many of the backtest's own progress updates must have been due: `3`",
-    "count": "how many backtests, a whole number: `9`",
+    "count": "how many, a whole number: `9`",
+    "reason": "any words that stand between quotation marks: `the spread of May was wrong`",
 }
 TAGS = {
     "critical": "Cancelling is broken if this fails. `behave --tags=@critical` runs only such scenarios.",

@@ -38,6 +38,14 @@ _MISTAKES = {
     "processor quiet": "processor still busy",
     "place free": "place not freed",
     "second cancel": "second cancel did harm",
+    "turned down": "not turned down",
+    "running unharmed": "hit another backtest",
+    "list unchanged": "list changed",
+    "ended unchanged": "record changed",
+    "worker takes the next": "worker took no other",
+    "reason kept": "reason lost",
+    "each answered": "not each answered",
+    "one takes effect": "more than one took effect",
 }
 """What is wrong where a judgement is violated, short enough for a label."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa import asserting
-from ktrdr_qa.judge import matchers, verdict
+from ktrdr_qa.judge import matchers, vain, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.exchange import Exchange
 from ktrdr_qa.platform.witnesses import Witness
@@ -27,11 +27,15 @@ EVIDENCE = {
     "next": Exchange("POST", f"{API}/api/v1/backtests/start", 0.0, 0.1, body={"symbol": "EURUSD"}),
     "second cancel": Exchange("DELETE", f"{OPERATIONS}/{B}?force=true", 0.0, 0.1),
 }
+IN_VAIN = ((4.0, "another"), (5.0, "the/one/that/was/sent"))
 SHOWN_BY = {
     **dict.fromkeys(("running", "moving", "was running", "enough left"), RECORD),
     **dict.fromkeys(("cancelled", "stays cancelled", "end recorded", "frozen", "not completed"), RECORD),
-    **dict.fromkeys(("list agrees", "only this one", "does not come back"), LISTED),
-    "acknowledged": EVIDENCE["Cancel response"].curl,
+    **dict.fromkeys(("list agrees", "only this one", "does not come back", "list unchanged"), LISTED),
+    **dict.fromkeys(("reason kept", "one takes effect"), RECORD),
+    **dict.fromkeys(("acknowledged", "each answered"), EVIDENCE["Cancel response"].curl),
+    **dict.fromkeys(("running unharmed", "ended unchanged", "worker takes the next"), f"curl -s {OPERATIONS}/op_other"),
+    "turned down": "curl -s -X DELETE the/one/that/was/sent",
     "second cancel": EVIDENCE["second cancel"].curl,
     "next accepted": EVIDENCE["next"].curl,
     "next runs": f"curl -s {OPERATIONS}/{NEXT}",
@@ -52,7 +56,9 @@ WITNESS = Witness(W, WORKER, False, "", read, "its metrics", processor_again=MET
 
 
 def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
-    history = ordered(samples, [did("not_stopped", 9.0, "op_stuck")], 10.0)
+    sent = [did(vain.ANSWERED, at_s, "", again=f"curl -s -X DELETE {one}") for at_s, one in IN_VAIN]
+    seen = [*samples, Sample("backend", "op_other", 4.9, 5.0, "cancelled")]
+    history = ordered(seen, [did("not_stopped", 9.0, "op_stuck"), *sent], 10.0)
     target = SimpleNamespace(base_url=API)
     scene = SimpleNamespace(evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT)
     return SimpleNamespace(scene=scene, witness=witness, called_there=f"own_{B}", history=lambda: history)
@@ -72,7 +78,9 @@ def test_each_failure_repeats_the_request_that_showed_it(name: str, line: str) -
 
 def test_every_judgement_has_its_line() -> None:
     assert set(SHOWN_BY) == {*verdict.judge_all(HISTORIES["green"]), "second cancel", "others can be stopped"} | {
-        *("list agrees", "does not come back", "end recorded")
+        *("list agrees", "does not come back", "end recorded"),
+        *("turned down", "running unharmed", "list unchanged", "ended unchanged", "worker takes the next"),
+        *("reason kept", "each answered", "one takes effect"),
     }
 
 

@@ -1,0 +1,46 @@
+"""Several cancels of one backtest at the same moment, each with a reason of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.judge.together import ANSWERED
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Exchange
+
+Answered = tuple[Exchange, dict[str, Any]]
+Ask = Callable[[Client, dict[str, Any]], Answered]
+
+
+def send(scene: Scene, count: int, ask: Ask) -> Answered:
+    """Send so many at once and note each answer; returns the one that acknowledges the cancel, or else the first."""
+    together = threading.Barrier(count)
+
+    def one(number: int) -> tuple[str, Answered]:
+        reason = f"cancellation {number} of {count} at the same moment"
+        client = scene.client.clone()
+        together.wait(scene.target.limits.answer_s)
+        try:
+            return reason, ask(client, {"reason": reason})
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        answers = list(pool.map(one, range(1, count + 1)))
+    for number, (reason, (answer, facts)) in enumerate(answers, start=1):
+        told = {"words": facts.get("words") or facts.get("problem") or f"HTTP {answer.status}"}
+        if facts.get("success") is False:
+            told["success"] = False
+        scene.recorder.note(
+            ANSWERED, scene.backtest, answer.answered_s, number=number, reason=reason, http=answer.status, **told
+        )
+    return min((given for _, given in answers), key=_how_little_it_tells)
+
+
+def _how_little_it_tells(given: Answered) -> tuple[bool, bool, float]:
+    answer, facts = given
+    return answer.status != 200 or facts.get("success") is False, answer.status is None, answer.answered_s

@@ -1,0 +1,97 @@
+"""Several cancels of one backtest at the same moment: one takes effect, and none of the others breaks anything.
+
+RFC 9110 calls DELETE idempotent (9.2.2): "the intended effect on the server of multiple identical requests is the same as
+the effect for a single such request". The answers may differ: KTRDR acknowledges one and turns the others down (HTTP
+400, contract, surprise 11), another may confirm each of them (AIP-151 has an operation end once, and a cancel of an ended one
+changes nothing). A 5xx (15.6) is an error of the server, which two clients at once do not excuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.reading import SAME_MOMENT_S, end_and_after, moment_of
+from ktrdr_qa.judge.reason import given_in
+from ktrdr_qa.record.history import Event, History, Sample
+
+ANSWERED = "one_of_several_answered"
+
+
+def judged(history: History, backtest: str) -> Iterator[Judgement]:
+    """The judgements of a history with several cancels at once; none of any other."""
+    if history.event(ANSWERED, backtest):
+        yield none_breaks(history, backtest)
+        yield one_takes_effect(history, backtest)
+
+
+def none_breaks(history: History, backtest: str) -> Judgement:
+    """At least one is acknowledged; the others are turned down (4xx) or confirm it (2xx)."""
+    answers = _answers(history, backtest)
+    rule = Rule("each answered", f"of {len(answers)} cancels at once one is acknowledged, and none breaks KTRDR")
+    for e in answers:
+        http = e.facts.get("http")
+        if isinstance(http, int) and http >= 500:
+            return rule.violated(f"{_name(e)} was answered {e.facts.get('words') or f'HTTP {http}'}", e.at_s)
+    open_ = [e for e in answers if e.facts.get("http") in (None, 429)]
+    acknowledged = [e for e in answers if _acknowledges(e)]
+    if not acknowledged and not open_:
+        return rule.violated(f"none was: {answers[0].facts.get('words')}", answers[-1].at_s)
+    if open_:
+        return rule.unknown(f"{_name(open_[0])} had no answer of its own: {open_[0].facts.get('words')}", final=True)
+    told = (
+        (f"{len(acknowledged)} of {len(answers)} cancels at once were acknowledged.",) if len(acknowledged) > 1 else ()
+    )
+    return rule.holds(f"{len(acknowledged)} acknowledged, {len(answers) - len(acknowledged)} turned down", told)
+
+
+def one_takes_effect(history: History, backtest: str) -> Judgement:
+    """The backtest ends once, and by a cancel that was acknowledged: each had a reason of its own, and the record gives one."""
+    rule = Rule("one takes effect", "of the cancels at once exactly one takes effect")
+    ended = end_and_after(history, backtest)
+    if isinstance(ended, str):
+        return rule.unknown(ended)
+    end, after = ended
+    records = [s for s in (end, *after) if s.terminal]
+    answers = _answers(history, backtest)
+    first = next((s for s in records if s.facts.get("completed_at")), end)
+    winner: Event | None = None
+    for s in records:
+        if _another_end(first, s):
+            first_at, then_at = first.facts["completed_at"], s.facts["completed_at"]
+            return rule.violated(f"it ended twice: at {first_at}, and at {then_at}", s.answered_s)
+        now = next((e for e in answers if str(e.facts.get("reason")) in given_in(s)), None)
+        if now is None:
+            continue
+        if winner and now is not winner:
+            seen = f'its record first gave "{winner.facts["reason"]}", then "{now.facts["reason"]}"'
+            return rule.violated(f"{seen}: both took effect", s.answered_s)
+        winner = now
+        if isinstance(now.facts.get("http"), int) and not _acknowledges(now):
+            seen = (
+                f'its record gives "{now.facts["reason"]}", and {_name(now)} was turned down: {now.facts.get("words")}'
+            )
+            return rule.violated(seen, s.answered_s)
+    if len(records) < 2:
+        return rule.unknown("no further reading was had")
+    if winner is None:
+        return rule.holds("it ended once", ("The record does not say which of the cancels at once took effect.",))
+    return rule.holds(f"it ended once, by {_name(winner)}")
+
+
+def _answers(history: History, backtest: str) -> list[Event]:
+    return [e for e in history.events if e.kind == ANSWERED and e.subject == backtest]
+
+
+def _acknowledges(e: Event) -> bool:
+    http = e.facts.get("http")
+    return isinstance(http, int) and 200 <= http < 300 and e.facts.get("success") is not False
+
+
+def _another_end(first: Sample, s: Sample) -> bool:
+    then, now = moment_of(first.facts.get("completed_at")), moment_of(s.facts.get("completed_at"))
+    return bool(then and now and abs((now - then).total_seconds()) > SAME_MOMENT_S)
+
+
+def _name(e: Event) -> str:
+    return f"cancel {e.facts.get('number')}"
