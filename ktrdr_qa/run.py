@@ -107,7 +107,7 @@ class Run:
         self._album = Album(self.target, self._client, painter, earlier, self.embedded, *origin, say)
         self._films = Films(self._new_experiment, runner, self._album, earlier)
         self._opened.callback(self._films.close)
-        self.steps = Steps(self.target, self._preflight, self._films)
+        self.steps = Steps(self.target, self._preflight, self._films, say=self._say)
         self._say_banner()
         self._write_environment()
         leaving.end_leftovers(self._client, self.journal, say, _shown)

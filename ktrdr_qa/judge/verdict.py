@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import afterwards, cancelling, next_backtest, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge import afterwards, cancelling, endurance, next_backtest, others, outages, pace, processor, running, worker
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
 
 Outcome = Literal["passed", "failed", "inconclusive"]
+Kind = Literal["criterion", "sanity check", "witness", "in a row"]
 
 LIMITS_S: Mapping[str, float] = {
     "running_s": 10.0,
@@ -55,12 +56,25 @@ WITNESSES: Mapping[str, Sequence[str]] = {
     "The worker's place is free again": ("place free",),
 }
 
+IN_A_ROW: Mapping[str, Sequence[str]] = {
+    "The last cancel is as quick as the first": ("latency steady",),
+    "No place is lost": ("places kept",),
+    "Nothing leaks": tuple(figure.name for figure in endurance.FIGURES),
+}
+"""Of backtests that were cancelled one after the other."""
+GROUPS: Sequence[tuple[Kind, Mapping[str, Sequence[str]]]] = (
+    ("criterion", CRITERIA),
+    ("sanity check", SANITY_CHECKS),
+    ("witness", WITNESSES),
+    ("in a row", IN_A_ROW),
+)
+
 
 @dataclass(frozen=True)
 class Row:
     """One line of the table: what is checked, how it came out, and what was seen."""
 
-    kind: Literal["criterion", "sanity check", "witness"]
+    kind: Kind
     check: str
     verdict: Verdict
     seen: str
@@ -99,6 +113,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel.
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
+    told |= {judgement.name: judgement for judgement in endurance.judge(history)}
     for name in not_told(history):
         del told[name]
     if history.event("second_cancel_answered", backtest):
@@ -125,6 +140,7 @@ def not_told(history: History) -> dict[str, str]:
     times = ("completed_at", "tells_its_end")
     if any(s.terminal for s in records) and not any(s.facts.get(name) for s in records for name in times):
         reasons["end recorded"] = "the records of this KTRDR have no time of their end"
+    reasons |= {judgement.name: judgement.seen for judgement in endurance.judge(history) if judgement.unknown}
     return reasons
 
 
@@ -132,20 +148,20 @@ def table(found: Mapping[str, Judgement]) -> list[Row]:
     """The seed's five criteria and three sanity checks, then the witnesses."""
     return [
         _row(kind, check, of)
-        for kind, checks in (("criterion", CRITERIA), ("sanity check", SANITY_CHECKS), ("witness", WITNESSES))
+        for kind, checks in GROUPS
         for check, names in checks.items()
         if (of := [found[name] for name in names if name in found])
     ]
 
 
-def _row(kind: Literal["criterion", "sanity check", "witness"] | str, check: str, of: Sequence[Judgement]) -> Row:
+def _row(kind: Kind, check: str, of: Sequence[Judgement]) -> Row:
     verdict: Verdict = "holds"
     if any(judgement.violated for judgement in of):
         verdict = "violated"
     elif any(judgement.unknown for judgement in of):
         verdict = "unknown"
     telling = [judgement for judgement in of if judgement.verdict == verdict]
-    return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))  # type: ignore[arg-type]
+    return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))
 
 
 def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None) -> Outcome:
