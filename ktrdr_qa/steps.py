@@ -15,10 +15,12 @@ from ktrdr_qa.act.endurance import Endurance
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.preflight import Preflight
+from ktrdr_qa.act.restarting import Restarting
 from ktrdr_qa.film import Films
 from ktrdr_qa.judge import afterwards, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
 
 
@@ -33,6 +35,7 @@ class Steps:
     target: Target
     preflight: Preflight
     films: Films
+    services: Services
     candidates: list[Candidate] = field(default_factory=list)
     observations: list[str] = field(default_factory=list)
     not_ready: str = ""
@@ -125,6 +128,16 @@ class Steps:
 
             self.cancel_in_a_row(count + 1, rest)
             endurance.finish(self.experiment.scene)
+
+    def need_restarts(self, scenario: Any, service: str) -> None:
+        """Skip the scenario, with the setting to change, where a service cannot be restarted from here."""
+        if why_not := self.services.why_not(service):
+            scenario.skip(why_not)
+
+    @property
+    def restarting(self) -> Restarting:
+        """What restarts a service in the present recording."""
+        return Restarting(self.experiment, self.services)
 
     def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import afterwards, cancelling, endurance, next_backtest, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge import afterwards, cancelling, endurance, next_backtest, others, outages, pace, processor, restarts, running, worker
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
 
 Outcome = Literal["passed", "failed", "inconclusive"]
-Kind = Literal["criterion", "sanity check", "witness", "in a row"]
+Kind = Literal["criterion", "sanity check", "witness", "in a row", "restart"]
 
 LIMITS_S: Mapping[str, float] = {
     "running_s": 10.0,
@@ -28,6 +28,9 @@ LIMITS_S: Mapping[str, float] = {
     "worker_idle_s": 2.0,
     "processor_quiet_s": 2.0,
     "place_free_s": 15.0,
+    "back_s": 60.0,
+    "known_again_s": 10.0,
+    "ends_s": 3.0,
 }
 """The limits of the features' sentences, for a history that does not carry its own."""
 UPDATES_MISSED = 3.0
@@ -62,11 +65,18 @@ IN_A_ROW: Mapping[str, Sequence[str]] = {
     "Nothing leaks": tuple(figure.name for figure in endurance.FIGURES),
 }
 """Of backtests that were cancelled one after the other."""
+RESTARTED: Mapping[str, Sequence[str]] = {
+    "What was restarted is back": ("back",),
+    "The backtest is still known": ("known again",),
+    "It has ended, or could be cancelled": ("ended", "stays ended", "truly ended"),
+}
+"""Of a service that was restarted in mid-run or in mid-cancel."""
 GROUPS: Sequence[tuple[Kind, Mapping[str, Sequence[str]]]] = (
     ("criterion", CRITERIA),
     ("sanity check", SANITY_CHECKS),
     ("witness", WITNESSES),
     ("in a row", IN_A_ROW),
+    ("restart", RESTARTED),
 )
 
 
@@ -113,7 +123,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel.
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
-    told |= {judgement.name: judgement for judgement in endurance.judge(history)}
+    told |= {judgement.name: judgement for judgement in (*endurance.judge(history), *restarts.judge(history, limits))}
     for name in not_told(history):
         del told[name]
     if history.event("second_cancel_answered", backtest):
