@@ -90,6 +90,7 @@ class Backend:
             await asyncio.sleep(self.settings.orphans_fail_after_s)
             if operation.active:
                 self.end(operation, "failed", 0.0, why)
+                await self.tell_worker(operation, why)
 
         if self.settings.orphans_fail_after_s > 0 and operation.operation_id not in self._orphans:
             self._orphans.add(operation.operation_id)

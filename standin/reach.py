@@ -45,4 +45,6 @@ class Backend(Protocol):
 class Worker(Protocol):
     """Of `standin.worker.Worker`."""
 
+    port: int
+
     def later(self, after_s: float, what: Callable[[], None]) -> None: ...

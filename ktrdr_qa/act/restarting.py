@@ -63,7 +63,9 @@ class Restarting:
 
         def over(history: History) -> bool:
             restarted = history.event("restarted", scene.backtest)
-            return any(s.terminal and restarted and s.asked_s >= restarted.at_s for s in history.of("backend", scene.backtest))
+            return any(
+                s.terminal and restarted and s.asked_s >= restarted.at_s for s in history.of("backend", scene.backtest)
+            )
 
         scene.until(over, limit_s)
         if not over(scene.recorder.history()):
@@ -73,9 +75,10 @@ class Restarting:
                 f"The backtest was {told} {limit_s:g} s after the restart, and had to be cancelled to end."
             )
             self._cancel(scene.client, "cancel of an orphan", "orphan_cancelled")
-        limits = scene.limits
-        scene.until(over, limits["cancelled_s"] + scene.slack_s)
-        return self._experiment.judge("ended")
+        judgement = self._experiment.await_known("ended", scene.limits["cancelled_s"])
+        if judgement.holds:
+            scene.journal.ended(scene.backtest)  # Its place may be given back a little later.
+        return judgement
 
     def _cancel(self, client: Client, purpose: str, event: str) -> None:
         """One cancel, whatever comes of it: the state tells, and not the answer."""
@@ -85,4 +88,6 @@ class Restarting:
         except TransportError as error:
             answer, words = error.exchange, str(error).split(": ", 1)[-1]
         scene.evidence[purpose] = answer
-        scene.recorder.note(event, scene.backtest, answer.answered_s, http=answer.status, words=words, sent_s=answer.at_s)
+        scene.recorder.note(
+            event, scene.backtest, answer.answered_s, http=answer.status, words=words, sent_s=answer.at_s
+        )

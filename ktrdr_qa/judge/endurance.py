@@ -4,7 +4,7 @@ What is compared was read at rest, after each of them. It grows where the last t
 a margin and by more than the first third itself varies, and did so all the way: a cache that is filled once makes a
 step. Of each third the mean of its middle half counts, so that a rest in which something else happened tells nothing.
 The first tenth is left out: there KTRDR fills what it needs once. Between the middles of the thirds of 51 backtests lie
-30: what is seen of each is a 30th of the margin.
+31: what is seen of each is a 31st of the margin.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     Prometheus's own names for it are KTRDR's (contract, worker_metrics.txt). A process that could not be read makes it
     unknown, unless another grows.
     """
-    rule = Rule(figure.name, f"the {figure.what} of KTRDR's processes does not grow with the backtests")
+    rule = Rule(figure.name, f"in no process of KTRDR's does the {figure.what} grow with the backtests")
     told, grown, unread = [], [], []
     for process in history.subjects("process"):
         readings = history.of("process", process)
@@ -194,13 +194,16 @@ def _too_few(laps: int) -> str:
     return f"{laps} backtests are too few to tell a trend from chance; {FEWEST} are needed"
 
 
-def table(history: History) -> Iterator[tuple[str, str, str]]:
-    """For the report: what, of whom, and how it went, in thirds."""
+def table(history: History) -> Iterator[tuple[str, str, list[str]]]:
+    """For the report: what, of whom, and its height in each third."""
     taken = [float(e.facts["cancelled_s"]) for e in history.events if e.kind == "lap" and "cancelled_s" in e.facts]
     if trend := trend_of(taken):
-        yield "a cancel takes", "KTRDR", f"{trend.begin:.2f}, {trend.middle:.2f}, {trend.end:.2f} s"
+        yield "time until a backtest is seen cancelled", "KTRDR", _heights(trend, 2, " s")
     for figure in FIGURES:
         for process in history.subjects("process"):
             if trend := trend_of(figure.values(history.of("process", process))):
-                heights = ", ".join(f"{height:.{figure.digits}f}" for height in (trend.begin, trend.middle, trend.end))
-                yield figure.what, process, heights + figure.unit
+                yield figure.what, process, _heights(trend, figure.digits, figure.unit)
+
+
+def _heights(trend: Trend, digits: int, unit: str) -> list[str]:
+    return [f"{height:.{digits}f}{unit}" for height in (trend.begin, trend.middle, trend.end)]

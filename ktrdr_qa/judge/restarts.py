@@ -33,6 +33,15 @@ def judge(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     ]
 
 
+def until_restart(history: History) -> History:
+    """What was recorded before a service was restarted, all of it where none was: the run-up is judged by that."""
+    begun = next((e for e in history.events if e.kind == "restart_begun"), None)
+    if begun is None:
+        return history
+    samples = tuple(s for s in history.samples if s.answered_s <= begun.at_s)
+    return History(samples, tuple(e for e in history.events if e.at_s <= begun.at_s), begun.at_s, history.about)
+
+
 def _of_worker(restarted: Event) -> bool:
     return restarted.facts.get("service") == "worker"
 
@@ -81,7 +90,9 @@ def is_known_again(history: History, restarted: Event, limit_s: float) -> Judgem
     known = next((s for s in after if s.status != MISSING), None)
     late = [s for s in after if s.status == MISSING and s.asked_s > restarted.at_s + limit_s]
     if late and (known is None or late[0].answered_s < known.answered_s):
-        seen = f"KTRDR has no record of it (HTTP 404) {late[-1].asked_s - restarted.at_s:.1f} s later ({counted(after)})"
+        seen = (
+            f"KTRDR has no record of it (HTTP 404) {late[-1].asked_s - restarted.at_s:.1f} s later ({counted(after)})"
+        )
         return rule.violated(seen, late[0].asked_s)
     if known is None:
         return rule.unknown("it could not be read yet")
@@ -97,7 +108,10 @@ def has_ended(history: History, restarted: Event, limit_s: float) -> Judgement:
     AIP-151 has a cancelled operation end, whatever became of those who worked on it. Whether the worker heard of it
     (``remote_cancelled``) does not matter here: it has forgotten the backtest.
     """
-    rule = Rule("ended", f"the backtest has ended, at the latest {limit_s:.1f} s after its cancel, although {_who(restarted)} was restarted")
+    rule = Rule(
+        "ended",
+        f"the backtest has ended, at the latest {limit_s:.1f} s after its cancel, although {_who(restarted)} was restarted",
+    )
     after = _after(history, restarted)
     asked = history.last_event("orphan_cancelled", restarted.subject)
     end = next((s for s in after if s.terminal), None)
@@ -107,7 +121,9 @@ def has_ended(history: History, restarted: Event, limit_s: float) -> Judgement:
         return rule.holds(f"it was {state_of(end)} {end.answered_s - restarted.at_s:.1f} s after the restart, {by}")
     late = [s for s in after if asked and s.asked_s > asked.at_s + limit_s and not s.terminal and s.status != MISSING]
     if asked and late:
-        return rule.violated(f"it is still {state_of(late[-1])} {late[-1].asked_s - asked.at_s:.1f} s later{answer}", late[0].asked_s)
+        return rule.violated(
+            f"it is still {state_of(late[-1])} {late[-1].asked_s - asked.at_s:.1f} s later{answer}", late[0].asked_s
+        )
     return rule.unknown(f"it has not ended yet{answer}")
 
 
@@ -143,9 +159,11 @@ def truly_ended(history: History, restarted: Event) -> Judgement:
     end = next((s for s in after if s.terminal), None)
     if end is None:
         return rule.unknown("it has not ended yet")
-    before = [s for s in history.of("backend", restarted.subject) if s.answered_s <= restarted.at_s]
+    before = until_restart(history).of("backend", restarted.subject)
     if _of_worker(restarted) and end.status == "completed" and before and not _went_on(before[-1], after):
-        return rule.violated(f"it was {state_of(before[-1])} when its worker was killed, and then {state_of(end)}", end.answered_s)
+        return rule.violated(
+            f"it was {state_of(before[-1])} when its worker was killed, and then {state_of(end)}", end.answered_s
+        )
     return rule.holds(f'it was called "{end.status}"')
 
 

@@ -9,7 +9,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import afterwards, cancelling, endurance, next_backtest, others, outages, pace, processor, restarts, running, worker
+from ktrdr_qa.judge import (
+    afterwards,
+    cancelling,
+    endurance,
+    next_backtest,
+    others,
+    outages,
+    pace,
+    processor,
+    restarts,
+    running,
+    worker,
+)
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
@@ -96,9 +108,10 @@ def judge_all(history: History) -> dict[str, Judgement]:
     backtest, after_it, on = (str(about.get(name, "")) for name in ("backtest", "next_backtest", "worker"))
     limits = limits_of(history)
     updates = about.get("updates", UPDATES_MISSED)
+    before = restarts.until_restart(history)
     found = [
-        running.is_running(history, backtest, limits["running_s"]),
-        running.is_moving(history, backtest, limits["first_progress_s"]),
+        running.is_running(before, backtest, limits["running_s"]),
+        running.is_moving(before, backtest, limits["first_progress_s"]),
         running.was_running(history, backtest),
         pace.enough_was_left(history, backtest, limits, updates),
         cancelling.is_acknowledged(history, backtest, limits["acknowledged_s"]),
