@@ -23,7 +23,23 @@ Feature: Cancelling all day long
     When 50 backtests are started, move and are cancelled, one after the other, and then one more
     Then the last of them were cancelled as quickly as the first
     And every place that was free before them is free again
-    And the memory of KTRDR's processes has not grown with them
-    And the number of files that KTRDR's processes hold open has not grown with them
-    And KTRDR does not count more and more operations as active
-    And the processors of KTRDR's processes are as quiet at rest as they were
+
+  @normal @slow @allure.story:Endurance @same_backtest
+  Scenario: Fifty cancelled backtests leave nothing behind in KTRDR's memory
+    Given 50 backtests and one more that were cancelled one after the other
+    Then the memory of KTRDR's processes has not grown with them
+
+  @normal @slow @allure.story:Endurance @same_backtest
+  Scenario: Fifty cancelled backtests leave no file open
+    Given 50 backtests and one more that were cancelled one after the other
+    Then the number of files that KTRDR's processes hold open has not grown with them
+
+  @normal @slow @allure.story:Endurance @same_backtest
+  Scenario: Fifty cancelled backtests are not counted as active any more
+    Given 50 backtests and one more that were cancelled one after the other
+    Then KTRDR does not count more and more operations as active
+
+  @normal @slow @allure.story:Endurance @same_backtest
+  Scenario: Fifty cancelled backtests leave nothing computing
+    Given 50 backtests and one more that were cancelled one after the other
+    Then the processors of KTRDR's processes are as quiet at rest as they were

@@ -23,7 +23,6 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
 
-
 TOLD_EACH = 10
 """Of backtests in a row, which may take minutes, so many are told in one line."""
 
@@ -42,7 +41,7 @@ class Steps:
     """The preflight check that failed: what comes after it is not tried any more."""
     scenario: Any = None
     step: Any = None
-    say: Callable[[str], None] = lambda text: None  # noqa: E731
+    say: Callable[[str], None] = lambda text: None
     _worked: Candidate | None = None
     _passed_over: dict[Candidate, str] = field(default_factory=dict)
 
@@ -129,6 +128,13 @@ class Steps:
             self.cancel_in_a_row(count + 1, rest)
             endurance.finish(self.experiment.scene)
 
+    def have_endured(self, scenario: Any, count: int) -> None:
+        """Go on with the recording of this feature's backtests in a row; without one, make one."""
+        if self.films.film is None or not self.experiment.scene.backtest:
+            self.endure(count)
+        elif not any(event.kind == "lap" for event in self.experiment.history().events):
+            scenario.skip("the backtests in a row did not come to their end")
+
     def need_restarts(self, scenario: Any, service: str) -> None:
         """Skip the scenario, with the setting to change, where a service cannot be restarted from here."""
         if why_not := self.services.why_not(service):
@@ -186,7 +192,10 @@ class Steps:
 
     def verify_witness(self, scenario: Any, name: str, limit_s: float) -> None:
         """Assert what a witness says; one that cannot tell is skipped with the reason, never passed."""
-        judgement = self.experiment.await_known(name, limit_s)
+        self.verify_or_skip(scenario, self.experiment.await_known(name, limit_s))
+
+    def verify_or_skip(self, scenario: Any, judgement: Judgement) -> None:
+        """Assert a judgement; where it cannot be told the scenario is skipped with the reason."""
         if judgement.unknown:
             scenario.skip(f"could not be told: {judgement.seen}")
             return

@@ -24,10 +24,7 @@ class Memory:
         self._file = home / FILE
 
     def keep(self, what: Registration | Operation) -> None:
-        if isinstance(what, Operation):
-            told = {"operation": dataclasses.asdict(what)}
-        else:
-            told = {"worker": what.model_dump()}
+        told = {"operation": dataclasses.asdict(what)} if isinstance(what, Operation) else {"worker": what.model_dump()}
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(told, default=datetime.isoformat) + "\n")
 

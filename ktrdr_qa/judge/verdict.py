@@ -163,7 +163,6 @@ def not_told(history: History) -> dict[str, str]:
     times = ("completed_at", "tells_its_end")
     if any(s.terminal for s in records) and not any(s.facts.get(name) for s in records for name in times):
         reasons["end recorded"] = "the records of this KTRDR have no time of their end"
-    reasons |= {judgement.name: judgement.seen for judgement in endurance.judge(history) if judgement.unknown}
     return reasons
 
 
