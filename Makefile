@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 FEATURE ?= features/backtest_cancellation.feature
 JOBS ?= 2
 
-.PHONY: help run report test lint targets bench gallery mutants sentences screenshots ci clean
+.PHONY: help run run-all report test lint targets bench gallery mutants sentences screenshots ci clean
 
 help: ## these lines
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 run: $(VENV)/.runs ## run the feature (FEATURE=...) and write the report
 	@$(BIN)/python -m ktrdr_qa.tell.summary
 	@status=0; $(BIN)/behave $(FEATURE) || status=$$?; $(BIN)/python -m ktrdr_qa.tell.report || true; exit $$status
+
+run-all: ## run every feature on the embedded target, in one report
+	@$(MAKE) --no-print-directory run FEATURE="-D target=embedded features"
 
 report: $(VENV)/.runs ## write reports/report.html from the last run's results
 	@$(BIN)/python -m ktrdr_qa.tell.report

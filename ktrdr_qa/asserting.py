@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import cancelling, matchers, pace, vain, verdict
+from ktrdr_qa.judge import cancelling, endurance, matchers, pace, vain, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
 _OF_THE_LIST = ("list agrees", "only this one", "does not come back", "list unchanged")
-
 _OF_SEVERAL = ("running unharmed", "ended unchanged", "worker takes the next")
+_OF_THE_PROCESSES = frozenset(figure.name for figure in endurance.FIGURES)
 
 
 def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
@@ -68,8 +68,12 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         return witness.processor_again
     if name in _OF_THE_LIST:
         return f"curl -s '{base_url}{readings.OPERATIONS}?operation_type=backtesting&limit={readings.LISTED}'"
-    if name == "place free":
+    if name in ("place free", "places kept", "back"):
         return f"curl -s {base_url}{readings.WORKERS}"
+    if name in _OF_THE_PROCESSES:
+        told = judgement.seen.removeprefix("it grew: ")
+        worker = next((w for w in scene.witnesses.values() if w.address and told.startswith(f"{w.worker} ")), None)
+        return f"curl -sL {worker.address if worker else base_url}/metrics"
     if name == "stays up":
         return f"curl -s {base_url}/api/v1/health"
     if name == "others can be stopped":

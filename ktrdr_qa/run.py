@@ -24,6 +24,7 @@ from ktrdr_qa.judge import verdict
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
 from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.platform.services import Services
 from ktrdr_qa.record.recorder import Recorder
 from ktrdr_qa.steps import Steps
 from ktrdr_qa.system import is_alive, load_per_core
@@ -107,7 +108,8 @@ class Run:
         self._album = Album(self.target, self._client, painter, earlier, self.embedded, *origin, say)
         self._films = Films(self._new_experiment, runner, self._album, earlier)
         self._opened.callback(self._films.close)
-        self.steps = Steps(self.target, self._preflight, self._films)
+        services = Services(self.target, self.embedded)
+        self.steps = Steps(self.target, self._preflight, self._films, services, say=self._say)
         self._say_banner()
         self._write_environment()
         leaving.end_leftovers(self._client, self.journal, say, _shown)

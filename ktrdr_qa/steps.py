@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,14 +11,20 @@ from honest_behave.outcomes import PlatformNotReady
 from ktrdr_qa import asserting
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.checks.result import Result
+from ktrdr_qa.act.endurance import Endurance
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.preflight import Preflight
+from ktrdr_qa.act.restarting import Restarting
 from ktrdr_qa.film import Films
 from ktrdr_qa.judge import afterwards, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
+from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
+
+TOLD_EACH = 10
+"""Of backtests in a row, which may take minutes, so many are told in one line."""
 
 
 @dataclass
@@ -27,12 +34,14 @@ class Steps:
     target: Target
     preflight: Preflight
     films: Films
+    services: Services
     candidates: list[Candidate] = field(default_factory=list)
     observations: list[str] = field(default_factory=list)
     not_ready: str = ""
     """The preflight check that failed: what comes after it is not tried any more."""
     scenario: Any = None
     step: Any = None
+    say: Callable[[str], None] = lambda text: None
     _worked: Candidate | None = None
     _passed_over: dict[Candidate, str] = field(default_factory=dict)
 
@@ -87,14 +96,18 @@ class Steps:
         for candidate, reason in self.experiment.passed_over:
             self._passed_over.setdefault(candidate, f"passed over before in this run: {reason}")
 
-    def cancel_in_a_row(self, count: int) -> None:
+    def cancel_in_a_row(self, count: int, afterwards: Callable[[Experiment], None] | None = None) -> None:
         """Start and cancel so many backtests, one after the other, each on a platform with a free place.
 
-        Raises ``AssertionError`` at the first that is refused or not cancelled.
+        ``afterwards`` is called at the end of each. Raises ``AssertionError`` at the first that is refused or not
+        cancelled.
         """
         for number in range(1, count + 1):
             if number > 1:
                 self.films.begin()
+            self.experiment.scene.recorder.about["in_a_row"] = f"{number} of {count}"
+            if number % TOLD_EACH == 0:
+                self.say(f"           {number} of {count}")
             try:
                 experiment = self.start_a_long_backtest()
             except PlatformNotReady as refused:
@@ -105,6 +118,38 @@ class Steps:
             if experiment.worker in self.preflight.witnesses:
                 self.verify(experiment.await_known("place free", self._usual("place_free_s")))
             self.verify_all()
+            if afterwards:
+                afterwards(experiment)
+
+    def endure(self, count: int) -> None:
+        """So many in a row and one more, with a look at KTRDR's processes after each; raises as ``cancel_in_a_row``."""
+        scene = self.experiment.scene
+        with closing(Endurance(scene.client, self.preflight.witnesses, self.target.workers)) as endurance:
+            endurance.begin(scene)
+
+            def rest(experiment: Experiment) -> None:
+                found = verdict.judge_all(experiment.history())
+                endurance.rest(experiment.scene, {**found["acknowledged"].figures, **found["cancelled"].figures})
+
+            self.cancel_in_a_row(count + 1, rest)
+            endurance.finish(self.experiment.scene)
+
+    def have_endured(self, scenario: Any, count: int) -> None:
+        """Go on with the recording of this feature's backtests in a row; without one, make one."""
+        if self.films.film is None or not self.experiment.scene.backtest:
+            self.endure(count)
+        elif not any(event.kind == "lap" for event in self.experiment.history().events):
+            scenario.skip("the backtests in a row did not come to their end")
+
+    def need_restarts(self, scenario: Any, service: str) -> None:
+        """Skip the scenario, with the setting to change, where a service cannot be restarted from here."""
+        if why_not := self.services.why_not(service):
+            scenario.skip(why_not)
+
+    @property
+    def restarting(self) -> Restarting:
+        """What restarts a service in the present recording."""
+        return Restarting(self.experiment, self.services)
 
     def have_an_ended_backtest(self, status: str, candidates: list[Candidate]) -> None:
         """Have a short backtest come to that end by itself; the step is marked where none does."""
@@ -168,7 +213,10 @@ class Steps:
 
     def verify_witness(self, scenario: Any, name: str, limit_s: float) -> None:
         """Assert what a witness says; one that cannot tell is skipped with the reason, never passed."""
-        judgement = self.experiment.await_known(name, limit_s)
+        self.verify_or_skip(scenario, self.experiment.await_known(name, limit_s))
+
+    def verify_or_skip(self, scenario: Any, judgement: Judgement) -> None:
+        """Assert a judgement; where it cannot be told the scenario is skipped with the reason."""
         if judgement.unknown:
             scenario.skip(f"could not be told: {judgement.seen}")
             return

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from standin.seams import Seam
 from standin.settings import Settings
-from standin.supervisor import LaunchError, Process, Supervisor
+from standin.supervisor import LaunchError, Process, Supervisor, listen
 
 READY_WITHIN_S = 10.0
 STOP_WITHIN_S = 0.6
@@ -95,7 +95,6 @@ class ForkingSupervisor(Supervisor):
         for role, listener in zip(self._roles, self._listeners, strict=True):
             if self._signals.stop:
                 return
-            self._waiting.add(role)
             pid = self._fork(role, listener)
             kind = "backend" if role == "backend" else "worker"
             self.processes.append(Process(kind, role, pid, self._url(listener)))
@@ -118,6 +117,7 @@ class ForkingSupervisor(Supervisor):
         self.log.write("ready", after_s=round(time.monotonic() - began, 3), api_url=self.api_url)
 
     def _fork(self, role: str, listener: socket.socket) -> int:
+        self._waiting.add(role)
         with self._signals.held_back():
             pid = os.fork()
             if pid == 0:
@@ -127,6 +127,22 @@ class ForkingSupervisor(Supervisor):
                 finally:
                     os._exit(1)
         return pid
+
+    def restart(self, process: Process) -> None:
+        if process.id not in self._ended:
+            os.kill(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+        listener = listen(int(process.url.rpartition(":")[2]))
+        process.pid = self._fork(process.id, listener)
+        listener.close()
+        self._ended.discard(process.id)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while self._waiting and not self._signals.stop and time.monotonic() < deadline:
+            select.select([self._signals.wake, self._ready_read], [], [], deadline - time.monotonic())
+            self._signals.heard()
+            self._hear_ready()
+            self._waiting -= self._reap()
+        self._waiting.clear()
 
     def _be(self, role: str, listener: socket.socket) -> None:
         """In the child: keep this role's descriptors only, and be it."""
@@ -169,9 +185,12 @@ class ForkingSupervisor(Supervisor):
             self._hear_ready()
         if self._signals.wake in readable:
             self._signals.heard()
-        if 0 in readable and not os.read(0, 4096):
-            self.log.write("standard input closed")
-            self._signals.stop = True
+        if 0 in readable:
+            if words := os.read(0, 4096):
+                self.told(words)
+            else:
+                self.log.write("standard input closed")
+                self._signals.stop = True
 
     def _hear_ready(self) -> None:
         """Take note of the children that have said that they are ready."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from standin.contract import Clock, Operation
 from standin.log import Log
+from standin.metrics import Metrics
 from standin.registry import Registry
 from standin.settings import Settings
 
@@ -21,6 +22,7 @@ class Backend(Protocol):
     settings: Settings
     log: Log
     clock: Clock
+    metrics: Metrics
     registry: Registry
     operations: dict[str, Operation]
     all_registered: asyncio.Event
@@ -43,5 +45,7 @@ class Backend(Protocol):
 
 class Worker(Protocol):
     """Of `standin.worker.Worker`."""
+
+    port: int
 
     def later(self, after_s: float, what: Callable[[], None]) -> None: ...

@@ -60,6 +60,11 @@ class Settings:
     keeps_progress: bool = _option(False, "a cancelled backtest keeps its percentage instead of falling to 0")
     progress_step: float = _option(0.0, "percentages are rounded down to multiples of this, unless it is 0")
     progress_every_bars: int = _option(0, "progress is told anew only after so many bars, unless it is 0")
+    orphans_fail_after_s: float = _option(
+        0.0,
+        "how long a backtest is called running that was lost in a restart, of its worker or of the backend; "
+        "0: until it is cancelled, or ends (KTRDR: 72 after a restart of the backend)",
+    )
     latency_s: float = _option(0.0, "time added to every answer to the outside")
     jitter_s: float = _option(0.0, "up to this much more, at random, on every answer to the outside")
     clock_skew_s: float = _option(0.0, "how far the clock in all answers is ahead (or, negative, behind)")

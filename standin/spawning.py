@@ -59,6 +59,7 @@ class SpawningSupervisor(Supervisor):
     def __init__(self, settings: Settings, seams: Seam, told: Told) -> None:
         super().__init__(settings, seams)
         self._told = told
+        self._words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -72,20 +73,8 @@ class SpawningSupervisor(Supervisor):
             port = listener.getsockname()[1]
             # The child listens there itself: not every system lets a socket be handed on.
             listener.close()
-            child = subprocess.Popen(
-                [sys.executable, "-m", "standin.spawning", role, str(port), self.api_url],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
-            assert child.stdin and child.stdout
-            self._children[role] = child
             kind = "backend" if role == "backend" else "worker"
-            self.processes.append(Process(kind, role, child.pid, f"http://127.0.0.1:{port}"))
-            child.stdin.write(json.dumps(asdict(self.settings)).encode() + b"\n")
-            child.stdin.flush()
-            threading.Thread(target=self._hear, args=(role, child.stdout), daemon=True).start()
+            self.processes.append(Process(kind, role, self._spawn(role, port), f"http://127.0.0.1:{port}"))
         waiting = set(self._roles)
         while waiting and not self._told.stop:
             if time.monotonic() >= deadline:
@@ -95,6 +84,31 @@ class SpawningSupervisor(Supervisor):
             if died := waiting & self._reap():
                 raise LaunchError(f"{', '.join(sorted(died))} ended at the start; see {self.log.path}")
         self.log.write("ready", after_s=round(time.monotonic() - began, 3), api_url=self.api_url)
+
+    def _spawn(self, role: str, port: int) -> int:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "standin.spawning", role, str(port), self.api_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        assert child.stdin and child.stdout
+        self._children[role] = child
+        child.stdin.write(json.dumps(asdict(self.settings)).encode() + b"\n")
+        child.stdin.flush()
+        threading.Thread(target=self._hear, args=(role, child.stdout), daemon=True).start()
+        return child.pid
+
+    def restart(self, process: Process) -> None:
+        self._children[process.id].kill()
+        self._children[process.id].wait()
+        process.pid = self._spawn(process.id, int(process.url.rpartition(":")[2]))
+        self._ended.discard(process.id)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not self._told.stop and time.monotonic() < deadline:
+            if self._told.await_news(deadline - time.monotonic()) == process.id or process.id in self._reap():
+                return
 
     def _hear(self, role: str, stream: IO[bytes]) -> None:
         for line in stream:
@@ -107,10 +121,13 @@ class SpawningSupervisor(Supervisor):
         while not self._told.stop:
             self._told.await_news(LOOK_S)
             self._reap()
+            while not self._words.empty():
+                self.told(self._words.get())
 
     def _await_end_of_stdin(self) -> None:
-        while os.read(0, 4096):
-            pass
+        while words := os.read(0, 4096):
+            self._words.put(words)
+            self._told.news.put("")
         self.log.write("standard input closed")
         self._told.end()
 

@@ -38,7 +38,7 @@ class Process:
 
 def prepare_home(settings: Settings, seams: Seam) -> tuple[Path, bool]:
     """Fill the home directory; returns it and whether it is to be removed at the end."""
-    from standin import market
+    from standin import market, memory
 
     temporary = not settings.home
     made: Path | None = None
@@ -48,6 +48,7 @@ def prepare_home(settings: Settings, seams: Seam) -> tuple[Path, bool]:
         else:
             home = Path(settings.home).expanduser().resolve()
         (home / "data").mkdir(parents=True, exist_ok=True)
+        (home / memory.FILE).unlink(missing_ok=True)
         for shipped in SHIPPED_HOME.rglob("*"):
             path = home / shipped.relative_to(SHIPPED_HOME)
             if shipped.is_dir() or path.exists() or (not settings.hourly and "_1h" in str(shipped)):
@@ -151,6 +152,17 @@ class Supervisor:
         with contextlib.suppress(BrokenPipeError):
             print(text, flush=True)
 
+    def told(self, words: bytes) -> None:
+        """What came in on standard input: ``restart ID`` ends a process the hard way, and starts it anew."""
+        for line in words.decode(errors="replace").splitlines():
+            order, _, name = line.partition(" ")
+            for process in self.processes:
+                if order == "restart" and process.id == name:
+                    self.log.write("restart", id=name, pid=process.pid)
+                    self.restart(process)
+                    self.log.write("restarted", id=name, pid=process.pid)
+                    self.announce()
+
     def _living(self) -> list[Process]:
         return [each for each in self.processes if each.id not in self._ended]
 
@@ -160,6 +172,10 @@ class Supervisor:
 
     def launch(self) -> None:
         """Start the processes and wait until each is really ready. Raises `LaunchError`."""
+        raise NotImplementedError
+
+    def restart(self, process: Process) -> None:
+        """Kill a process, and start it anew at the same address; return when it is ready, or has ended again."""
         raise NotImplementedError
 
     def watch(self) -> None:

@@ -12,12 +12,14 @@ from typing import Literal
 from ktrdr_qa.judge import (
     afterwards,
     cancelling,
+    endurance,
     next_backtest,
     others,
     outages,
     pace,
     processor,
     reason,
+    restarts,
     running,
     together,
     vain,
@@ -28,6 +30,7 @@ from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
 
 Outcome = Literal["passed", "failed", "inconclusive"]
+Kind = Literal["criterion", "sanity check", "witness", "in a row", "restart"]
 
 LIMITS_S: Mapping[str, float] = {
     "running_s": 10.0,
@@ -40,6 +43,9 @@ LIMITS_S: Mapping[str, float] = {
     "worker_idle_s": 2.0,
     "processor_quiet_s": 2.0,
     "place_free_s": 15.0,
+    "back_s": 60.0,
+    "known_again_s": 10.0,
+    "ends_s": 3.0,
 }
 """The limits of the features' sentences, for a history that does not carry its own."""
 UPDATES_MISSED = 3.0
@@ -68,12 +74,32 @@ WITNESSES: Mapping[str, Sequence[str]] = {
     "The worker's place is free again": ("place free",),
 }
 
+IN_A_ROW: Mapping[str, Sequence[str]] = {
+    "The last cancel is as quick as the first": ("latency steady",),
+    "No place is lost": ("places kept",),
+    "Nothing leaks": tuple(figure.name for figure in endurance.FIGURES),
+}
+"""Of backtests that were cancelled one after the other."""
+RESTARTED: Mapping[str, Sequence[str]] = {
+    "What was restarted is back": ("back",),
+    "The backtest is still known": ("known again",),
+    "It has ended, or could be cancelled": ("ended", "stays ended", "truly ended"),
+}
+"""Of a service that was restarted in mid-run or in mid-cancel."""
+GROUPS: Sequence[tuple[Kind, Mapping[str, Sequence[str]]]] = (
+    ("criterion", CRITERIA),
+    ("sanity check", SANITY_CHECKS),
+    ("witness", WITNESSES),
+    ("in a row", IN_A_ROW),
+    ("restart", RESTARTED),
+)
+
 
 @dataclass(frozen=True)
 class Row:
     """One line of the table: what is checked, how it came out, and what was seen."""
 
-    kind: Literal["criterion", "sanity check", "witness"]
+    kind: Kind
     check: str
     verdict: Verdict
     seen: str
@@ -85,9 +111,10 @@ def judge_all(history: History) -> dict[str, Judgement]:
     backtest, after_it, on = (str(about.get(name, "")) for name in ("backtest", "next_backtest", "worker"))
     limits = limits_of(history)
     updates = about.get("updates", UPDATES_MISSED)
+    before = restarts.until_restart(history)
     found = [
-        running.is_running(history, backtest, limits["running_s"]),
-        running.is_moving(history, backtest, limits["first_progress_s"]),
+        running.is_running(before, backtest, limits["running_s"]),
+        running.is_moving(before, backtest, limits["first_progress_s"]),
         running.was_running(history, backtest),
         pace.enough_was_left(history, backtest, limits, updates),
         cancelling.is_acknowledged(history, backtest, limits["acknowledged_s"]),
@@ -112,6 +139,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel.
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
+    told |= {judgement.name: judgement for judgement in (*endurance.judge(history), *restarts.judge(history, limits))}
     for name in not_told(history):
         del told[name]
     if history.event("second_cancel_answered", backtest):
@@ -151,20 +179,20 @@ def table(found: Mapping[str, Judgement]) -> list[Row]:
     """The seed's five criteria and three sanity checks, then the witnesses."""
     return [
         _row(kind, check, of)
-        for kind, checks in (("criterion", CRITERIA), ("sanity check", SANITY_CHECKS), ("witness", WITNESSES))
+        for kind, checks in GROUPS
         for check, names in checks.items()
         if (of := [found[name] for name in names if name in found])
     ]
 
 
-def _row(kind: Literal["criterion", "sanity check", "witness"] | str, check: str, of: Sequence[Judgement]) -> Row:
+def _row(kind: Kind, check: str, of: Sequence[Judgement]) -> Row:
     verdict: Verdict = "holds"
     if any(judgement.violated for judgement in of):
         verdict = "violated"
     elif any(judgement.unknown for judgement in of):
         verdict = "unknown"
     telling = [judgement for judgement in of if judgement.verdict == verdict]
-    return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))  # type: ignore[arg-type]
+    return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))
 
 
 def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None) -> Outcome:

@@ -45,6 +45,16 @@ class EmbeddedKtrdr:
     def processes(self) -> list[dict[str, Any]]:
         return list(self.announcement["processes"])
 
+    def restart(self, process_id: str) -> None:
+        """Have a process of it killed and started anew; returns when that is ready.
+
+        Raises ``ValueError`` or ``OSError`` where the stand-in does not say so.
+        """
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"restart {process_id}\n".encode())
+        self._process.stdin.flush()
+        self.announcement = json.loads(first_line(self._process.stdout, READY_S))
+
     def stop(self) -> None:
         """Close the pipe and wait for the end; kill only where it does not come."""
         if self._process.stdin:

@@ -43,6 +43,9 @@ class Limits(_Section):
     worker_idle_s: Annotated[Seconds, Field(strict=False)] | None = None
     processor_quiet_s: Annotated[Seconds, Field(strict=False)] | None = None
     place_free_s: Annotated[Seconds, Field(strict=False)] | None = None
+    back_s: Annotated[Seconds, Field(strict=False)] | None = None
+    known_again_s: Annotated[Seconds, Field(strict=False)] | None = None
+    ends_s: Annotated[Seconds, Field(strict=False)] | None = None
 
     def seconds(self, name: str, sentence_s: float) -> float:
         """The limit in force: this target's own, else the sentence's; stretched either way."""
@@ -108,6 +111,14 @@ class Tls(_Section):
         return self.model_copy(update=found)
 
 
+class Restart(_Section):
+    """Commands of this host that restart a service of KTRDR's; ``{worker}`` is the worker's host name, else its id."""
+
+    backend: str = ""
+    worker: str = ""
+    takes_s: Annotated[Seconds, Field(strict=False)] = 60.0
+
+
 class Embedded(_Section):
     """Arguments of ``python -m standin`` for a target that the suite launches itself."""
 
@@ -136,6 +147,7 @@ class Target(_Section):
     backtests: dict[str, Backtest] = Field(default_factory=_default_backtests)
     headers: dict[str, str] = {}
     tls: Tls = Tls()
+    restart: Restart = Restart()
     embedded: Embedded = Embedded()
 
     _name: str = PrivateAttr("")

@@ -59,6 +59,8 @@ class Album:
         in_words, rests, last_words = map(evidence.escaped, (end.in_words, rests, last_words))
         at.describe(f"**{summary.headline(end)}**\n\n{in_words}\n\n{last_words}")
         at.markdown("Criteria and sanity checks", f"{in_words}\n\n{rows}\n\n{rests}{observed}")
+        if told := evidence.trend_in_a_row(history):
+            at.markdown("Trend over the backtests in a row", told)
         self._picture(at, "Picture of the run", lambda: self._painter.draw(history))
         if failed:
             self._offending_readings(at, history, found)

@@ -319,7 +319,8 @@ class LiveLine:
         if self._stream:
             last = next((s for s in reversed(history.samples) if s.view == "backend" and not s.problem), None)
             if last and last.percentage is not None:
-                self._note = f"{last.status} at {percent(last.percentage)}"
+                in_a_row = f"{told}, " if (told := history.about.get("in_a_row")) else ""
+                self._note = f"{in_a_row}{last.status} at {percent(last.percentage)}"
 
     def clear(self) -> None:
         """Take the line away, before anything else is printed."""

@@ -12,6 +12,7 @@ import allure
 from allure_commons.types import AttachmentType
 
 from ktrdr_qa.act.candidate import Candidate
+from ktrdr_qa.judge import endurance
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.verdict import Row
 from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, Exchange
@@ -209,6 +210,13 @@ def markdown_table(rows: Iterable[Row]) -> str:
     lines = ["| | Check | Verdict | What was seen |", "|---|---|---|---|"]
     lines += [f"| {r.kind} | {r.check} | {MARKS[r.verdict]} | {escaped(r.seen)} |" for r in rows]
     return "\n".join(lines)
+
+
+def trend_in_a_row(history: History) -> str:
+    """What KTRDR's processes used over backtests that were cancelled one after the other; empty where too few were."""
+    rows = [f"| {of} | {what} | {' | '.join(heights)} |" for what, of, heights in endurance.table(history)]
+    head = ["| | | first third | second third | last third |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows]) if rows else ""
 
 
 def markdown_list(title: str, lines: Sequence[str]) -> str:

@@ -175,9 +175,10 @@ def most_known(ended: Sequence[ScenarioEnd], backtest: str) -> dict[str, Judgeme
 
 
 def nothing_was_cancelled(ended: Sequence[ScenarioEnd]) -> bool:
-    """Whether scenarios passed, and none of them with a backtest that was seen cancelled."""
+    """Whether scenarios passed, and none of them with a backtest that was seen cancelled, or ended by a restart."""
     passed = [end for end in ended if end.outcome == "passed"]
-    return bool(passed) and not any("cancelled" in end.judged and end.judged["cancelled"].holds for end in passed)
+    told = (end.judged[name] for end in passed for name in ("cancelled", "ended") if name in end.judged)
+    return bool(passed) and not any(judgement.holds for judgement in told)
 
 
 def of(run: Facts, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, Any]:

@@ -99,6 +99,18 @@ class Launched:
     def log_lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in Path(self.announced["log"]).read_text().splitlines()]
 
+    def restart(self, process_id: str) -> None:
+        """Have a process killed and started anew; returns when it is ready."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(f"restart {process_id}\n")
+        self.process.stdin.flush()
+        self.announced = json.loads(self.process.stdout.readline())
+
+    def metric(self, base: str, name: str) -> float:
+        """One figure of a process, off its metrics."""
+        lines = self.ask("GET", f"{base}/metrics").text.splitlines()
+        return float(next(each for each in lines if each.startswith(f"{name} ")).split()[1])
+
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(10)

@@ -970,3 +970,132 @@ def _(it: Launched) -> None:
         it.wait_status(it.start(JANUARY), "completed")
     assert it.post_start(JANUARY).status_code == 500
     assert it.post_start(JANUARY).status_code == 500
+
+
+# Endurance.
+
+
+def _cancels(it: Launched, count: int) -> None:
+    for _number in range(count):
+        eventually(lambda: any(each["status"] == "available" for each in it.workers()))
+        _cancelled(it)
+
+
+def _grows(it: Launched, metric: str, by: float, *, of_workers: bool = False, cancels: int = 12) -> None:
+    """A figure of a process is higher after some cancels than after as many before."""
+    bases = [each["url"] for each in it.announced["processes"][1:]] if of_workers else [it.url]
+    seen = []
+    for _turn in range(3):
+        _cancels(it, cancels)
+        seen.append(sum(it.metric(base, metric) for base in bases))
+    assert seen[2] - seen[1] >= by
+
+
+@shows("endurance-backend-memory")
+def _(it: Launched) -> None:
+    _grows(it, "process_resident_memory_bytes", 12 * 400_000)
+
+
+@shows("endurance-worker-memory")
+def _(it: Launched) -> None:
+    _grows(it, "process_resident_memory_bytes", 12 * 400_000, of_workers=True)
+
+
+@shows("endurance-open-files")
+def _(it: Launched) -> None:
+    _grows(it, "process_open_fds", 2)
+
+
+@shows("endurance-active-operations")
+def _(it: Launched) -> None:
+    _grows(it, "ktrdr_operations_active", 2)
+
+
+def _spins(it: Launched, base: str) -> None:
+    def used_in_a_second() -> float:
+        before_s = it.metric(base, "process_cpu_seconds_total")
+        time.sleep(1.0)
+        return it.metric(base, "process_cpu_seconds_total") - before_s
+
+    _cancels(it, 20)
+    assert used_in_a_second() > 0.08
+
+
+@shows("endurance-backend-spins")
+def _(it: Launched) -> None:
+    _spins(it, it.url)
+
+
+@shows("endurance-worker-spins", "--workers", "1")
+def _(it: Launched) -> None:
+    _spins(it, it.announced["processes"][1]["url"])
+
+
+@shows("endurance-slower")
+def _(it: Launched) -> None:
+    _cancels(it, 19)
+    operation_id = it.running()
+    began_s = time.monotonic()
+    assert it.cancel(operation_id).status_code == 200
+    assert time.monotonic() - began_s > 0.25
+
+
+@shows("endurance-place-lost")
+def _(it: Launched) -> None:
+    _cancels(it, 25)
+    lost = [each for each in it.workers() if each["status"] == "busy" and each["current_operation_id"] is None]
+    assert len(lost) == 1
+
+
+# Restart.
+
+
+def _worker_of(it: Launched, operation_id: str) -> str:
+    return str(it.operation(operation_id)["metadata"]["parameters"]["worker_id"])
+
+
+@shows("restart-worker-stays-away")
+def _(it: Launched) -> None:
+    first = it.announced["processes"][1]
+    it.restart(first["id"])
+    with pytest.raises(requests.ConnectionError):
+        it.ask("GET", f"{first['url']}/health")
+
+
+@shows("restart-backend-forgets")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    it.restart("backend")
+    assert it.ask("GET", f"/api/v1/operations/{operation_id}").status_code == 404
+
+
+@shows("restart-orphan-cannot-be-cancelled")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    it.restart(_worker_of(it, operation_id))
+    assert it.cancel(operation_id).status_code == 500
+    assert it.operation(operation_id)["status"] == "running"
+    assert it.cancel(it.running()).status_code == 200
+
+
+@shows("restart-orphan-completed")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    it.restart(_worker_of(it, operation_id))
+    assert it.wait_status(operation_id)["status"] == "completed"
+
+
+@shows("restart-revives")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    it.restart("backend")
+    assert it.cancel(operation_id).status_code == 200
+    it.wait_status(operation_id, "running")
+
+
+@shows("restart-next-refused")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    it.restart("backend")
+    assert it.cancel(operation_id).status_code == 200
+    assert it.post_start().status_code == 503

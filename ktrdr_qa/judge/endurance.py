@@ -1,0 +1,209 @@
+"""Endurance: after many backtests that were started and cancelled the last behaves as the first, and nothing has leaked.
+
+What is compared was read at rest, after each of them. It grows where the last third lies above the first by more than
+a margin and by more than the first third itself varies, and did so all the way: a cache that is filled once makes a
+step. Of each third the mean of its middle half counts, so that a rest in which something else happened tells nothing.
+The first tenth is left out: there KTRDR fills what it needs once. Between the middles of the thirds of 51 backtests lie
+31: what is seen of each is a 31st of the margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.record.history import Event, History, Sample
+
+FEWEST = 24
+"""Fewer backtests in a row make no trend."""
+WARM_UP = 10
+"""One in so many is left out at the beginning."""
+SPREADS = 2.0
+"""A growth is at least so many times the spread (the middle half) of the first third."""
+ALL_THE_WAY = 0.2
+"""So much of the growth, at least, comes before the middle third, and so much after it."""
+LATENCY_MARGIN_S = 0.2
+"""7 ms a cancel are seen: less is what a host with other work adds."""
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A figure over the backtests in a row: its height in each third, how much the first varies, and what each added."""
+
+    begin: float
+    middle: float
+    end: float
+    spread: float
+    each: float
+
+    def grows(self, margin: float) -> bool:
+        grown = self.end - self.begin
+        steps = (self.middle - self.begin, self.end - self.middle)
+        return grown > max(margin, SPREADS * self.spread) and min(steps) >= ALL_THE_WAY * grown
+
+
+def trend_of(values: Sequence[float]) -> Trend | None:
+    """The trend of one value for each backtest; None where there are too few."""
+    if len(values) < FEWEST:
+        return None
+    kept = values[len(values) // WARM_UP :]
+    third = len(kept) // 3
+    first, middle, last = (sorted(part) for part in (kept[:third], kept[third:-third], kept[-third:]))
+    quarter = third // 4
+    begin, between, end = (_mean_of_the_middle(part) for part in (first, middle, last))
+    return Trend(begin, between, end, first[-1 - quarter] - first[quarter], (end - begin) / (len(kept) - third))
+
+
+def _mean_of_the_middle(ordered: Sequence[float]) -> float:
+    quarter = len(ordered) // 4
+    kept = ordered[quarter : len(ordered) - quarter]
+    return sum(kept) / len(kept)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something of a process that must not grow: the rule's name, how it is called and told, and the margin.
+
+    ``share``: of what it was at the beginning, where that is more than the margin.
+    """
+
+    name: str
+    what: str
+    fact: str
+    margin: float
+    unit: str = ""
+    digits: int = 1
+    share: float = 0.0
+
+    def values(self, readings: Sequence[Sample]) -> list[float]:
+        """One for each rest: what its last reading says, and of the processor the cores used in it."""
+        rests: dict[int, list[Sample]] = {}
+        for s in readings:
+            rests.setdefault(int(s.facts.get("lap", 0)), []).append(s)
+        found = (self._value(rest) for rest in rests.values())
+        return [value for value in found if value is not None]
+
+    def _value(self, rest: Sequence[Sample]) -> float | None:
+        last, first = rest[-1], rest[0]
+        if self.fact != "cores":
+            value = last.facts.get(self.fact)
+            return None if value is None else float(value) / (MB if self.unit == " MB" else 1.0)
+        if last.cpu_s is None or first.cpu_s is None or last.cpu_s < first.cpu_s or last.asked_s <= first.asked_s:
+            return None
+        return (last.cpu_s - first.cpu_s) / (last.asked_s - first.asked_s)
+
+    def told(self, trend: Trend) -> str:
+        begin, end = (f"{value:.{self.digits}f}" for value in (trend.begin, trend.end))
+        return f"{begin} to {end}{self.unit}"
+
+
+FIGURES = (
+    # An allocator that keeps what it has adds a MB or two, and of a large process a few percent: 0.13 MB a backtest are
+    # seen of a process of 100 MB or less, of one of 400 MB 0.5 MB.
+    Figure("memory steady", "memory", "memory_bytes", 4.0, " MB", 1, 0.04),
+    # Connections that are kept come and go: one file in six backtests is seen.
+    Figure("files steady", "number of open files", "open_files", 5.0),
+    # Others' operations come and go: one in twenty is seen.
+    Figure("active steady", "number of operations called active", "active", 1.5),
+    # As much as a quiet processor may use after a cancel (`processor.QUIET_MARGIN`): 0.003 cores a backtest are seen.
+    Figure("processor steady", "use of the processor at rest", "cores", 0.1, " cores", 2),
+)
+
+
+def judge(history: History) -> list[Judgement]:
+    """The judgements of backtests in a row; none where the history is of a single one."""
+    laps = [e for e in history.events if e.kind == "lap"]
+    if not laps:
+        return []
+    return [latency_is_steady(laps), places_are_kept(history), *(does_not_grow(history, figure) for figure in FIGURES)]
+
+
+def latency_is_steady(laps: Sequence[Event]) -> Judgement:
+    """A cancel takes no longer after many of them: the recipe's "cancelled within 2 s" is a promise to each.
+
+    The time is from sending the cancel to seeing the backtest cancelled.
+    """
+    rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
+    trend = trend_of([float(e.facts["cancelled_s"]) for e in laps if e.facts.get("cancelled_s") is not None])
+    if trend is None:
+        return rule.unknown(_too_few(len(laps)))
+    seen = f"a cancel took {trend.begin:.2f} s at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
+    figures = {"begin_s": trend.begin, "end_s": trend.end}
+    if trend.grows(LATENCY_MARGIN_S):
+        return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, figures)
+    return rule.holds(seen, figures=figures)
+
+
+def places_are_kept(history: History) -> Judgement:
+    """A cancelled backtest gives its place back (KTRDR's registry, contract, surprises 5 and 10), and takes no other.
+
+    A worker that was free before the first is free after the last, or busy with an operation that is not this run's.
+    """
+    rule = Rule("places kept", "every place that was free before the first backtest is free again after the last")
+    counts = [e for e in history.events if e.kind == "places"]
+    if len(counts) < 2:
+        return rule.unknown("the places were not counted before and after")
+    first, last = counts[0].facts, counts[-1].facts
+    free, now = first.get("free") or [], {*(last.get("free") or []), *(last.get("others") or [])}
+    if not last.get("listed") or not free:
+        return rule.unknown("KTRDR did not list its workers, or none was free")
+    lost = [worker for worker in free if worker not in now]
+    seen = f"{len(free)} were free before the first, and {len(free) - len(lost)} are after the last"
+    if lost:
+        return rule.violated(f"{seen}: lost is {', '.join(lost)}", counts[-1].at_s)
+    return rule.holds(seen)
+
+
+def does_not_grow(history: History, figure: Figure) -> Judgement:
+    """What a process uses at rest does not grow with the backtests that it has seen cancelled.
+
+    Prometheus's own names for it are KTRDR's (contract, worker_metrics.txt). A process that could not be read makes it
+    unknown, unless another grows.
+    """
+    rule = Rule(figure.name, f"in no process of KTRDR's does the {figure.what} grow with the backtests")
+    told, grown, unread = [], [], []
+    for process in history.subjects("process"):
+        readings = history.of("process", process)
+        trend = trend_of(figure.values(readings))
+        if trend is None:
+            unread.append(_why_unread(history, process, figure))
+            continue
+        told.append(f"{process} {figure.told(trend)}")
+        if trend.grows(max(figure.margin, figure.share * trend.begin)):
+            each = f"{trend.each:+.{figure.digits + 1}f}{figure.unit} with each"
+            grown.append(f"{process} {figure.told(trend)} ({each})")
+    last = next((e for e in reversed(history.events) if e.kind == "lap"), None)
+    if grown:
+        return rule.violated(f"it grew: {', '.join(grown)}", last.at_s if last else None)
+    if unread or not told:
+        return rule.unknown("; ".join([*unread, *told]) or "no process of KTRDR's could be read")
+    return rule.holds(", ".join(told))
+
+
+def _why_unread(history: History, process: str, figure: Figure) -> str:
+    laps = sum(1 for e in history.events if e.kind == "lap")
+    if laps < FEWEST:
+        return _too_few(laps)
+    lost = history.problems("process", process)
+    return f"of {process} it could not be read: {lost[-1].problem if lost else 'its metrics do not name it'}"
+
+
+def _too_few(laps: int) -> str:
+    return f"{laps} backtests are too few to tell a trend from chance; {FEWEST} are needed"
+
+
+def table(history: History) -> Iterator[tuple[str, str, list[str]]]:
+    """For the report: what, of whom, and its height in each third."""
+    taken = [float(e.facts["cancelled_s"]) for e in history.events if e.kind == "lap" and "cancelled_s" in e.facts]
+    if trend := trend_of(taken):
+        yield "time until a backtest is seen cancelled", "KTRDR", _heights(trend, 2, " s")
+    for figure in FIGURES:
+        for process in history.subjects("process"):
+            if trend := trend_of(figure.values(history.of("process", process))):
+                yield figure.what, process, _heights(trend, figure.digits, figure.unit)
+
+
+def _heights(trend: Trend, digits: int, unit: str) -> list[str]:
+    return [f"{height:.{digits}f}{unit}" for height in (trend.begin, trend.middle, trend.end)]

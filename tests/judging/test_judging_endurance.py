@@ -1,0 +1,218 @@
+"""Backtests in a row: what grows with them is told, and what only varies, steps or was not read is not held against KTRDR."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from ktrdr_qa.judge import endurance, verdict
+from ktrdr_qa.judge.endurance import FIGURES, judge, table, trend_of
+from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.record.history import Event, History, Sample
+from tests.judging.film import B, did, film
+
+LAPS = 51
+Growth = Callable[[int], float]
+
+
+def flat(value: float) -> Growth:
+    return lambda lap: value
+
+
+def rest(lap: int, of: str, *, memory: float, files: float, active: float, cores: float) -> list[Sample]:
+    """The two readings of one rest of 0.15 s, of which the last one counts; the processor's counter is any."""
+    facts = {"lap": lap, "memory_bytes": memory * 1e6, "open_files": files, "active": active}
+    begin = Sample("process", of, float(lap), float(lap), cpu_s=10.0 * lap, facts={**facts, "memory_bytes": 9e9})
+    return [begin, Sample("process", of, lap + 0.2, lap + 0.2, cpu_s=10.0 * lap + 0.2 * cores, facts=facts)]
+
+
+def series(laps: int = LAPS, *, of: Sequence[str] = ("backend", "worker_1"), **growing: Growth) -> History:
+    """So many backtests in a row; what is not given stays what it is, but for the first which warms up."""
+    usual = {
+        "memory": flat(45.0),
+        "files": flat(14.0),
+        "active": flat(0.0),
+        "cores": flat(0.01),
+        "cancelled_s": flat(0.05),
+    }
+    now = {**usual, **growing}
+    numbers = range(1, laps + 1)
+    taken = now.pop("cancelled_s")
+    samples = [
+        rest(lap, one, **{k: (v if one == of[-1] else usual[k])(lap) for k, v in now.items()})
+        for one in of
+        for lap in numbers
+    ]
+    ends = [did("lap", lap + 0.3, f"op_{lap}", number=lap, cancelled_s=taken(lap)) for lap in numbers]
+    return film(samples, ends, counted(0.5), counted(laps + 1.0), backtest=B)
+
+
+def counted(at_s: float, free: Sequence[str] = ("w1", "w2"), others: Sequence[str] = (), listed: int = 2) -> Event:
+    return did("places", at_s, "", free=list(free), others=list(others), listed=listed)
+
+
+def told(history: History) -> dict[str, Judgement]:
+    return {judgement.name: judgement for judgement in judge(history)}
+
+
+NAMES = {"latency steady", "places kept", "memory steady", "files steady", "active steady", "processor steady"}
+
+
+def test_what_stays_as_it_is_holds_and_says_what_it_is() -> None:
+    found = told(series())
+    assert found.keys() == NAMES and all(judgement.holds for judgement in found.values())
+    assert found["latency steady"].seen == "a cancel took 0.05 s at the beginning and 0.05 s at the end of 51"
+    assert found["places kept"].seen == "2 were free before the first, and 2 are after the last"
+    assert found["memory steady"].seen == "backend 45.0 to 45.0 MB, worker_1 45.0 to 45.0 MB"
+    assert found["processor steady"].seen == "backend 0.01 to 0.01 cores, worker_1 0.01 to 0.01 cores"
+
+
+def test_a_history_of_one_backtest_is_not_asked() -> None:
+    assert judge(film(backtest=B)) == []
+
+
+@pytest.mark.parametrize(
+    ("growing", "name", "seen"),
+    [
+        (
+            {"memory": lambda n: 45 + 0.2 * n},
+            "memory steady",
+            "it grew: worker_1 47.6 to 53.8 MB (+0.20 MB with each)",
+        ),
+        ({"files": lambda n: 14 + n // 3}, "files steady", "it grew: worker_1 18.0 to 28.3 (+0.33 with each)"),
+        ({"active": lambda n: n // 10}, "active steady", "it grew: worker_1 0.9 to 4.0 (+0.10 with each)"),
+        (
+            {"cores": lambda n: 0.005 * n},
+            "processor steady",
+            "it grew: worker_1 0.06 to 0.22 cores (+0.005 cores with each)",
+        ),
+        (
+            {"cancelled_s": lambda n: 0.05 + 0.01 * n},
+            "latency steady",
+            "a cancel took 0.18 s at the beginning and 0.49 s at the end of 51: 10 ms more with each",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value in NAMES else "",
+)
+def test_what_grows_with_each_is_violated_alone(growing: dict[str, Growth], name: str, seen: str) -> None:
+    found = told(series(**growing))
+    assert {n for n, judgement in found.items() if judgement.violated} == {name}
+    assert found[name].seen == seen
+    assert found[name].at_s == pytest.approx(LAPS + 0.3)
+
+
+@pytest.mark.parametrize(
+    "growing",
+    [
+        {"memory": lambda n: 45.0 + 0.1 * n},  # 3 MB between the thirds: less than an allocator may keep
+        {"memory": lambda n: 400.0 + 0.4 * n},  # of a large process 3 percent
+        {"files": lambda n: 14.0 + n // 8},
+        {"active": lambda n: float(n % 4)},
+        {"cores": lambda n: 0.002 * n},
+        {"cancelled_s": lambda n: 0.05 + 0.005 * n},
+        {"memory": lambda n: 45.0 if n < 10 else 90.0},  # a cache that is filled once, early, in the middle or late
+        {"memory": lambda n: 45.0 if n < 26 else 90.0},
+        {"memory": lambda n: 45.0 if n < 45 else 90.0},
+        {"memory": lambda n: 200.0 - n},
+        {"memory": lambda n: 150.0 if n <= 5 else 45.0},  # what the first ones needed
+        {
+            "memory": lambda n: 45.0 + (500.0 if n in (44, 47, 50) else 0.0)
+        },  # some rests in which something else happened
+        {"cancelled_s": lambda n: 1.5 if n in (40, 44, 48) else 0.05},
+    ],
+)
+def test_what_does_not_grow_with_each_holds(growing: dict[str, Growth]) -> None:
+    assert {n: j.seen for n, j in told(series(**growing)).items() if not j.holds} == {}
+
+
+def test_two_hundred_noisy_runs_give_no_false_alarm_and_two_hundred_leaks_are_all_seen() -> None:
+    """Allocator noise that comes in steps and does not go, connections that come and go, latencies with long tails."""
+
+    def noisy(dice: random.Random, leak_mb: float) -> dict[str, Growth]:
+        kept = [0.0]
+
+        def memory(lap: int) -> float:
+            kept[0] += dice.choice((0.0, 0.0, 0.0, 0.13, 0.26)) if lap < 30 else 0.0
+            return 45.0 + kept[0] + dice.uniform(0.0, 1.0) + leak_mb * lap
+
+        return {
+            "memory": memory,
+            "files": lambda lap: 14.0 + dice.randrange(0, 12),
+            "active": lambda lap: float(dice.randrange(0, 3)),
+            "cores": lambda lap: dice.choice((0.0, 0.0, 0.05, 0.1)),
+            "cancelled_s": lambda lap: min(1.9, 0.05 + dice.expovariate(8.0)),
+        }
+
+    alarms = [seed for seed in range(200) for j in judge(series(**noisy(random.Random(seed), 0.0))) if j.violated]
+    missed = [
+        seed for seed in range(200) if not told(series(**noisy(random.Random(seed), 0.4)))["memory steady"].violated
+    ]
+    assert (alarms, missed) == ([], [])
+
+
+def test_too_few_tell_no_trend() -> None:
+    found = told(series(9, memory=lambda n: 45.0 + 10 * n))
+    assert found.pop("places kept").holds
+    few = "9 backtests are too few to tell a trend from chance; 24 are needed"
+    assert {(j.verdict, few in j.seen) for j in found.values()} == {("unknown", True)}
+    assert trend_of([1.0] * 23) is None and trend_of([1.0] * 24)
+
+
+def test_a_process_that_cannot_be_read_is_never_green_and_its_reason_is_told() -> None:
+    why = Sample("process", "worker_2", 60.0, 60.0, problem="cannot be asked from here")
+    history = film(series().samples, series().events, why, backtest=B)
+    found = told(history)["memory steady"]
+    assert found.unknown
+    assert found.seen.startswith("of worker_2 it could not be read: cannot be asked from here; backend 45.0 to 45.0 MB")
+    assert verdict.judge_all(history)["memory steady"] == found
+    assert verdict.outcome(verdict.judge_all(history), ["memory steady"]) != "passed"
+    leaking = film(series(memory=lambda n: 45.0 + n).samples, series().events, why, backtest=B)
+    assert told(leaking)["memory steady"].violated
+
+
+def test_a_figure_that_the_metrics_do_not_name_is_not_told() -> None:
+    bare = [Sample(s.view, s.subject, s.asked_s, s.answered_s, facts={"lap": s.facts["lap"]}) for s in series().samples]
+    found = told(film(bare, series().events, backtest=B))
+    assert {found[f.name].verdict for f in FIGURES} == {"unknown"}
+    assert "its metrics do not name it" in found["processor steady"].seen
+    assert told(film(series().events, backtest=B))["memory steady"].seen == "no process of KTRDR's could be read"
+
+
+def test_a_counter_that_began_anew_is_left_out() -> None:
+    fell: list[Any] = [
+        s
+        if s.facts["lap"] != 30
+        else Sample(s.view, s.subject, s.asked_s, s.answered_s, cpu_s=-s.asked_s, facts=s.facts)
+        for s in series().samples
+    ]
+    assert told(film(fell, series().events, backtest=B))["processor steady"].holds
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "outcome", "seen"),
+    [
+        (counted(0.5), counted(60.0, ["w2"]), "violated", "lost is w1"),
+        (counted(0.5), counted(60.0, ["w2"], ["w1"]), "holds", "2 are after"),
+        (counted(0.5), counted(60.0, ["w1", "w2", "w3"]), "holds", "2 are after"),
+        (counted(0.5), counted(60.0, [], [], 0), "unknown", "did not list"),
+        (counted(0.5, []), counted(60.0), "unknown", "none was free"),
+    ],
+)
+def test_places(first: Event, last: Event, outcome: str, seen: str) -> None:
+    found = endurance.places_are_kept(film(first, last))
+    assert found.verdict == outcome and seen in found.seen
+
+
+def test_places_that_were_counted_once_only_are_not_known() -> None:
+    assert endurance.places_are_kept(film(counted(0.5))).unknown
+
+
+def test_the_table_has_the_thirds() -> None:
+    rows = list(table(series(memory=lambda n: 45.0 + n)))
+    assert ("time until a backtest is seen cancelled", "KTRDR", ["0.05 s", "0.05 s", "0.05 s"]) in rows
+    assert ("memory", "worker_1", ["58.0 MB", "73.5 MB", "89.0 MB"]) in rows
+    assert len(rows) == 1 + 4 * 2
+    assert list(table(series(9))) == []
