@@ -10,7 +10,21 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
-_OF_THE_LIST = ("list agrees", "only this one", "does not come back")
+_OF_THE_LIST = ("list agrees", "only this one", "does not come back", "lists agree", "filters match", "pages whole")
+
+
+OF_SEVERAL = (
+    "one end",
+    "answer fits",
+    "no flip",
+    "neighbours moving",
+    "neighbours run on",
+    "neighbours untouched",
+    "next keeps pace",
+    "starts run",
+    "none called failed",
+)
+"""Judgements about several backtests of this run: their words name the one that it is about."""
 
 
 def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
@@ -69,4 +83,6 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     if name == "others can be stopped":
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
         return f"curl -s {record}{stuck or scene.backtest}"
+    if named := next((one for one in scene.mine if one in judgement.seen and name in OF_SEVERAL), ""):
+        return f"curl -s {record}{named}"
     return f"curl -s {record}{scene.next_backtest if name == 'next runs' else scene.backtest}"

@@ -98,6 +98,9 @@ class Settings:
         ("running", "cancelled"),
     )
     own_ids: bool = _option(False, "workers call a backtest by an id of their own; the backend translates")
+    several_at_once: bool = _option(
+        False, "a start without a free worker is given to a busy one, which runs all it has side by side"
+    )
     fault: tuple[str, ...] = _option((), "switch a fault on; may be given several times (see --list-faults)")
 
     def mistakes(self) -> list[str]:

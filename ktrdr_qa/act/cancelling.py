@@ -35,6 +35,12 @@ class Cancelling:
         """Send the cancel without waiting for anything."""
         return self._send(look_at_others=False)
 
+    def send_in_any_case(self) -> None:
+        """Send the cancel of a backtest that may be ending; it may come too late."""
+        for _ in range(2):
+            if self._send_once():
+                break
+
     def _send(self, *, look_at_others: bool) -> Judgement:
         """After a lost answer the cancel is repeated once, which is safe."""
         record = self._scene.evidence["Pre-cancel status and progress"] = self._scene.record()
@@ -43,9 +49,7 @@ class Cancelling:
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
         if look_at_others:
             self._others.look()
-        for _ in range(2):
-            if self._send_once():
-                break
+        self.send_in_any_case()
         self._scene.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
 
@@ -81,7 +85,7 @@ class Cancelling:
             answer, facts = lost.exchange, {"problem": lost.exchange.problem}
         sent = scene.recorder.note("cancel_sent", scene.backtest, answer.at_s)
         if answer.status == 400 and self._ended_by_itself(answer):
-            scene.recorder.note("cancel_too_late", scene.backtest)
+            scene.recorder.note("cancel_too_late", scene.backtest, http=answer.status)
             return True
         scene.evidence["Cancel response"] = answer
         if answer.problem_kind and answer.status != 200:

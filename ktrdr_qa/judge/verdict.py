@@ -5,11 +5,25 @@ Pure like the judgements themselves, so a saved history gets the same verdict ag
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ktrdr_qa.judge import afterwards, cancelling, next_backtest, others, outages, pace, processor, running, worker
+from ktrdr_qa.judge import (
+    afterwards,
+    cancelling,
+    neighbours,
+    next_backtest,
+    others,
+    outages,
+    oversubscribed,
+    pace,
+    processor,
+    race,
+    running,
+    views,
+    worker,
+)
 from ktrdr_qa.judge.judgement import Judgement, Verdict
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent
@@ -103,7 +117,16 @@ def judge_all(history: History) -> dict[str, Judgement]:
         del told[name]
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
+    told |= {judgement.name: judgement for judgement in _at_the_limits(history, backtest, limits, updates)}
     return told
+
+
+def _at_the_limits(history: History, backtest: str, limits: Mapping[str, float], updates: float) -> Iterator[Judgement]:
+    """What is judged only where a recording's events say that it was tried."""
+    yield from race.judgements(history, limits["cancelled_s"])
+    yield from neighbours.judgements(history, backtest, limits["frozen_s"], updates)
+    yield from oversubscribed.judgements(history, limits["new_backtest_s"])
+    yield from views.judgements(history, backtest)
 
 
 def limits_of(history: History) -> dict[str, float]:

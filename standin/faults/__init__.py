@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from standin.faults import after, cancel, preflight, running, stability, start
+from standin.faults import after, cancel, limits, preflight, running, stability, start
 from standin.faults.known import KNOWN
 from standin.seams import Seam
 
 __all__ = ["KNOWN", "TABLE", "FaultRow", "UnknownFaultError", "switched_on", "table"]
 
-_MODULES = (preflight, start, running, cancel, after, stability)
+_MODULES = (preflight, start, running, cancel, after, stability, limits)
 TABLE = Path(__file__).parent.parent / "faults.toml"
 
 
