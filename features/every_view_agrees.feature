@@ -25,6 +25,7 @@ Feature: Every view of a cancelled backtest agrees
     And a long backtest is started
     Then the backtest is running within 10 seconds
     And its progress is above 0 % and moving within 30 seconds
+    And it runs on for 3 seconds while every view is read
     When the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds
     And the backtest is reported as cancelled within 2 seconds

@@ -15,7 +15,7 @@ def cancel_as_they_end(context: Any, count: int) -> None:
 
 @then("each of them was either cancelled or completed, never both")
 def each_ended_one_way(context: Any) -> None:
-    """Each backtest was soon over; a cancelled one has no result, and a completed one was not cancelled anywhere. The report says how many ended which way."""
+    """Each backtest was soon over; a cancelled one has no result, and one whose cancellation reached the worker is not completed there."""
     context.steps.verify(context.steps.experiment.judge("one end"))
 
 
@@ -29,6 +29,12 @@ def each_answer_fits(context: Any) -> None:
 def each_stays(context: Any) -> None:
     """No backtest that was cancelled is completed later, or the other way round, and none runs again."""
     context.steps.verify(context.steps.experiment.judge("no flip"))
+
+
+@then("some were cancelled and some completed, so that the cancellations did meet the end")
+def some_ended_each_way(context: Any) -> None:
+    """Both ends were seen; where all backtests ended alike, no cancellation was near enough to the end to learn anything. The report says how many ended which way."""
+    context.steps.verify(context.steps.experiment.judge("met the end"))
 
 
 @given("there is more than one backtest worker")
@@ -110,6 +116,12 @@ def list_has_pages(context: Any) -> None:
 def watch_every_view(context: Any) -> None:
     """From here on the list is read again and again: whole, under each filter that this KTRDR describes, and page by page."""
     context.steps.experiment.views.begin()
+
+
+@then("it runs on for {least_s:g} seconds while every view is read")
+def run_on_while_read(context: Any, least_s: float) -> None:
+    """The backtest is left alone for this long, so that every view of a running one is read several times."""
+    context.steps.experiment.scene.pause(least_s)
 
 
 @then("the list and its filters have shown it at all times as its own record does")

@@ -63,6 +63,8 @@ class Racing:
                 step_s = max(FINEST_STEP_S, step_s / 2)
             offset_s += -step_s if ended_as == "completed" else step_s
             before = ended_as
+            if any(j.violated for j in race.judgements(scene.recorder.history(), scene.limits["cancelled_s"])):
+                break  # It is decided, and the rest would say the same.
         self._look_again()
 
     def _moving(self) -> Judgement:

@@ -13,7 +13,6 @@ from itertools import pairwise
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import PACE_SPAN_S
 from ktrdr_qa.judge.reading import (
-    COVERED_GAP_S,
     before_cancel,
     height_of,
     longest_step_s,
@@ -133,10 +132,7 @@ def _highest_step(readings: Sequence[Sample]) -> float:
 
 
 def are_untouched(history: History, backtest: str) -> Judgement:
-    """The cancel leaves no trace in a neighbour's record: no other beginning, no end, no error, no progress lost.
-
-    A replica may lag: progress counts as lost where it is below what was read ``COVERED_GAP_S`` before.
-    """
+    """The cancel leaves no trace in a neighbour's record: no other beginning, no end, no error, no progress lost."""
     rule = Rule("neighbours untouched", "the records of the other backtests are not touched by the cancel")
     sent = history.event("cancel_sent", backtest)
     if sent is None:
@@ -147,15 +143,18 @@ def are_untouched(history: History, backtest: str) -> Judgement:
         before = [s for s in readings if s.answered_s <= sent.at_s and s.status != MISSING]
         after = [s for s in readings if s.asked_s > sent.at_s]
         for s in after:
-            if wrong := _touched(before, [r for r in readings if r.answered_s <= s.asked_s - COVERED_GAP_S], s):
+            if wrong := _touched(before, s):
                 return rule.violated(
                     f"{other}: {wrong}, {s.answered_s - sent.at_s:.1f} s after the cancel", s.answered_s
                 )
+        if fall := _fall(readings, sent.at_s):
+            s, wrong = fall
+            return rule.violated(f"{other}: {wrong}, {s.answered_s - sent.at_s:.1f} s after the cancel", s.answered_s)
         read += bool(after)
     return rule.holds(f"{read} read again after the cancel") if read else rule.unknown("none was read after the cancel")
 
 
-def _touched(before: Sequence[Sample], earlier: Sequence[Sample], s: Sample) -> str:
+def _touched(before: Sequence[Sample], s: Sample) -> str:
     """What a reading shows that a running backtest's record cannot have become by itself; empty where nothing."""
     for name in ("created_at", "started_at"):
         then = next((r.facts[name] for r in reversed(before) if r.facts.get(name)), None)
@@ -165,10 +164,22 @@ def _touched(before: Sequence[Sample], earlier: Sequence[Sample], s: Sample) -> 
         return f"it is {state_of(s)}, and says that it ended at {s.facts['completed_at']}"
     if s.status in ("running", "completed") and s.facts.get("error_message"):
         return f"it is {state_of(s)}, and carries the error {s.facts['error_message']}"
-    highest = max((height_of(r) for r in earlier), default=0.0)
-    if s.status == "running" and s.percentage is not None and s.percentage < highest:
-        return f"its progress fell from {percent(highest)} to {percent_of(s)}"
     return ""
+
+
+def _fall(readings: Sequence[Sample], sent_s: float) -> tuple[Sample, str] | None:
+    """The reading after the cancel from which on progress is below what it was, and the words for it.
+
+    A replica that lags shows the past now and then: only two readings in a row count, and only where it did not do so
+    before the cancel as well.
+    """
+    falls, highest = [], 0.0
+    running = [s for s in readings if s.status == "running" and s.percentage is not None]
+    for s, then in pairwise(running):
+        if height_of(s) < highest and height_of(then) < highest:
+            falls.append((s, f"its progress fell from {percent(highest)} to {percent_of(s)}"))
+        highest = max(highest, height_of(s))
+    return falls[0] if falls and falls[0][0].asked_s > sent_s else None
 
 
 def follower_keeps_pace(history: History, backtest: str, least_s: float, updates: float) -> Judgement:

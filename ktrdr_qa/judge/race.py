@@ -8,7 +8,6 @@ server failed); KTRDR's contract: a cancel of what has ended is answered 400, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -76,7 +75,12 @@ def judgements(history: History, limit_s: float) -> list[Judgement]:
     """The rules of the race, where one was run."""
     if not history.event("race_begun", ""):
         return []
-    return [ends_one_way(history, limit_s), answers_fit(history), stays_as_it_ended(history, limit_s)]
+    return [
+        ends_one_way(history, limit_s),
+        answers_fit(history),
+        stays_as_it_ended(history, limit_s),
+        met_the_end(history),
+    ]
 
 
 def ends_one_way(history: History, limit_s: float) -> Judgement:
@@ -104,25 +108,30 @@ def ends_one_way(history: History, limit_s: float) -> Judgement:
             if told:
                 return rule.violated(f"{seen}, which was told, by the answer to the cancel", own.answered_s)
             crossed.append(f"{seen}: the two crossed.")
-    return _if_it_was_a_race(rule, history, tries, tuple(crossed))
+    ended = sum(bool(t.end) for t in tries)
+    if not tries or ended < len(tries):
+        return rule.unknown(f"{ended} of {len(tries)} have ended so far")
+    return rule.holds(f"each of {len(tries)} ended in one way", tuple(crossed))
 
 
-def _if_it_was_a_race(rule: Rule, history: History, tries: Sequence[Try], told: tuple[str, ...]) -> Judgement:
-    """Holds where all tries were made and both ends were seen: else no cancel was near enough to an end to tell."""
-    begun = history.event("race_begun", "")
+def met_the_end(history: History) -> Judgement:
+    """It was a race: all tries were made, and some ended in each way; else no cancel was near enough to an end to tell."""
+    rule = Rule("met the end", "the cancels meet the end: some backtests are cancelled, and some completed")
+    tries, begun = tries_of(history), history.event("race_begun", "")
     wanted = int(begun.facts.get("tries", 0)) if begun else 0
     ended = [t.ended_as for t in tries]
     counts = {how: ended.count(how) for how in ("cancelled", "completed", "failed")}
     figures = {f"race_{how}": float(count) for how, count in counts.items()}
-    seen = f"{counts['cancelled']} of {wanted} were cancelled and {counts['completed']} completed"
+    seen = f"of {wanted} backtests {counts['cancelled']} were cancelled and {counts['completed']} completed"
     seen += f", {counts['failed']} failed" if counts["failed"] else ""
-    if len(tries) < wanted or not all(ended):
-        return rule.unknown(f"{seen} so far", told, figures)
-    if not counts["completed"] or len(tries) == counts["completed"]:
-        return rule.unknown(f"{seen}: none was near enough to its end for the two to meet", told, figures, final=True)
+    if len(tries) < wanted:
+        return rule.unknown(f"{seen} so far", (), figures)
+    if counts["completed"] in (0, len(tries)):
+        return rule.unknown(f"{seen}: none was near enough to its end for the two to meet", (), figures, final=True)
     offsets_s = [t.offset_s for t in tries]
     between = f"from {min(offsets_s):+.2f} s to {max(offsets_s):+.2f} s of the end that their own pace predicted"
-    return rule.holds(seen, (f"Cancelled as they ended: {seen}; the cancels were sent {between}.", *told), figures)
+    told = f"{seen[0].upper()}{seen[1:]}, where the cancel was sent {between}."
+    return rule.holds(seen, (told,), figures)
 
 
 def answers_fit(history: History) -> Judgement:
@@ -142,8 +151,8 @@ def answers_fit(history: History) -> Judgement:
             seen = f'{t.who} was answered "cancelled" with HTTP {t.http}, and it is "completed"'
             return rule.violated(seen, t.answer.at_s)
         fit += bool(t.ended_as)
-    if not tries or fit < len(tries) / 2:
-        return rule.unknown(f"{fit} of {len(tries)} answers could be compared")
+    if not fit:
+        return rule.unknown(f"none of {len(tries)} answers could be compared")
     return rule.holds(f"{fit} of {len(tries)} answers were compared")
 
 

@@ -126,7 +126,7 @@ def _at_the_limits(history: History, backtest: str, limits: Mapping[str, float],
     yield from race.judgements(history, limits["cancelled_s"])
     yield from neighbours.judgements(history, backtest, limits["frozen_s"], updates)
     yield from oversubscribed.judgements(history, limits["new_backtest_s"])
-    yield from views.judgements(history, backtest)
+    yield from views.judgements(history, backtest, limits["worker_idle_s"])
 
 
 def limits_of(history: History) -> dict[str, float]:

@@ -24,7 +24,7 @@ WHOLE = ""
 """The list without a filter."""
 
 
-def judgements(history: History, backtest: str) -> list[Judgement]:
+def judgements(history: History, backtest: str, limit_s: float) -> list[Judgement]:
     """The rules of the views, where they were read."""
     if not history.event("views_begun", ""):
         return []
@@ -32,7 +32,7 @@ def judgements(history: History, backtest: str) -> list[Judgement]:
         lists_agree(history, backtest),
         filters_match(history),
         pages_are_whole(history),
-        worker_agrees(history, backtest),
+        worker_agrees(history, backtest, limit_s),
     ]
 
 
@@ -118,9 +118,9 @@ def pages_are_whole(history: History) -> Judgement:
         if before != after or len(before) < 2:
             continue
         if doubled := _doubled(paged):
-            return rule.violated(f"the pages of {s.subject} have {doubled} twice", s.answered_s)
+            return rule.violated(f"the pages of the list have {doubled} twice", s.answered_s)
         if lost := [one for one in before if one not in paged]:
-            seen = f"the pages of {s.subject} do not have {lost[0]}, which the whole list has"
+            seen = f"the pages of the list do not have {lost[0]}, which the whole list has"
             return rule.violated(f"{seen} ({len(lost)} of {len(before)} lost)", s.answered_s)
         compared, most = compared + 1, max(most, len(before))
     if not compared:
@@ -137,19 +137,17 @@ def _doubled(ids: Iterable[str]) -> str:
     return ""
 
 
-def worker_agrees(history: History, backtest: str) -> Judgement:
+def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> Judgement:
     """The worker's own record and KTRDR's say the same within the lag of a refresh, and KTRDR's progress is not ahead.
 
-    After the cancel the worker has the limit of its own rule.
+    After the cancel the worker has the limit of its own rule, ``limit_s``.
     """
     rule = Rule("worker agrees", "the worker's own record of the backtest agrees with KTRDR's at all times")
-    record, sent = history.of("backend", backtest), history.event("cancel_sent", backtest)
+    record, lag_s = history.of("backend", backtest), max(LAGS_S, limit_s)
     own = [s for s in history.of("worker", backtest) if s.status in KNOWN]
     compared = 0
     for s in own:
-        if sent and s.answered_s > sent.at_s - LAGS_S:
-            continue
-        near = statuses_near(record, s, LAGS_S, LAGS_S) - {MISSING}
+        near = statuses_near(record, s, lag_s, lag_s) - {MISSING}
         if near and s.status not in near:
             said = " or ".join(sorted(f'"{word}"' for word in near))
             return rule.violated(f"its worker has it {state_of(s)}, and KTRDR's record said {said}", s.answered_s)

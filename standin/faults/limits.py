@@ -25,6 +25,8 @@ FLIPS_AFTER_S = 0.35
 SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
 LISTED_LATE_S = 1.9
+LOST_BESIDES = 5.0
+"""So much more progress than it had made, in percent, is lost to a neighbour: a while it stays at 0."""
 LISTED_AS = "/api/v1/operations"
 
 
@@ -81,6 +83,15 @@ class EndsInNeitherWay(IgnoredNearItsEnd):
 
     def follows_worker(self, operation: Operation) -> bool:
         return operation.operation_id not in self._stuck
+
+
+@fault("race-always-completes")
+class AlwaysCompletes(Seam):
+    async def instead(self, ask: Ask) -> Answer | None:
+        known = self.backend.operations.get(ask.operation_id or "")
+        if ask.cancels and known and float(known.percentage) > NEAR_THE_END:
+            return answer(400, contract.cannot_be_cancelled(known.copy(status="completed")))
+        return None
 
 
 @fault("race-500-near-the-end")
@@ -149,7 +160,7 @@ class Beside(Seam):
 @fault("neighbour-loses-its-progress")
 class NeighbourLosesItsProgress(Beside):
     def shows(self, operation: Operation, then: float) -> Operation:
-        return operation.copy(percentage=max(0.0, float(operation.percentage) - then))
+        return operation.copy(percentage=max(0.0, float(operation.percentage) - then - LOST_BESIDES))
 
 
 @fault("neighbour-gets-the-error")
@@ -224,8 +235,8 @@ class OversubscribedCalledFailed(Seam):
             if operation.active:
                 self.backend.end(operation, "failed", 0.0, "Operation was RUNNING but no worker claimed it")
 
-        beside = (each for each in self.backend.operations.values() if each is not operation and each.active)
-        if any(each.worker_id == operation.worker_id for each in beside):
+        there = [e for e in self.backend.operations.values() if e.active and e.worker_id == operation.worker_id]
+        if there[0] is not operation:
             self.backend.soon(fail())
 
 
