@@ -10,9 +10,13 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
-_OF_THE_LIST = ("list agrees", "only this one", "does not come back", "list unchanged")
-_OF_SEVERAL = ("running unharmed", "ended unchanged", "worker takes the next")
+_OF_THE_LIST = {"list agrees", "only this one", "does not come back", "list unchanged"}
+_OF_THE_LIST |= {"lists agree", "filters match", "pages whole"}
 _OF_THE_PROCESSES = frozenset(figure.name for figure in endurance.FIGURES)
+_OF_SEVERAL = {"running unharmed", "ended unchanged", "worker takes the next"}
+_OF_SEVERAL |= {"one end", "answer fits", "no flip", "starts run", "none called failed"}
+_OF_SEVERAL |= {"neighbours moving", "neighbours run on", "neighbours untouched", "next keeps pace"}
+"""Judgements about several backtests of this run: their words, or the reading that decided, name the one that it is about."""
 
 
 def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trends.Line] = (), when: str = "") -> None:
@@ -80,6 +84,9 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
         return f"curl -s {record}{stuck or scene.backtest}"
     if name in _OF_SEVERAL:
-        shown = [s for s in experiment.history().samples if s.view == "backend" and s.answered_s == judgement.at_s]
-        return f"curl -s {record}{shown[0].subject if shown else scene.backtest}"
+        named = next((one for one in scene.mine if one in judgement.seen), "")
+        shown = (
+            s.subject for s in experiment.history().samples if s.view == "backend" and s.answered_s == judgement.at_s
+        )
+        return f"curl -s {record}{named or next(shown, scene.backtest)}"
     return f"curl -s {record}{scene.next_backtest if name == 'next runs' else scene.backtest}"

@@ -17,11 +17,12 @@ from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.act.restarting import Restarting
 from ktrdr_qa.film import Films
-from ktrdr_qa.judge import afterwards, verdict
+from ktrdr_qa.judge import afterwards, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
+from ktrdr_qa.tell import evidence
 
 TOLD_EACH = 10
 """Of backtests in a row, which may take minutes, so many are told in one line."""
@@ -163,6 +164,14 @@ class Steps:
             self.films.begin()
         self.experiment.scene.recorder.about.setdefault("cancel_body", {"reason": reason, "force": True})
 
+    def race(self, tries: int) -> None:
+        """Cancel so many backtests as they end, and attach how each of them ended."""
+        experiment = self.start_a_long_backtest()
+        try:
+            experiment.race.run(tries)
+        finally:
+            evidence.HERE.markdown("How each try of the race ended", evidence.table_of_tries(experiment.history()))
+
     def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.
 
@@ -210,6 +219,29 @@ class Steps:
     def verify_in_time(self, name: str, limit_s: float = afterwards.RECORD_SETTLES_S) -> None:
         """Assert a judgement by its name, waiting so long for one that is not known yet."""
         self.verify(self.experiment.await_known(name, limit_s))
+
+    def verify_or_not_checked(self, step: Any, name: str) -> None:
+        """Assert a judgement by its name; where nothing that could be read will ever tell it, the step is marked."""
+        judgement = self.experiment.judge(name)
+        if judgement.final:
+            step.not_checked_reason = f"not checked: {judgement.seen}"
+            self.observe(f"Not checked: {judgement.seen}.")
+            return
+        self.verify(judgement)
+
+    def need_workers(self, scenario: Any, count: int) -> None:
+        """Skip the scenario where fewer workers are registered."""
+        registered = len(readings.workers(self.experiment.scene.client))
+        if registered < count:
+            scenario.skip(f"{registered} backtest worker is registered, and it takes {count}")
+
+    @property
+    def window_s(self) -> float:
+        """So long at most the progress of a running backtest has to be watched to tell its pace."""
+        updates = self.experiment.scene.recorder.about.get("updates", verdict.UPDATES_MISSED)
+        scene = self.experiment.scene
+        least_s = scene.limits["frozen_s"]
+        return least_s + 2 * pace.frozen_window_s(scene.recorder.history(), scene.backtest, least_s, updates)
 
     def verify_witness(self, scenario: Any, name: str, limit_s: float) -> None:
         """Assert what a witness says; one that cannot tell is skipped with the reason, never passed."""

@@ -41,7 +41,7 @@ class Backend:
         self.log = log
         self.clock = contract.Clock(settings.clock_skew_s)
         self.metrics = Metrics()
-        self.registry = Registry(settings.worker_word)
+        self.registry = Registry(settings.worker_word, settings.several_at_once)
         self.operations: dict[str, Operation] = {}
         self.all_registered = asyncio.Event()
         self.close_for: Callable[[float], None] = lambda closed_s: None

@@ -48,10 +48,11 @@ class WorkerRecord:
 class Registry:
     """All registered workers, by id."""
 
-    def __init__(self, worker_word: str) -> None:
+    def __init__(self, worker_word: str, several_at_once: bool = False) -> None:
         self.workers: dict[str, WorkerRecord] = {}
         self._renamed: dict[str, str] = {}
         self._worker_word = worker_word
+        self._several_at_once = several_at_once
 
     def of_type(self, worker_type: str | None) -> list[WorkerRecord]:
         """The workers of a type, or all."""
@@ -78,11 +79,10 @@ class Registry:
 
         `only` is the one worker that will do, where not any will.
         """
-        free = [
-            each
-            for each in self.of_type(self._worker_word)
-            if each.status == "available" and only in (None, each.worker_id)
-        ]
+        wanted = [each for each in self.of_type(self._worker_word) if only in (None, each.worker_id)]
+        free = [each for each in wanted if each.status == "available"]
+        if not free and self._several_at_once:
+            free = [each for each in wanted if each.status == "busy"]
         if not free:
             return None
         chosen = min(free, key=lambda each: each.last_selected or 0.0)

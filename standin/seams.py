@@ -31,6 +31,7 @@ class Ask:
     path: str
     internal: bool = False
     """Whether one of the platform's own processes asks."""
+    query: str = ""
 
     @property
     def starts(self) -> bool:

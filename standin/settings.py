@@ -109,6 +109,9 @@ class Settings:
     confirms_again: bool = _option(False, "each further cancel of a cancelled backtest is confirmed with 200 once more")
     reason_apart: bool = _option(False, "a record gives the reason of a cancel in a field of its own only")
     own_ids: bool = _option(False, "workers call a backtest by an id of their own; the backend translates")
+    several_at_once: bool = _option(
+        False, "a start without a free worker is given to a busy one, which runs all it has side by side"
+    )
     fault: tuple[str, ...] = _option((), "switch a fault on; may be given several times (see --list-faults)")
 
     def mistakes(self) -> list[str]:

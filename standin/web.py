@@ -43,7 +43,7 @@ class Front:
             return
         began = time.perf_counter()
         internal = any(name == INTERNAL.encode() for name, _ in scope["headers"])
-        ask = Ask(scope["method"], scope["path"], internal)
+        ask = Ask(scope["method"], scope["path"], internal, scope.get("query_string", b"").decode("latin-1"))
         given = await self._seams.instead(ask)
         if given is None:
             given = await self._seams.afterwards(ask, await self._collect(scope, receive))

@@ -139,8 +139,9 @@ class Worker:
         operation.result_summary = summary
         operation.end(status, self.clock.now(), 100.0 if status == "completed" else kept, message)
         if self.current is job:
-            self.current = None
-            self.metrics.active.set(0)
+            beside = [each for each in self.jobs.values() if each.operation.active]
+            self.current = beside[-1] if beside else None
+            self.metrics.active.set(len(beside))
         self.metrics.ended(status)
         self.log.write("backtest ended", operation.operation_id, status=status, message=message)
         job.ended.set()
@@ -283,7 +284,7 @@ def application(worker: Worker) -> FastAPI:
 
     @app.post("/backtests/start")
     async def start(order: Order) -> Any:
-        if worker.current is not None:
+        if worker.current is not None and not worker.settings.several_at_once:
             return JSONResponse(contract.detail("Worker is busy"), 503)
         return contract.start_answer(worker.start(order).operation.order)
 

@@ -39,6 +39,12 @@ class Cancelling:
         """Send the cancel without waiting for anything."""
         return self._send(self._send_once, look_at_others=False)
 
+    def send_in_any_case(self, send: Callable[[], bool] | None = None) -> None:
+        """Send the cancel of a backtest that may be ending; it may come too late."""
+        for _ in range(2):
+            if (send or self._send_once)():
+                break
+
     def _send(self, send: Callable[[], bool], *, look_at_others: bool) -> Judgement:
         """After a lost answer the cancel is repeated once, which is safe."""
         record = self._scene.evidence["Pre-cancel status and progress"] = self._scene.record()
@@ -47,9 +53,7 @@ class Cancelling:
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
         if look_at_others:
             self._others.look()
-        for _ in range(2):
-            if send():
-                break
+        self.send_in_any_case(send)
         self._scene.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
 
@@ -92,7 +96,7 @@ class Cancelling:
         scene = self._scene
         sent = scene.recorder.note("cancel_sent", scene.backtest, answer.at_s)
         if answer.status == 400 and self._ended_by_itself(answer):
-            scene.recorder.note("cancel_too_late", scene.backtest)
+            scene.recorder.note("cancel_too_late", scene.backtest, http=answer.status)
             return True
         scene.evidence["Cancel response"] = answer
         if answer.problem_kind and answer.status != 200:

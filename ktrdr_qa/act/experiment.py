@@ -14,16 +14,18 @@ from ktrdr_qa.act import afterwards, leaving
 from ktrdr_qa.act.cancelling import Cancelling
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.choosing import Choosing
+from ktrdr_qa.act.crowd import Crowd
 from ktrdr_qa.act.next_backtest import NextBacktest
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
+from ktrdr_qa.act.racing import Racing
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.vain import Vain
+from ktrdr_qa.act.views import Views
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
-from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History
 
@@ -44,6 +46,9 @@ class Experiment:
         self._cancelling = Cancelling(scene, self._watching, self._others)
         self.vain = Vain(scene, self._starting, self._places)
         self._following = NextBacktest(scene, self._starting, self._others, self._places)
+        self.race = Racing(scene, self._starting, self._choosing, self._places, self._watching, self._cancelling)
+        self.crowd = Crowd(scene, self._starting, self._watching, self._places)
+        self.views = Views(scene, self._starting, self._places, self._others)
         self._running_limit_s, self._motion_limit_s = 10.0, 30.0
 
     @property
@@ -107,12 +112,7 @@ class Experiment:
 
     def occupy_the_other_workers(self) -> None:
         """Start a backtest for every other registered worker that is free; they end with this recording."""
-        self._places.await_one(every=True)
-        free = [w for w in readings.workers(self.scene.client) if readings.takes_work(w)]
-        candidate = self.scene.used_now
-        for worker in free:
-            if worker.get("current_operation_id") != self.scene.backtest:
-                self._starting.begin_another(candidate)
+        self.crowd.on_the_other_workers(watched=False)
 
     def cancel(self, count: int = 1) -> None:
         """Cancel it while it runs, or so many times at the same moment.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ktrdr_qa.act.candidate import Candidate
@@ -12,6 +12,7 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, TransportError
+from ktrdr_qa.platform.readings import Reading
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import Event, History, Sample, View
 from ktrdr_qa.record.recorder import BACKTEST_INTERVAL_S, Recorder
@@ -101,6 +102,20 @@ class Scene:
             return fresh.issuperset(subjects)
 
         self.until(read, FRESH_S)
+
+    def read_once(self, view: View, read: Callable[[], Iterable[Reading]]) -> None:
+        """Write down one reading, made here; one that is lost is a gap."""
+        asked_s = self.recorder.clock()
+        try:
+            read_ones = list(read())
+        except TransportError:
+            return
+        answered_s = self.recorder.clock()
+        self.recorder.add(Sample(view, asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in read_ones)
+
+    def read_record(self, backtest: str) -> None:
+        """Write down once what the backend says of a backtest that is not watched."""
+        self.read_once("backend", lambda: readings.backtest(self.client, backtest))
 
     def record(self) -> Exchange:
         """The backtest's record as it is now, as evidence; a refusal is evidence as well."""

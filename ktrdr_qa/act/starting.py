@@ -43,10 +43,10 @@ class Starting:
         scene.recorder.about.update(backtest=scene.backtest, candidate=str(candidate), payload=candidate.payload)
         scene.watch(scene.backtest)
 
-    def begin_another(self, candidate: Candidate) -> None:
-        """Start one more, only to have it run; it ends with the recording."""
+    def begin_another(self, candidate: Candidate) -> str:
+        """Start one more, which ends with the recording; its id."""
         before = self._others.active()
-        self.new_id(self._ask(candidate, before), before, "a further backtest")
+        return self.new_id(self._ask(candidate, before), before, "a further backtest")
 
     def _ask(self, candidate: Candidate, before: dict[str, str]) -> Exchange:
         """Send one start. What this run may have started is journalled whatever the answer is."""

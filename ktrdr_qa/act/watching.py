@@ -95,6 +95,15 @@ class Watching:
             recorder.watch("worker", backtest, lambda: self._read_view(view, backtest), WITNESS_INTERVAL_S)
             recorder.watch("health", worker, lambda: self._read_health(speaker, worker), WITNESS_INTERVAL_S)
 
+    def read_own_record(self, backtest: str = "", worker: str = "") -> None:
+        """Write down once what the worker itself has of a backtest, this recording's or another, where it can be asked."""
+        scene, backtest = self._scene, backtest or self._scene.backtest
+        witness = scene.witnesses.get(self._places.ids.get(worker, worker) or self.worker)
+        if not (witness and witness.address):
+            return
+        speaker = scene.client.clone(witness.address, trusted=witness.address in scene.target.workers.values())
+        scene.read_once("worker", lambda: self._read_view(speaker, backtest))
+
     def _read_view(self, view: Client, backtest: str) -> Iterator[readings.Reading]:
         """The worker's own record, under the id that it calls the backtest by."""
         own = self._called_there.get(backtest, backtest)

@@ -5,7 +5,7 @@ Pure like the judgements themselves, so a saved history gets the same verdict ag
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,16 +13,20 @@ from ktrdr_qa.judge import (
     afterwards,
     cancelling,
     endurance,
+    neighbours,
     next_backtest,
     others,
     outages,
+    oversubscribed,
     pace,
     processor,
+    race,
     reason,
     restarts,
     running,
     together,
     vain,
+    views,
     worker,
 )
 from ktrdr_qa.judge.judgement import Judgement, Verdict
@@ -148,9 +152,18 @@ def judge_all(history: History) -> dict[str, Judgement]:
         vain.judged(history, limits["cancelled_s"], limits["new_backtest_s"]),
         reason.judged(history, backtest),
         together.judged(history, backtest),
+        _at_the_limits(history, backtest, limits, updates),
     ):
         told |= {judgement.name: judgement for judgement in other_way}
     return told
+
+
+def _at_the_limits(history: History, backtest: str, limits: Mapping[str, float], updates: float) -> Iterator[Judgement]:
+    """What is judged only where a recording's events say that it was tried."""
+    yield from race.judgements(history, limits["cancelled_s"])
+    yield from neighbours.judgements(history, backtest, limits["frozen_s"], updates)
+    yield from oversubscribed.judgements(history, limits["new_backtest_s"])
+    yield from views.judgements(history, backtest, limits["worker_idle_s"])
 
 
 def limits_of(history: History) -> dict[str, float]:

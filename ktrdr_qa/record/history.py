@@ -20,8 +20,10 @@ from ktrdr_qa.words import plain_value
 FORMAT = "ktrdr-qa/history"
 VERSION = 1
 
-View = Literal["backend", "list", "registry", "worker", "health", "processor", "other", "process"]
-"""``process``: what one of KTRDR's processes uses, its id being the worker's or ``backend``; ``other``: the backend's record of a backtest that is not this run's, read because its end or its beginning may be."""
+View = Literal["backend", "list", "registry", "worker", "health", "processor", "other", "process", "listing", "pages"]
+"""``other``: the backend's record of a backtest that is not this run's, read because its end or its beginning may be;
+``process``: what one of KTRDR's processes uses, its id being the worker's or ``backend``;
+``listing``: the list under a filter, which is the subject; ``pages``: the list page by page."""
 
 
 @dataclass(frozen=True)

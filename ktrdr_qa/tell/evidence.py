@@ -12,7 +12,7 @@ import allure
 from allure_commons.types import AttachmentType
 
 from ktrdr_qa.act.candidate import Candidate
-from ktrdr_qa.judge import endurance
+from ktrdr_qa.judge import endurance, race
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.verdict import Row
 from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, Exchange
@@ -236,3 +236,14 @@ def escaped(text: str) -> str:
     line = " ".join(text.split())
     line = _ENTITY.sub("&amp;", line).replace("<", "&lt;")
     return _LEADING.sub(r"\g<0>\\", _MARKUP.sub(r"\\\g<0>", line))
+
+
+def table_of_tries(history: History) -> str:
+    """How each try of the race with completion ended, as a table in Markdown."""
+    rows = ["| try | backtest | cancel sent | answer | ended as |", "|---|---|---|---|---|"]
+    for t in race.tries_of(history):
+        sent = f"{t.offset_s:+.2f} s of its predicted end"
+        rows.append(
+            f"| {t.number} | {escaped(t.backtest)} | {sent} | HTTP {t.http} | {escaped(t.ended_as) or 'not yet'} |"
+        )
+    return "\n".join(rows)

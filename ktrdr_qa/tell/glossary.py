@@ -137,7 +137,13 @@ def sentences(features: Path = FEATURES) -> list[Sentence]:
                     example,
                 )
             )
-    order = {"preflight_steps.py": 0, "cancellation_steps.py": 1, "sanity_steps.py": 2, "witness_steps.py": 3}
+    order = {
+        "preflight_steps.py": 0,
+        "cancellation_steps.py": 1,
+        "sanity_steps.py": 2,
+        "witness_steps.py": 3,
+        "limits_steps.py": 4,
+    }
     return sorted(found, key=lambda s: (order.get(s.module, len(order)), s.module, s.line))
 
 

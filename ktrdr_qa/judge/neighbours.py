@@ -1,0 +1,212 @@
+"""The neighbours: what else of this run is running when a backtest is cancelled goes on as if nothing had happened.
+
+Sources: Google AIP-151 (a cancel is of the one operation that is named) and RFC 9110, 9.3.5 (DELETE is of its target
+resource); KTRDR's contract: ``children_cancelled`` names whatever else a cancel ends, and a worker runs one backtest at
+a time, so what comes next on the same worker has it for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.pace import PACE_SPAN_S
+from ktrdr_qa.judge.reading import (
+    before_cancel,
+    height_of,
+    longest_step_s,
+    percent_of,
+    rises_in,
+    state_of,
+)
+from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import percent
+
+CLEARLY_SLOWER = 0.5
+"""A neighbour that makes less than this part of the progress that was due, and one usual step less, is slower."""
+
+
+def neighbours_of(history: History) -> list[str]:
+    """This run's backtests on the other workers."""
+    return [e.subject for e in history.events if e.kind == "neighbour_started"]
+
+
+def judgements(history: History, backtest: str, least_s: float, updates: float) -> list[Judgement]:
+    """The rules of the neighbours, where there were some."""
+    found = []
+    if neighbours_of(history):
+        found += [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)]
+    if any(e.kind == "follower_started" for e in history.events):
+        found.append(follower_keeps_pace(history, backtest, least_s, updates))
+    return found
+
+
+def are_moving(history: History, limit_s: float) -> Judgement:
+    """Every neighbour was seen to move twice: its pace is known."""
+    rule = Rule("neighbours moving", f"the other backtests are moving within {limit_s:.1f} s")
+    neighbours = neighbours_of(history)
+    for other in neighbours:
+        readings, began = history.of("backend", other), history.event("neighbour_started", other)
+        ended = next((s for s in readings if s.terminal), None)
+        if len(rises_in(readings)) >= 2:
+            continue
+        if ended and ended.status != "completed":
+            words = ended.facts.get("error_message") or "no reason given"
+            return rule.violated(f"{other} was {state_of(ended)}: {words}", ended.answered_s)
+        late = next((s for s in readings if began and s.asked_s > began.at_s + limit_s), None)
+        if late:
+            return rule.violated(f"{other} was {state_of(late)} after {limit_s:.1f} s", late.asked_s)
+        return rule.unknown(f"{other} was not seen to move", final=bool(ended))
+    return rule.holds(f"{len(neighbours)} are moving") if neighbours else rule.unknown("there is none", final=True)
+
+
+def run_on(history: History, backtest: str, least_s: float, updates: float) -> Judgement:
+    """After the cancel each neighbour makes the progress that its pace before it promised, or completes."""
+    rule = Rule("neighbours run on", "the other backtests run on at the pace that they had before the cancel")
+    sent = history.event("cancel_sent", backtest)
+    if sent is None:
+        return rule.unknown("no cancel was sent")
+    told = []
+    for other in neighbours_of(history):
+        readings = _while_it_ran(history, other)
+        before = [s for s in readings if s.answered_s <= sent.at_s]
+        after = [s for s in readings if s.asked_s > sent.at_s]
+        if broken := next((s for s in after if s.terminal and s.status != "completed"), None):
+            words = broken.facts.get("error_message") or "no reason given"
+            since_s = broken.answered_s - sent.at_s
+            return rule.violated(
+                f"{other} was {state_of(broken)} {since_s:.1f} s after the cancel: {words}", broken.answered_s
+            )
+        if any(s.status == "completed" for s in after):
+            told.append(f"{other} completed")
+            continue
+        usual = _pace(before)
+        if usual is None:
+            return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
+        judged = _keeps(rule, other, usual, before, after, (sent.at_s, max(least_s, updates * longest_step_s(before))))
+        if not judged.holds:
+            return judged
+        told.append(judged.seen)
+    return rule.holds("; ".join(told))
+
+
+def _keeps(
+    rule: Rule, other: str, usual: float, before: Sequence[Sample], after: Sequence[Sample], window: tuple[float, float]
+) -> Judgement:
+    """Whether a backtest goes on at its usual pace (percent a second), from a time on and for at least so long."""
+    from_s, window_s = window
+    if not after or after[-1].asked_s - from_s < window_s:
+        return rule.unknown(f"{other} was not read for {window_s:.1f} s yet")
+    last = after[-1]
+    span_s = last.asked_s - from_s
+    due = usual * span_s
+    # What was lost of it is for ``are_untouched``.
+    steps = (height_of(b) - height_of(a) for a, b in pairwise([*before[-1:], *after]))
+    made = sum(step for step in steps if step > 0)
+    seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(min(due, 100.0))} was due"
+    slow = made < CLEARLY_SLOWER * due - _highest_step([*before, *after])
+    return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s) if slow else rule.holds(seen)
+
+
+def _while_it_ran(history: History, other: str) -> list[Sample]:
+    """The backend's readings of a backtest until this run itself ended it."""
+    ended_by_us = history.event("clean_up", other)
+    return [s for s in history.of("backend", other) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
+
+
+def _pace(readings: Sequence[Sample]) -> float | None:
+    """Percent a second over the whole time in which it was seen to rise; None where that was too short."""
+    rises = rises_in(readings)
+    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) <= 0:
+        return None
+    return (height_of(rises[-1]) - height_of(rises[0])) / span_s
+
+
+def _highest_step(readings: Sequence[Sample]) -> float:
+    """The usual granularity of a progress, in percent: the median of its steps."""
+    rises = rises_in(readings)
+    steps = sorted(height_of(b) - height_of(a) for a, b in pairwise(rises))
+    return steps[len(steps) // 2] if steps else 0.0
+
+
+def are_untouched(history: History, backtest: str) -> Judgement:
+    """The cancel leaves no trace in a neighbour's record: no other beginning, no end, no error, no progress lost."""
+    rule = Rule("neighbours untouched", "the records of the other backtests are not touched by the cancel")
+    sent = history.event("cancel_sent", backtest)
+    if sent is None:
+        return rule.unknown("no cancel was sent")
+    read = 0
+    for other in neighbours_of(history):
+        readings = _while_it_ran(history, other)
+        before = [s for s in readings if s.answered_s <= sent.at_s and s.status != MISSING]
+        after = [s for s in readings if s.asked_s > sent.at_s]
+        for s in after:
+            if wrong := _touched(before, s):
+                return rule.violated(
+                    f"{other}: {wrong}, {s.answered_s - sent.at_s:.1f} s after the cancel", s.answered_s
+                )
+        if fall := _fall(readings, sent.at_s):
+            s, wrong = fall
+            return rule.violated(f"{other}: {wrong}, {s.answered_s - sent.at_s:.1f} s after the cancel", s.answered_s)
+        read += bool(after)
+    return rule.holds(f"{read} read again after the cancel") if read else rule.unknown("none was read after the cancel")
+
+
+def _touched(before: Sequence[Sample], s: Sample) -> str:
+    """What a reading shows that a running backtest's record cannot have become by itself; empty where nothing."""
+    for name in ("created_at", "started_at"):
+        then = next((r.facts[name] for r in reversed(before) if r.facts.get(name)), None)
+        if then and s.facts.get(name) not in (None, then):
+            return f"its {name} was {then}, and is {s.facts[name]}"
+    if not s.terminal and s.status != MISSING and s.facts.get("completed_at"):
+        return f"it is {state_of(s)}, and says that it ended at {s.facts['completed_at']}"
+    if s.status in ("running", "completed") and s.facts.get("error_message"):
+        return f"it is {state_of(s)}, and carries the error {s.facts['error_message']}"
+    return ""
+
+
+def _fall(readings: Sequence[Sample], sent_s: float) -> tuple[Sample, str] | None:
+    """The reading after the cancel from which on progress is below what it was, and the words for it.
+
+    A replica that lags shows the past now and then: only two readings in a row count, and only where it did not do so
+    before the cancel as well.
+    """
+    falls, highest = [], 0.0
+    running = [s for s in readings if s.status == "running" and s.percentage is not None]
+    for s, then in pairwise(running):
+        if height_of(s) < highest and height_of(then) < highest:
+            falls.append((s, f"its progress fell from {percent(highest)} to {percent_of(s)}"))
+        highest = max(highest, height_of(s))
+    return falls[0] if falls and falls[0][0].asked_s > sent_s else None
+
+
+def follower_keeps_pace(history: History, backtest: str, least_s: float, updates: float) -> Judgement:
+    """The next backtest on the cancelled one's worker, the same work, runs at the pace that the cancelled one had."""
+    rule = Rule("next keeps pace", "the next backtest on the same worker runs at the pace of the cancelled one")
+    started = next((e for e in history.events if e.kind == "follower_started"), None)
+    if started is None:
+        return rule.unknown("none was started")
+    follower, usual = started.subject, _pace(before_cancel(history, backtest))
+    readings = _while_it_ran(history, follower)
+    if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
+        words = broken.facts.get("error_message") or "no reason given"
+        after_s = broken.answered_s - started.at_s
+        return rule.violated(
+            f"{follower} was {state_of(broken)} {after_s:.1f} s after its start: {words}", broken.answered_s
+        )
+    named = {str(s.facts["worker"]) for s in readings if s.facts.get("worker")}
+    if named - {str(history.about.get("worker", ""))}:
+        return rule.unknown(
+            f"it was given to {', '.join(sorted(named))}, not to the worker of the cancelled one", final=True
+        )
+    if readings and readings[-1].status == "completed":
+        return rule.holds(f"{follower} completed")
+    rises = rises_in(readings)
+    if usual is None or not rises:
+        return rule.unknown("its pace was not seen" if usual else "the pace of the cancelled one was not seen")
+    window_s = max(least_s, PACE_SPAN_S, updates * longest_step_s(before_cancel(history, backtest)))
+    first = rises[0]
+    after = [s for s in readings if s.asked_s > first.answered_s]
+    return _keeps(rule, follower, usual, [first], after, (first.answered_s, window_s))

@@ -1,0 +1,171 @@
+"""The views agree: the single record, the list, its filters and pages, and the worker's own record, over a whole run.
+
+Sources: Google AIP-158 (pages: each result once, none lost) and AIP-160 (what a filter gives matches the filter);
+Microsoft's guidelines on long-running operations (the status is the same wherever it is read); KTRDR's contract: one
+memory behind record and list, so they differ by a replica's lag at the most (``COVERED_GAP_S``), and the backend fetches
+a worker's word about once a second (surprise 3), so it may lag behind the worker and is never ahead of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
+from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
+from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import percent
+
+LAGS_S = 2.0
+"""So far a backend that refreshes once a second may be behind its worker, an answer's time included."""
+ROUNDED = 0.11
+"""Percent by which two views may differ because each rounds in its own way."""
+WHOLE = ""
+"""The list without a filter."""
+
+
+def judgements(history: History, backtest: str, limit_s: float) -> list[Judgement]:
+    """The rules of the views, where they were read."""
+    if not history.event("views_begun", ""):
+        return []
+    return [
+        lists_agree(history, backtest),
+        filters_match(history),
+        pages_are_whole(history),
+        worker_agrees(history, backtest, limit_s),
+    ]
+
+
+def _rows(s: Sample) -> dict[str, str]:
+    rows = s.facts.get("rows")
+    return rows if isinstance(rows, dict) else {}
+
+
+def _matches(question: str, status: str) -> bool:
+    """Whether a backtest of this status belongs under a filter."""
+    name, _, value = question.partition("=")
+    if name == "active_only":
+        return status not in TERMINAL
+    return value == status if name == "status" else True
+
+
+def _listings(history: History) -> list[Sample]:
+    return [s for s in history.samples if s.view == "listing" and not s.problem]
+
+
+def statuses_near(readings: Sequence[Sample], s: Sample, before_s: float, after_s: float) -> set[str]:
+    """What a view said from a while before a reading of another one until a while after it, its last word before that too."""
+    near = {
+        str(r.status) for r in readings if s.asked_s - before_s <= r.answered_s and r.asked_s <= s.answered_s + after_s
+    }
+    earlier = [r for r in readings if r.answered_s < s.asked_s - before_s]
+    return near | ({str(earlier[-1].status)} if earlier else set())
+
+
+def lists_agree(history: History, backtest: str) -> Judgement:
+    """At every time the list, under each filter, shows the backtest as its own record does, and where it belongs.
+
+    That it is not there is only held against a list that was not full.
+    """
+    rule = Rule("lists agree", "the list and its filters show the backtest at all times as its own record does")
+    record = history.of("backend", backtest)
+    compared = 0
+    for s in _listings(history):
+        near = statuses_near(record, s, COVERED_GAP_S, COVERED_GAP_S)
+        was_there = any(r.answered_s <= s.asked_s for r in record)
+        if not was_there or near - KNOWN:
+            continue
+        shown, under = _rows(s).get(backtest), f'under "{s.subject}"' if s.subject else "the list"
+        at = f"{under} has it as" if s.subject else "the list has it as"
+        said = " or ".join(sorted(f'"{word}"' for word in near))
+        if shown is not None and shown not in near:
+            return rule.violated(f'{at} "{shown}", and its record said {said}', s.answered_s)
+        if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
+            return rule.violated(f"{under} does not name it, and its record said {said}", s.answered_s)
+        compared += 1
+    if not compared:
+        return rule.unknown("the list was not read while the record was")
+    return rule.holds(f"{compared} readings of the list and its filters agree with the record ({counted(record)})")
+
+
+def filters_match(history: History) -> Judgement:
+    """Nothing is listed under a filter that it does not match, by the very row that lists it."""
+    rule = Rule("filters match", "no backtest is listed under a filter that it does not match")
+    filtered = [s for s in _listings(history) if s.subject != WHOLE]
+    for s in filtered:
+        if wrong := next(((one, status) for one, status in _rows(s).items() if not _matches(s.subject, status)), None):
+            return rule.violated(
+                f'under "{s.subject}" stands {wrong[0]}, which is "{wrong[1]}" by the same row', s.answered_s
+            )
+        if others := s.facts.get("other_types"):
+            return rule.violated(f'under "{s.subject}" stands an operation of the type {others[0]}', s.answered_s)
+    if not filtered:
+        return rule.unknown("no filter could be asked for: this KTRDR describes none", final=True)
+    asked = sorted({s.subject for s in filtered})
+    return rule.holds(f"{len(filtered)} readings under {', '.join(asked)} list nothing else")
+
+
+def pages_are_whole(history: History) -> Judgement:
+    """Page by page the list has each backtest once, as the whole list has it that was read before and after.
+
+    Where a backtest was begun in between, the pages shift, and nothing is held against them.
+    """
+    rule = Rule("pages whole", "the pages of the list neither lose nor double a backtest")
+    walks = [s for s in history.samples if s.view == "pages" and not s.problem]
+    compared, most = 0, 0
+    for s in walks:
+        before, paged, after = (list(s.facts.get(name) or []) for name in ("before", "paged", "after"))
+        if before != after or len(before) < 2:
+            continue
+        if doubled := _doubled(paged):
+            return rule.violated(f"the pages of the list have {doubled} twice", s.answered_s)
+        if lost := [one for one in before if one not in paged]:
+            seen = f"the pages of the list do not have {lost[0]}, which the whole list has"
+            return rule.violated(f"{seen} ({len(lost)} of {len(before)} lost)", s.answered_s)
+        compared, most = compared + 1, max(most, len(before))
+    if not compared:
+        return rule.unknown("the list was never the same before and after its pages were read, or has no two backtests")
+    return rule.holds(f"{compared} times page by page, {most} backtests each once")
+
+
+def _doubled(ids: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for one in ids:
+        if one in seen:
+            return one
+        seen.add(one)
+    return ""
+
+
+def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> Judgement:
+    """The worker's own record and KTRDR's say the same within the lag of a refresh, and KTRDR's progress is not ahead.
+
+    After the cancel the worker has the limit of its own rule, ``limit_s``.
+    """
+    rule = Rule("worker agrees", "the worker's own record of the backtest agrees with KTRDR's at all times")
+    record, lag_s = history.of("backend", backtest), max(LAGS_S, limit_s)
+    own = [s for s in history.of("worker", backtest) if s.status in KNOWN]
+    compared = 0
+    for s in own:
+        near = statuses_near(record, s, lag_s, lag_s) - {MISSING}
+        if near and s.status not in near:
+            said = " or ".join(sorted(f'"{word}"' for word in near))
+            return rule.violated(f"its worker has it {state_of(s)}, and KTRDR's record said {said}", s.answered_s)
+        compared += bool(near)
+    for s in own:
+        ahead = next(
+            (
+                r
+                for r in record
+                if r.status == "running" == s.status
+                and r.answered_s <= s.asked_s
+                and height_of(r) > height_of(s) + ROUNDED
+            ),
+            None,
+        )
+        if ahead:
+            seen = f"KTRDR had it at {percent_of(ahead)}, and its worker later at {percent(height_of(s), ahead.percentage)}"
+            return rule.violated(f"{seen} only: KTRDR's progress is ahead of the worker's", s.answered_s)
+    if not compared:
+        return rule.unknown("the worker's own record was not read while the backtest ran", final=not own)
+    return rule.holds(f"{counted(own)} of the worker's own record agree")

@@ -1,0 +1,310 @@
+"""At its limits: a cancel that meets the end, backtests beside the cancelled one, more starts than workers, several views."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from standin import contract
+from standin.contract import Operation
+from standin.engine import Order
+from standin.faults.known import AfterCancel, fault
+from standin.seams import Answer, Ask, Seam, answer
+from standin.settings import Settings
+
+if TYPE_CHECKING:
+    from standin.job import Job
+
+NEAR_THE_END = 50.0
+"""Percentage from which on a backtest counts as about to end."""
+FLIPS_AFTER_S = 0.35
+SLOWED_BY_S = 0.1
+FAILS_AFTER_S = 3.0
+LISTED_LATE_S = 1.9
+LOST_BESIDES = 5.0
+"""So much more progress than it had made, in percent, is lost to a neighbour: a while it stays at 0."""
+LISTED_AS = "/api/v1/operations"
+
+
+# --- the race with completion ----------------------------------------------------------------------------------------
+
+
+class NearItsEnd(AfterCancel):
+    """Goes wrong with backtests only that were cancelled when nearly done."""
+
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        return self.shows_late(operation, elapsed_s) if float(before.percentage) > NEAR_THE_END else operation
+
+    def shows_late(self, operation: Operation, elapsed_s: float) -> Operation:
+        """The same, for one that was nearly done."""
+        return operation
+
+
+@fault("race-cancelled-with-result")
+class CancelledWithResult(NearItsEnd):
+    def shows_late(self, operation: Operation, elapsed_s: float) -> Operation:
+        return operation.copy(result_summary={"total_return": 0.031, "trades": 12})
+
+
+@fault("race-flips-to-completed")
+class FlipsToCompleted(NearItsEnd):
+    def shows_late(self, operation: Operation, elapsed_s: float) -> Operation:
+        if elapsed_s < FLIPS_AFTER_S:
+            return operation
+        return operation.copy(status="completed", percentage=100.0, error_message=None)
+
+
+class IgnoredNearItsEnd(Seam):
+    """A cancel near the end is acknowledged, and changes nothing."""
+
+    async def takes_effect(self, operation: Operation) -> bool:
+        return float(operation.percentage) <= NEAR_THE_END
+
+
+@fault("race-answered-cancelled-yet-completed")
+class AnsweredCancelledYetCompleted(IgnoredNearItsEnd):
+    pass
+
+
+@fault("race-ends-in-neither-way")
+class EndsInNeitherWay(IgnoredNearItsEnd):
+    def __init__(self) -> None:
+        self._stuck: set[str] = set()
+
+    async def takes_effect(self, operation: Operation) -> bool:
+        takes = await super().takes_effect(operation)
+        if not takes:
+            self._stuck.add(operation.operation_id)
+        return takes
+
+    def follows_worker(self, operation: Operation) -> bool:
+        return operation.operation_id not in self._stuck
+
+
+@fault("race-always-completes")
+class AlwaysCompletes(Seam):
+    async def instead(self, ask: Ask) -> Answer | None:
+        known = self.backend.operations.get(ask.operation_id or "")
+        if ask.cancels and known and float(known.percentage) > NEAR_THE_END:
+            return answer(400, contract.cannot_be_cancelled(known.copy(status="completed")))
+        return None
+
+
+@fault("race-500-near-the-end")
+class Cancel500NearTheEnd(Seam):
+    async def instead(self, ask: Ask) -> Answer | None:
+        known = self.backend.operations.get(ask.operation_id or "")
+        if ask.cancels and known and float(known.percentage) > NEAR_THE_END:
+            return answer(500, contract.error("OPERATIONS-CancelFailed", "Operation state changed during cancel", []))
+        return None
+
+
+# --- beside others ---------------------------------------------------------------------------------------------------
+
+
+@fault("neighbour-never-moves")
+class NeighbourNeverMoves(Seam):
+    def __init__(self) -> None:
+        self._stuck: set[str] = set()
+
+    def started(self, operation: Operation) -> None:
+        if any(each.active and each is not operation for each in self.backend.operations.values()):
+            self._stuck.add(operation.operation_id)
+            operation.status = "running"
+
+    def follows_worker(self, operation: Operation) -> bool:
+        return operation.operation_id not in self._stuck
+
+
+@fault("neighbour-stands-still")
+class NeighbourStandsStill(Seam):
+    """The backend leaves a note in the home directory, since the neighbour runs in another process."""
+
+    def home(self, home: Path) -> None:
+        self._note = home / "cancelled-beside"
+        self._note.unlink(missing_ok=True)
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        self._note.touch()
+
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        began = job.operation.started_at
+        if began and self._note.exists() and began.timestamp() < self._note.stat().st_mtime:
+            job.cancel.wait()
+
+
+class Beside(Seam):
+    """Shows those that were active when another one was cancelled as something else."""
+
+    def __init__(self) -> None:
+        self._then: dict[str, float] = {}
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        for each in self.backend.operations.values():
+            if each.active and each is not operation:
+                self._then[each.operation_id] = float(each.percentage)
+
+    def seen(self, operation: Operation) -> Operation | None:
+        then = self._then.get(operation.operation_id)
+        return operation if then is None or not operation.active else self.shows(operation, then)
+
+    def shows(self, operation: Operation, then: float) -> Operation:
+        """What is shown of one that had reached `then` percent at the cancel."""
+        return operation
+
+
+@fault("neighbour-loses-its-progress")
+class NeighbourLosesItsProgress(Beside):
+    def shows(self, operation: Operation, then: float) -> Operation:
+        return operation.copy(percentage=max(0.0, float(operation.percentage) - then - LOST_BESIDES))
+
+
+@fault("neighbour-gets-the-error")
+class NeighbourGetsTheError(Beside):
+    def shows(self, operation: Operation, then: float) -> Operation:
+        return operation.copy(error_message=contract.CANCELLED_BY_USER)
+
+
+@fault("neighbour-next-is-slow")
+class NextIsSlow(Seam):
+    """What was computed for the cancelled one goes on beside the next one on the same worker."""
+
+    _cancelled: Job | None = None
+
+    def worker_cancelled(self, job: Job) -> None:
+        self._cancelled = job
+
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        if self._cancelled is not None and self._cancelled is not job:
+            time.sleep(SLOWED_BY_S)
+
+
+# --- more starts than workers ----------------------------------------------------------------------------------------
+
+
+class NoRoom(Seam):
+    """Goes wrong with a start for which no worker is free."""
+
+    def answers(self, given: Answer) -> Answer:
+        raise NotImplementedError
+
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        return self.answers(given) if ask.starts and given.status == 503 else given
+
+
+@fault("oversubscribed-500")
+class Oversubscribed500(NoRoom):
+    def answers(self, given: Answer) -> Answer:
+        return answer(500, contract.error("INTERNAL_SERVER_ERROR", "list index out of range", []))
+
+
+@fault("oversubscribed-without-a-word")
+class OversubscribedWithoutAWord(NoRoom):
+    def answers(self, given: Answer) -> Answer:
+        return answer(503, {})
+
+
+@fault("oversubscribed-same-id")
+class OversubscribedSameId(NoRoom):
+    def answers(self, given: Answer) -> Answer:
+        return answer(200, contract.start_answer(next(reversed(self.backend.operations.values())).order))
+
+
+@fault("oversubscribed-never-runs")
+class OversubscribedNeverRuns(NoRoom):
+    def answers(self, given: Answer) -> Answer:
+        asked = next(reversed(self.backend.operations.values()))
+        now = self.backend.clock.now()
+        order: Order = replace(asked.order, operation_id=contract.new_operation_id(now))
+        self.backend.operations[order.operation_id] = Operation(order, now, asked.worker_id, "running", now)
+        return answer(200, contract.start_answer(order))
+
+
+@fault("oversubscribed-called-failed")
+class OversubscribedCalledFailed(Seam):
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, several_at_once=True)
+
+    def started(self, operation: Operation) -> None:
+        async def fail() -> None:
+            await asyncio.sleep(FAILS_AFTER_S)
+            if operation.active:
+                self.backend.end(operation, "failed", 0.0, "Operation was RUNNING but no worker claimed it")
+
+        there = [e for e in self.backend.operations.values() if e.active and e.worker_id == operation.worker_id]
+        if there[0] is not operation:
+            self.backend.soon(fail())
+
+
+# --- several views ---------------------------------------------------------------------------------------------------
+
+
+class ListView(Seam):
+    """Answers a question for the list in its own way."""
+
+    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is listed in answer to a question, where `rows` were to be."""
+        raise NotImplementedError
+
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if ask.method != "GET" or ask.path != LISTED_AS or given.status != 200 or ask.internal:
+            return given
+        asked = {name: values[0] for name, values in parse_qs(ask.query).items()}
+        body = given.json()
+        return given.with_json({**body, "data": self.rows(asked, body["data"])})
+
+    def everything(self) -> list[dict[str, Any]]:
+        """All rows, newest first."""
+        known = sorted(self.backend.operations.values(), key=lambda each: each.created_at, reverse=True)
+        return [contract.operation_row(each) for each in known]
+
+
+@fault("views-list-lags")
+class ListLags(AfterCancel):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        at, _ = self._before.get(row["operation_id"], (0.0, None))
+        return {**row, "status": "running"} if time.monotonic() - at < LISTED_LATE_S else row
+
+
+@fault("views-active-forgets")
+class ActiveForgets(ListView):
+    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [] if asked.get("active_only") == "true" else rows
+
+
+@fault("views-filter-lists-others")
+class FilterListsOthers(ListView):
+    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return self.everything() if "status" in asked else rows
+
+
+class ShiftedPages(ListView):
+    """The second page and those after it begin at another row than they are to."""
+
+    by = 0
+
+    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        offset, limit = int(asked.get("offset", 0)), int(asked.get("limit", 10))
+        return self.everything()[offset + self.by : offset + self.by + limit] if offset else rows
+
+
+@fault("views-pages-double")
+class PagesDouble(ShiftedPages):
+    by = -1
+
+
+@fault("views-pages-lose")
+class PagesLose(ShiftedPages):
+    by = 1
+
+
+@fault("views-progress-ahead-of-the-worker")
+class ProgressAhead(Seam):
+    def seen(self, operation: Operation) -> Operation | None:
+        if not operation.active or not operation.percentage:
+            return operation
+        return operation.copy(percentage=min(99.0, 1.0 + 1.5 * float(operation.percentage)))
