@@ -33,7 +33,6 @@ MODULES = {
         (
             *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
             *("others", "outages", "next_backtest", "worker", "processor", "verdict"),
-            *("vain", "reason", "together"),
         ),
         "judge",
     ),
