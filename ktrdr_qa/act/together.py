@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from ktrdr_qa.act.scene import Scene
@@ -17,7 +18,10 @@ Ask = Callable[[Client, dict[str, Any]], Answered]
 
 
 def send(scene: Scene, count: int, ask: Ask) -> Answered:
-    """Send so many at once and note each answer; returns the one that acknowledges the cancel, or else the first."""
+    """Send so many at once and note each answer; returns the one that acknowledges the cancel, or else the first.
+
+    It counts from when the first of them was sent: any of them may be the one that took effect.
+    """
     together = threading.Barrier(count)
 
     def one(number: int) -> tuple[str, Answered]:
@@ -38,7 +42,9 @@ def send(scene: Scene, count: int, ask: Ask) -> Answered:
         scene.recorder.note(
             ANSWERED, scene.backtest, answer.answered_s, number=number, reason=reason, http=answer.status, **told
         )
-    return min((given for _, given in answers), key=_how_little_it_tells)
+    answer, facts = min((given for _, given in answers), key=_how_little_it_tells)
+    first_s = min(given.at_s for _, (given, _) in answers)
+    return replace(answer, at_s=first_s, took_s=answer.answered_s - first_s), facts
 
 
 def _how_little_it_tells(given: Answered) -> tuple[bool, bool, float]:

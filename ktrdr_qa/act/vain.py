@@ -34,6 +34,8 @@ IN_VAIN: Mapping[str, str] = {
 _PLAIN = 60
 """An id that is longer does not stand in the history."""
 DESCRIPTION = "/api/v1/openapi.json"
+DESCRIBED_WITHIN_S = 20.0
+"""The description is made at the first request for it, of hundreds of addresses."""
 
 
 class Vain:
@@ -175,7 +177,8 @@ class Vain:
     def _may_mean_all(self) -> str:
         """Why a cancel without an id is not sent: it may be one of everything. Nothing where it is not."""
         try:
-            described = self._scene.client.get(DESCRIPTION, purpose="what may be cancelled").answer
+            read = self._scene.client.get
+            described = read(DESCRIPTION, purpose="what may be cancelled", tries=3, timeout_s=DESCRIBED_WITHIN_S).answer
         except TransportError as error:
             return f"a cancel without an id was not sent, as it may mean all: {error}"
         paths = described.get("paths") if isinstance(described, dict) else None

@@ -1,6 +1,7 @@
 """What a history proves: pure rules with no I/O, no clock and no Behave, so that a saved history is judged again alike.
 
 It uses the record below it and knows of nothing above. A new rule goes into the module of its stage (running,
-cancelling, afterwards, others, outages, next_backtest, worker, processor) and, by its name, into ``verdict``; what several
-rules read of a history is in ``reading``, what the backtest's own pace says in ``pace``.
+cancelling, afterwards, others, outages, next_backtest, worker, processor), or of its way to cancel (vain, reason,
+together), and, by its name, into ``verdict``; what several rules read of a history is in ``reading``, what the
+backtest's own pace says in ``pace``.
 """

@@ -64,13 +64,11 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
         if now is None:
             continue
         if winner and now is not winner:
-            seen = f'its record first gave "{winner.facts["reason"]}", then "{now.facts["reason"]}"'
+            seen = f'its record first gave "{winner.facts.get("reason")}", then "{now.facts.get("reason")}"'
             return rule.violated(f"{seen}: both took effect", s.answered_s)
         winner = now
         if isinstance(now.facts.get("http"), int) and not _acknowledges(now):
-            seen = (
-                f'its record gives "{now.facts["reason"]}", and {_name(now)} was turned down: {now.facts.get("words")}'
-            )
+            seen = f'its record gives "{now.facts.get("reason")}", and {_name(now)} was turned down: {now.facts.get("words")}'
             return rule.violated(seen, s.answered_s)
     if len(records) < 2:
         return rule.unknown("no further reading was had")

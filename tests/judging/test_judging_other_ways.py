@@ -277,6 +277,12 @@ CANCELLED_DONE = in_vain(5.0, 400, what="a backtest that is completed", of=DONE)
         5.5,
     ),
     Case(
+        "its end is told in another spelling",
+        film(ended(), record(2.0), CANCELLED_DONE, record(5.5, completed_at="2026-11-22T18:52:44.000+00:00")),
+        "holds",
+        "1 record is as before",
+    ),
+    Case(
         "its result is gone",
         film(ended(), record(2.0, has_result=True), CANCELLED_DONE, record(5.5)),
         "violated",
