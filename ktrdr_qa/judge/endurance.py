@@ -20,7 +20,7 @@ FEWEST = 24
 WARM_UP = 10
 """One in so many is left out at the beginning."""
 SPREADS = 2.0
-"""A growth is at least so many times the spread (the middle half) of the first third."""
+"""A growth is more than so many times the spread (the middle half) of the first third."""
 ALL_THE_WAY = 0.2
 """So much of the growth, at least, comes before the middle third, and so much after it."""
 LATENCY_MARGIN_S = 0.2
