@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.record.history import Event, History, Sample
 
 FEWEST = 24
@@ -160,7 +161,7 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     """What a process uses at rest does not grow with the backtests that it has seen cancelled.
 
     Prometheus's own names for it are KTRDR's (contract, worker_metrics.txt). A process that could not be read makes it
-    unknown, unless another grows.
+    unknown, unless another grows; so does a host that is too busy to tell of its processor.
     """
     rule = Rule(figure.name, f"in no process of KTRDR's does the {figure.what} grow with the backtests")
     told, grown, unread = [], [], []
@@ -177,6 +178,11 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     last = next((e for e in reversed(history.events) if e.kind == "lap"), None)
     if grown:
         return rule.violated(f"it grew: {', '.join(grown)}", last.at_s if last else None)
+    load = float(history.about.get("load_per_core", 0.0))
+    if figure.fact == "cores" and load > BUSY_HOST:
+        unread.append(
+            f"{load:.1f} processes a core want to run on this host, so that one which computes may look quiet"
+        )
     if unread or not told:
         return rule.unknown("; ".join([*unread, *told]) or "no process of KTRDR's could be read")
     return rule.holds(", ".join(told))
