@@ -131,7 +131,7 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     if trend is None:
         return rule.unknown(_too_few(len(laps)))
     seen = f"a cancel took {trend.begin:.2f} s at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
-    figures = {"begin_s": trend.begin, "end_s": trend.end}
+    figures = {"first_cancels_s": trend.begin, "last_cancels_s": trend.end}
     if trend.grows(LATENCY_MARGIN_S):
         return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, figures)
     return rule.holds(seen, figures=figures)
