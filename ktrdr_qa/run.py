@@ -172,7 +172,7 @@ class Run:
             self.end_recording()
         self.steps.observations = []
         if DISTURBING in scenario.effective_tags and not (self.target.embedded_one or self._may_disturb):
-            scenario.skip("it occupies every worker, which others may need; allow it with -D disturb=on")
+            scenario.skip("it occupies or restarts workers that others may need; allow it with -D disturb=on")
 
     def begin_step(self, step: Any) -> None:
         self.steps.step = step

@@ -17,6 +17,7 @@ from standin.engine import Order
 from standin.log import Log
 from standin.memory import Memory
 from standin.metrics import Metrics
+from standin.recovery import Recovery
 from standin.registry import Registry, WorkerRecord
 from standin.remote import RemoteError, call
 from standin.seams import Seam
@@ -54,16 +55,10 @@ class Backend:
         self._telling: set[str] = set()
         """Those of them whose worker is being told: what it says meanwhile is not taken over."""
         self._releasing: set[str] = set()
-        self._orphans: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._logged: dict[str, tuple[str, Any]] = {}
-        self._memory = Memory(settings.home_directory)
-        self._recall()
+        self._recovery = Recovery(self, Memory(settings.home_directory))
         seams.attached_to_backend(self)
-
-    @property
-    def uptime_s(self) -> float:
-        return time.monotonic() - self._began
 
     def soon(self, work: Any) -> None:
         """Run a coroutine in the background for as long as the backend lives."""
@@ -71,40 +66,11 @@ class Backend:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _recall(self) -> None:
-        """Go on where a backend before this one was ended: what was running is followed again."""
-        for each in self._memory.recalled():
-            if isinstance(each, Operation):
-                self.operations[each.operation_id] = each
-            else:
-                self._take_in(each)
-        for operation in self.operations.values():
-            if operation.active:
-                self.registry.take(operation.operation_id, operation.worker_id)
-                self.metrics.active.inc()
-                self.soon(self._follow(operation))
-                self._give_up_later(operation, "Operation was lost when the backend was restarted")
-
-    def _give_up_later(self, operation: Operation, why: str) -> None:
-        """Call an operation failed that nobody may be running any more, after a while; where that is set."""
-
-        async def give_up() -> None:
-            await asyncio.sleep(self.settings.orphans_fail_after_s)
-            if operation.active:
-                self.end(operation, "failed", 0.0, why)
-                await self.tell_worker(operation, why)
-
-        if self.settings.orphans_fail_after_s > 0 and operation.operation_id not in self._orphans:
-            self._orphans.add(operation.operation_id)
-            self.soon(give_up())
-
-    def register(self, worker: Registration) -> None:
-        """Take a worker into the registry."""
-        self._take_in(worker)
-        self._memory.keep(worker)
-        self.log.write("worker registered", worker_id=worker.worker_id, worker_type=worker.worker_type)
-
-    def _take_in(self, worker: Registration) -> None:
+    def register(self, worker: Registration, *, known: bool = False) -> None:
+        """Take a worker into the registry; `known`: from a backend before this one."""
+        if not known:
+            self._recovery.keep(worker)
+            self.log.write("worker registered", worker_id=worker.worker_id, worker_type=worker.worker_type)
         now = self.clock.now()
         self.registry.add(WorkerRecord(worker.worker_id, worker.worker_type, worker.url, worker.endpoint_url, now, now))
         if len(self.registry.workers) >= self.settings.workers:
@@ -142,10 +108,10 @@ class Backend:
             refused.add(worker.worker_id)
             worker.current_operation_id = "unknown"
         self.note(operation)
-        self._memory.keep(operation)
+        self._recovery.keep(operation)
         self.metrics.active.inc()
         self.seams.started(operation)
-        self.soon(self._follow(operation))
+        self.soon(self.follow(operation))
         self._count_workers()
         return operation
 
@@ -166,7 +132,7 @@ class Backend:
 
     # Following.
 
-    async def _follow(self, operation: Operation) -> None:
+    async def follow(self, operation: Operation) -> None:
         """Fetch the worker's word on an operation again and again until it has ended."""
         await asyncio.sleep(FIRST_REFRESH_AFTER_S)
         while operation.active:
@@ -189,7 +155,7 @@ class Backend:
             self.log.write("worker not reached", operation.operation_id, problem=str(problem))
             return None
         if status == 404:
-            self._give_up_later(operation, "Operation was lost when its worker was restarted")
+            self._recovery.lost(operation, "Operation was lost when its worker was restarted")
         return body["data"] if status == 200 else None
 
     async def refresh(self, operation: Operation) -> None:
@@ -210,7 +176,7 @@ class Backend:
     def end(self, operation: Operation, status: str, percentage: Any, message: str | None) -> None:
         """An operation has reached a final status; its worker's slot is freed when the registry notices."""
         operation.end(status, self.clock.now(), percentage, message)
-        self._memory.keep(operation)
+        self._recovery.keep(operation)
         self.note(operation)
         self.metrics.active.dec()
         self.metrics.ended(status)
@@ -311,7 +277,7 @@ class Backend:
     def no_worker(self) -> dict[str, Any]:
         """The answer when no worker is free."""
         word = self.settings.worker_word
-        return contract.no_worker(len(self.registry.of_type(word)), self.uptime_s, word)
+        return contract.no_worker(len(self.registry.of_type(word)), time.monotonic() - self._began, word)
 
     # Looking after workers.
 

@@ -13,7 +13,7 @@ from standin.registry import Registry
 from standin.settings import Settings
 
 if TYPE_CHECKING:
-    from standin.bodies import StartRequest  # brings pydantic with it
+    from standin.bodies import Registration, StartRequest  # brings pydantic with it
 
 
 class Backend(Protocol):
@@ -29,6 +29,8 @@ class Backend(Protocol):
     forced: set[str]
     close_for: Callable[[float], None]
 
+    def register(self, worker: Registration, *, known: bool = False) -> None: ...
+    async def follow(self, operation: Operation) -> None: ...
     def soon(self, work: Any) -> None: ...
     def order_again(self, operation: Operation) -> StartRequest: ...
     async def start_when_free(

@@ -17,8 +17,8 @@ from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import Event, History, Sample
 
 BACKEND = "backend"
-REST_S = 0.15
-"""Between the two readings of a rest; over a third of 51 backtests that is more than 2 s of the processor's time."""
+REST_S = 0.2
+"""Between the two readings of a rest; over a third of 51 backtests that is 3 s of the processor's time."""
 PLACES_PAUSE_S = 0.3
 
 

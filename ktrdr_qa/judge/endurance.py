@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.record.history import Event, History, Sample
 
 FEWEST = 24
@@ -20,7 +21,7 @@ FEWEST = 24
 WARM_UP = 10
 """One in so many is left out at the beginning."""
 SPREADS = 2.0
-"""A growth is at least so many times the spread (the middle half) of the first third."""
+"""A growth is more than so many times the spread (the middle half) of the first third."""
 ALL_THE_WAY = 0.2
 """So much of the growth, at least, comes before the middle third, and so much after it."""
 LATENCY_MARGIN_S = 0.2
@@ -130,7 +131,7 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     if trend is None:
         return rule.unknown(_too_few(len(laps)))
     seen = f"a cancel took {trend.begin:.2f} s at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
-    figures = {"begin_s": trend.begin, "end_s": trend.end}
+    figures = {"first_cancels_s": trend.begin, "last_cancels_s": trend.end}
     if trend.grows(LATENCY_MARGIN_S):
         return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, figures)
     return rule.holds(seen, figures=figures)
@@ -160,7 +161,7 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     """What a process uses at rest does not grow with the backtests that it has seen cancelled.
 
     Prometheus's own names for it are KTRDR's (contract, worker_metrics.txt). A process that could not be read makes it
-    unknown, unless another grows.
+    unknown, unless another grows; so does a host that is too busy to tell of its processor.
     """
     rule = Rule(figure.name, f"in no process of KTRDR's does the {figure.what} grow with the backtests")
     told, grown, unread = [], [], []
@@ -177,6 +178,11 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     last = next((e for e in reversed(history.events) if e.kind == "lap"), None)
     if grown:
         return rule.violated(f"it grew: {', '.join(grown)}", last.at_s if last else None)
+    load = float(history.about.get("load_per_core", 0.0))
+    if figure.fact == "cores" and load > BUSY_HOST:
+        unread.append(
+            f"{load:.1f} processes a core want to run on this host, so that one which computes may look quiet"
+        )
     if unread or not told:
         return rule.unknown("; ".join([*unread, *told]) or "no process of KTRDR's could be read")
     return rule.holds(", ".join(told))

@@ -35,7 +35,7 @@ TAGS = {
     "slow": "Takes much longer than the others; `behave --tags='not @slow'` leaves it out.",
     "same_backtest": "Goes on with the backtest that an earlier scenario of the same feature cancelled, instead of "
     "cancelling another one; run alone, it starts and cancels its own.",
-    "disturbs_others": "Occupies every worker, which others may need: on a real KTRDR it is skipped unless allowed "
+    "disturbs_others": "Occupies or restarts what others may need: on a real KTRDR it is skipped unless allowed "
     "with `behave -D disturb=on`.",
     "allure.epic:NAME": "The chapter of the report under which the feature stands.",
     "allure.suite:NAME": "The name under which the report groups the feature's scenarios as a suite.",

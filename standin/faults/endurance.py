@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LEAK_BYTES = 500_000
 SLOWER_S = 0.015
-SPIN = 0.015
+SPIN = 0.02
 """Cores that each cancel adds."""
 TURN_S = 0.05
 

@@ -18,7 +18,7 @@ from ktrdr_qa.judge import __main__ as judge
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("features", "honest_behave", "ktrdr_qa", "standin", "targets")
-LIMIT_S = 180
+LIMIT_S = 400
 VERDICT_LINE = re.compile(r"(PASSED|FAILED|INCONCLUSIVE)\b.*: ?")
 
 SHORT_LIMITS = """

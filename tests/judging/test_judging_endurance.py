@@ -181,6 +181,16 @@ def test_a_figure_that_the_metrics_do_not_name_is_not_told() -> None:
     assert told(film(series().events, backtest=B))["memory steady"].seen == "no process of KTRDR's could be read"
 
 
+def test_on_a_host_without_a_core_to_spare_a_quiet_processor_tells_nothing() -> None:
+    history = series()
+    busy = film(history.samples, history.events, backtest=B, load_per_core=2.1)
+    assert told(busy)["processor steady"].unknown and told(busy)["memory steady"].holds
+    assert told(busy)["processor steady"].seen.startswith("2.1 processes a core want to run on this host")
+    assert told(film(history.samples, history.events, backtest=B, load_per_core=2.0))["processor steady"].holds
+    spinning = series(cores=lambda n: 0.01 * n)
+    assert told(film(spinning.samples, spinning.events, load_per_core=9.0))["processor steady"].violated
+
+
 def test_a_counter_that_began_anew_is_left_out() -> None:
     fell: list[Any] = [
         s

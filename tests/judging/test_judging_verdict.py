@@ -271,6 +271,9 @@ def test_the_limits_are_the_sentences() -> None:
         "worker_idle_s": 2.0,
         "processor_quiet_s": 2.0,
         "place_free_s": 15.0,
+        "back_s": 60.0,
+        "known_again_s": 10.0,
+        "ends_s": 3.0,
     }
 
 

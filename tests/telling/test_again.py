@@ -60,7 +60,7 @@ def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
     seen = [*samples, Sample("backend", "op_other", 4.9, 5.0, "cancelled")]
     history = ordered(seen, [did("not_stopped", 9.0, "op_stuck"), *sent], 10.0)
     target = SimpleNamespace(base_url=API)
-    scene = SimpleNamespace(evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT)
+    scene = SimpleNamespace(evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT, witnesses={W: WITNESS})
     return SimpleNamespace(scene=scene, witness=witness, called_there=f"own_{B}", history=lambda: history)
 
 
@@ -107,3 +107,18 @@ def test_a_processor_is_read_again_where_it_was_read(line: str) -> None:
 def test_a_worker_out_of_reach_leaves_the_backends_word() -> None:
     for witness in (None, replace(WITNESS, address=None)):
         assert asserting.again(experiment(witness), broken("worker stopped")) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "line"),
+    [
+        ("memory steady", f"it grew: {W} 45.0 to 60.0 MB", f"curl -sL {WORKER}/metrics"),
+        ("files steady", "it grew: backend 15 to 30", f"curl -sL {API}/metrics"),
+        ("places kept", "one is lost", SHOWN_BY["place free"]),
+        ("back", "it is not registered", SHOWN_BY["place free"]),
+        ("latency steady", "it took longer", RECORD),
+        ("ended", "it is still running", RECORD),
+    ],
+)
+def test_backtests_in_a_row_and_restarts_have_theirs(name: str, seen: str, line: str) -> None:
+    assert asserting.again(experiment(), replace(broken(name), seen=seen)) == line
