@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import requests
+import shown_at_the_limits
 from launching import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
 
 from standin import faults
 
 Check = Callable[[Launched], None]
-CHECKS: dict[str, Check] = {}
-MORE_OPTIONS: dict[str, tuple[str, ...]] = {}
+CHECKS: dict[str, Check] = {**shown_at_the_limits.CHECKS}
+MORE_OPTIONS: dict[str, tuple[str, ...]] = dict.fromkeys(CHECKS, ())
 ROWS = faults.table()
 YEAR = {**PAYLOAD, "start_date": "2024-01-01"}
 RUN_AT = ("--bars-per-second", "100")
