@@ -29,6 +29,6 @@ Feature: Cancelling one backtest beside others
     Then the cancellation is acknowledged within 5 seconds
     And the backtest is reported as cancelled within 2 seconds
     When the same backtest is started once more on the worker of the cancelled one
-    Then the other backtests run on at the pace that they had
-    And their records are not touched by the cancellation
+    Then the records of the other backtests are not touched by the cancellation
+    And the other backtests run on at the pace that they had
     And it runs there at the pace that the cancelled one had

@@ -119,12 +119,13 @@ class Racing:
         return tried.ended_as
 
     def _look_again(self) -> None:
-        """Read every record once more, then go on with the last backtest that was cancelled as this recording's."""
+        """Read every record once more, then go on with the last one whose cancel reached its worker as this recording's."""
         scene = self._scene
         tries = race.tries_of(scene.recorder.history())
         for tried in tries:
             scene.read_record(tried.backtest)
-        cancelled = [t.backtest for t in tries if t.ended_as == "cancelled"]
-        if cancelled:
-            scene.backtest = cancelled[-1]
-            scene.recorder.about["backtest"] = scene.backtest
+        reached = [
+            t for t in tries if t.ended_as == "cancelled" and t.http == 200 and t.reached_the_worker is not False
+        ]
+        if reached:
+            scene.backtest = scene.recorder.about["backtest"] = reached[-1].backtest

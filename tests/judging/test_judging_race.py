@@ -162,6 +162,10 @@ def test_that_the_two_crossed_is_an_observation() -> None:
     assert told.endswith('and "completed" by its worker\'s own: the two crossed.')
 
 
+def test_a_race_does_not_ask_how_much_was_left_to_run() -> None:
+    assert not {"was running", "enough left", "running", "moving"} & verdict.judge_all(BOTH).keys()
+
+
 def test_where_all_ended_alike_nothing_was_learnt() -> None:
     for tries in ([was_cancelled(1), was_cancelled(2)], [was_too_late(1), was_too_late(2)]):
         judgement = race.met_the_end(a_race(*tries))
