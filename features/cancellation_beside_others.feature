@@ -22,13 +22,13 @@ Feature: Cancelling one backtest beside others
   Scenario: The backtests of the others run on, and the next one on its worker runs as fast
     Given there is more than one backtest worker
     When a long backtest is started
-    And every other worker is given a backtest that must not be disturbed
     Then its progress is above 0 % and moving within 30 seconds
-    And the other backtests are moving within 30 seconds
+    When every other worker is given a backtest that must not be disturbed
+    Then the other backtests are moving within 30 seconds
     When the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds
     And the backtest is reported as cancelled within 2 seconds
     When the same backtest is started once more on the worker of the cancelled one
-    Then the other backtests run on at the pace that they had
-    And their records are not touched by the cancellation
+    Then the records of the other backtests are not touched by the cancellation
+    And the other backtests run on at the pace that they had
     And it runs there at the pace that the cancelled one had

@@ -21,9 +21,9 @@ Feature: More backtests are started than there are workers
   @normal @disturbs_others @allure.story:Releasing
   Scenario: Every start beyond the capacity is refused in plain words or runs, and none is called failed
     When a long backtest is started
-    And so many more are started at the same moment that there are 3 more than workers
+    Then its progress is above 0 % and moving within 30 seconds
+    When so many more are started at the same moment that there are 3 more than workers
     Then each start is accepted, or refused in plain words
-    And its progress is above 0 % and moving within 30 seconds
     And each backtest that was accepted runs within 30 seconds
     When the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds

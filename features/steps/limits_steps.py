@@ -62,10 +62,10 @@ def neighbours_run_on(context: Any) -> None:
     context.steps.verify(context.steps.experiment.await_known("neighbours run on", context.steps.window_s))
 
 
-@then("their records are not touched by the cancellation")
+@then("the records of the other backtests are not touched by the cancellation")
 def neighbours_are_untouched(context: Any) -> None:
     """The records of the other backtests keep their beginning and their progress, and tell of no end and no error."""
-    context.steps.verify(context.steps.experiment.judge("neighbours untouched"))
+    context.steps.verify(context.steps.experiment.await_known("neighbours untouched", context.steps.window_s))
 
 
 @when("the same backtest is started once more on the worker of the cancelled one")

@@ -75,7 +75,9 @@ class Crowd:
         scene = self._scene
         sent_s = scene.recorder.clock()
         try:
-            answer = client.post(START, scene.used_now.payload, purpose="one of many starts", timeout_s=ANSWER_S)
+            answer = client.post(
+                START, scene.used_now.payload, purpose="one of many starts", timeout_s=ANSWER_S, patiently=True
+            )
         except TransportError as error:
             answer, facts = error.exchange, {"words": str(error).split(": ", 1)[-1]}
             scene.recorder.note(

@@ -45,6 +45,7 @@ class Racing:
         self._places = places
         self._watching = watching
         self._cancelling = cancelling
+        self._lasts_s = 0.0
 
     def run(self, tries: int) -> None:
         """So many tries; the first backtest has been started. Nothing of them is left running."""
@@ -81,9 +82,12 @@ class Racing:
         return judgement
 
     def _await_its_end(self, offset_s: float) -> None:
-        """Wait for the end that the backtest's pace predicts, or a little less or more, or for the end itself."""
+        """Wait for the end that the backtest's pace predicts, or a little less or more, or for the end itself.
+
+        Until its pace is seen it is taken to last as long as one before it did.
+        """
         scene = self._scene
-        due_s = scene.recorder.clock() + scene.limits["first_progress_s"]
+        due_s = scene.recorder.clock() + (self._lasts_s or scene.limits["first_progress_s"])
         while True:
             history = scene.recorder.history()
             left = pace.left_to_run(history, scene.backtest)
@@ -108,17 +112,20 @@ class Racing:
         tried = race.tries_of(scene.recorder.history())[-1]
         if tried.end:
             scene.journal.ended(backtest)
+            if tried.ended_as == "completed":
+                self._lasts_s = pace.lasted_s(tried.end) or self._lasts_s
         else:
             leaving.end(scene, backtest)
         return tried.ended_as
 
     def _look_again(self) -> None:
-        """Read every record once more, then go on with the last backtest that was cancelled as this recording's."""
+        """Read every record once more, then go on with the last one whose cancel reached its worker as this recording's."""
         scene = self._scene
         tries = race.tries_of(scene.recorder.history())
         for tried in tries:
             scene.read_record(tried.backtest)
-        cancelled = [t.backtest for t in tries if t.ended_as == "cancelled"]
-        if cancelled:
-            scene.backtest = cancelled[-1]
-            scene.recorder.about["backtest"] = scene.backtest
+        reached = [
+            t for t in tries if t.ended_as == "cancelled" and t.http == 200 and t.reached_the_worker is not False
+        ]
+        if reached:
+            scene.backtest = scene.recorder.about["backtest"] = reached[-1].backtest

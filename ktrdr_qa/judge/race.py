@@ -48,6 +48,11 @@ class Try:
         return self.answer.facts.get("http") if self.answer else None
 
     @property
+    def reached_the_worker(self) -> bool | None:
+        """What the answer to the cancel says of that; None where it does not."""
+        return self.answer.facts.get("remote_cancelled") if self.answer else None
+
+    @property
     def who(self) -> str:
         return f"try {self.number} ({self.backtest})"
 
@@ -103,9 +108,8 @@ def ends_one_way(history: History, limit_s: float) -> Judgement:
                 return rule.violated(f'{t.who} is "cancelled", yet carries the result of a completed one', s.answered_s)
         own = next((s for s in history.of("worker", t.backtest) if s.status == "completed"), None)
         if own and t.ended_as == "cancelled":
-            told = bool(t.answer and t.answer.facts.get("remote_cancelled"))
             seen = f'{t.who} is "cancelled" by KTRDR\'s record and "completed" by its worker\'s own'
-            if told:
+            if t.reached_the_worker:
                 return rule.violated(f"{seen}, which was told, by the answer to the cancel", own.answered_s)
             crossed.append(f"{seen}: the two crossed.")
     ended = sum(bool(t.end) for t in tries)

@@ -139,8 +139,8 @@ def judge_all(history: History) -> dict[str, Judgement]:
         worker.place_is_free(history, on, backtest, limits["place_free_s"]),
     ]
     told = {judgement.name: judgement for judgement in found}
-    if about.get("cancelled_at_once"):
-        # It was not meant to run before the cancel.
+    if about.get("cancelled_at_once") or history.event("race_begun", ""):
+        # It was not meant to run before the cancel, or not to have much left.
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
     told |= {judgement.name: judgement for judgement in (*endurance.judge(history), *restarts.judge(history, limits))}

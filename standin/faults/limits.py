@@ -25,7 +25,7 @@ FLIPS_AFTER_S = 0.35
 SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
 LISTED_LATE_S = 1.9
-LOST_BESIDES = 5.0
+LOST_BESIDES = 2.0
 """So much more progress than it had made, in percent, is lost to a neighbour: a while it stays at 0."""
 LISTED_AS = "/api/v1/operations"
 
@@ -89,9 +89,9 @@ class EndsInNeitherWay(IgnoredNearItsEnd):
 class AlwaysCompletes(Seam):
     async def instead(self, ask: Ask) -> Answer | None:
         known = self.backend.operations.get(ask.operation_id or "")
-        if ask.cancels and known and float(known.percentage) > NEAR_THE_END:
-            return answer(400, contract.cannot_be_cancelled(known.copy(status="completed")))
-        return None
+        return (
+            answer(400, contract.cannot_be_cancelled(known.copy(status="completed"))) if ask.cancels and known else None
+        )
 
 
 @fault("race-500-near-the-end")

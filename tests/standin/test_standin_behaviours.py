@@ -289,3 +289,13 @@ def test_many_workers(launch: Launch) -> None:
     started = [it.start(LONG) for _ in range(4)]
     assert len({it.worker_url(each) for each in started}) == 4
     assert it.post_start().status_code == 503
+
+
+def test_workers_that_take_several_at_once_run_them_side_by_side(launch: Launch) -> None:
+    it = launch(*QUICK, "--several-at-once", "--bars-per-second", "100")
+    started = [it.start(JANUARY) for _ in range(5)]
+    workers = {it.worker_url(one) for one in started}
+    assert len(workers) == 2
+    assert [it.wait_status(one)["status"] for one in started] == ["completed"] * 5
+    for worker in workers:
+        eventually(lambda: it.ask("GET", f"{worker}/health").json()["worker_status"] == "idle")  # noqa: B023

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 import requests
+import shown_at_the_limits
+import shown_ways
 from launching import JANUARY, LONG, PAYLOAD, QUICK, Launch, Launched, eventually
-from shown_ways import CHECKS as SHOWN_WAYS
 
 from standin import faults
 
 Check = Callable[[Launched], None]
-CHECKS: dict[str, Check] = dict(SHOWN_WAYS)
-MORE_OPTIONS: dict[str, tuple[str, ...]] = dict.fromkeys(SHOWN_WAYS, ())
+CHECKS: dict[str, Check] = {**shown_ways.CHECKS, **shown_at_the_limits.CHECKS}
+MORE_OPTIONS: dict[str, tuple[str, ...]] = dict.fromkeys(CHECKS, ())
 ROWS = faults.table()
 YEAR = {**PAYLOAD, "start_date": "2024-01-01"}
 RUN_AT = ("--bars-per-second", "100")

@@ -1,0 +1,125 @@
+"""More starts than workers: what each is told, whether it runs, and that none is called failed while it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ktrdr_qa.judge import oversubscribed, verdict
+from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.record.history import Event, History, Sample
+from tests.judging.film import B, Part, cancelled, did, film, saw, started
+
+LIMIT_S = 5.0
+SAYS = "No backtesting workers available"
+
+
+def accepted(of: str, at_s: float = 1.0) -> Event:
+    return did("further_accepted", at_s, of, took_s=0.1)
+
+
+def refused(http: int | None = 503, **facts: Any) -> Event:
+    return did("further_refused", 1.0, "", **{"http": http, "says": SAYS, "words": f"HTTP {http}: {SAYS}", **facts})
+
+
+def moves(of: str, to_s: float = 9.0, pace: float = 2.0, status: str = "running") -> list[Sample]:
+    return [saw(1.0 + 0.5 * n, status, pace * 0.5 * n, of=of) for n in range(int((to_s - 1.0) * 2) + 1)]
+
+
+def crowded(*parts: Part, workers: int = 2) -> History:
+    return film(started(), did("oversubscribed", 0.9, "", workers=workers), moves(B), *parts, backtest=B)
+
+
+def judged(history: History) -> dict[str, Judgement]:
+    return {j.name: j for j in oversubscribed.judgements(history, LIMIT_S)}
+
+
+def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
+    history = crowded(accepted("op_3"), moves("op_3"), refused(), refused(), refused(409, says="busy"))
+    found = judged(history)
+    assert [j.name for j in found.values() if not j.holds] == []
+    assert found["starts answered"].seen == f"1 further ones were accepted, 3 refused: {SAYS}"
+    assert found["starts answered"].observations == ("1 of 4 further starts were accepted by 2 workers.",)
+    assert found["starts run"].seen == "1 of 1 moved"
+    assert found["none called failed"].seen == "none of 1 failed in 8 s; 0 have ended"
+    assert found.keys() <= verdict.judge_all(history).keys()
+    assert oversubscribed.judgements(film(started(), cancelled()), LIMIT_S) == []
+
+
+def test_all_may_be_accepted_and_run_side_by_side() -> None:
+    names = [f"op_{n}" for n in range(3, 7)]
+    ended = saw(9.5, "completed", 100.0, of="op_3")
+    found = judged(crowded(*(accepted(n) for n in names), *(moves(n) for n in names), ended))
+    assert [j.name for j in found.values() if not j.holds] == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "name", "seen"),
+    [
+        (
+            [refused(500, words="HTTP 500: list index out of range")],
+            "starts answered",
+            "a start was answered HTTP 500: list index out of range",
+        ),
+        (
+            [refused(503, says="", words="HTTP 503: {}")],
+            "starts answered",
+            "a start was refused with HTTP 503, and no word says why: HTTP 503: {}",
+        ),
+        ([refused(502, words="HTTP 502")], "starts answered", "a start was answered HTTP 502"),
+        (
+            [accepted("op_3"), accepted("op_3"), moves("op_3")],
+            "starts answered",
+            "two starts were given the same id: op_3",
+        ),
+        ([accepted(B)], "starts answered", f"two starts were given the same id: {B}"),
+        (
+            [accepted("op_3"), moves("op_3", pace=0.0)],
+            "starts run",
+            'op_3 was accepted, and 5.5 s later it was "running" at 0.0 %',
+        ),
+        (
+            [accepted("op_3"), [saw(6.5, "missing", of="op_3")]],
+            "starts run",
+            "op_3 was accepted, and 5.5 s later KTRDR has no record of it",
+        ),
+        (
+            [
+                accepted("op_3"),
+                moves("op_3", 4.0),
+                saw(5.0, "failed", 0.0, of="op_3"),
+                saw(5.5, "running", 9.0, of="op_3", view="worker"),
+            ],
+            "none called failed",
+            '1 of 1 were called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "running" at 9.0 %',
+        ),
+        (
+            [accepted("op_3"), saw(5.0, "failed", 0.0, of="op_3", error_message="timeout")],
+            "none called failed",
+            "1 of 1 were called failed; op_3 4.0 s after its start (timeout)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_own_rule_alone(parts: list[Part], name: str, seen: str) -> None:
+    found = judged(crowded(*parts))
+    assert found[name].violated and found[name].seen == seen
+    assert [j.name for j in found.values() if j.violated] == [name]
+
+
+def test_one_that_waits_for_a_place_is_not_held_against_ktrdr_while_none_is_free() -> None:
+    waits = moves("op_4", pace=0.0, status="pending")
+    queued = crowded(accepted("op_3"), moves("op_3"), accepted("op_4"), waits)
+    assert judged(queued)["starts run"].holds
+    assert judged(queued)["starts run"].observations == ("1 of the accepted backtests waited for a place to the end.",)
+    free = crowded(
+        accepted("op_3"), moves("op_3", 3.0), saw(3.5, "completed", 100.0, of="op_3"), accepted("op_4"), waits
+    )
+    assert judged(free)["starts run"].violated
+
+
+def test_what_had_no_answer_of_its_own_is_not_known() -> None:
+    lost = judged(crowded(refused(None, words="no answer within 30.0 s", says="")))["starts answered"]
+    assert lost.unknown and lost.seen == "1 starts had no answer of their own: no answer within 30.0 s"
+    assert judged(crowded(refused(429)))["starts answered"].unknown
+    assert judged(crowded(accepted("op_3")))["starts run"].unknown

@@ -1,0 +1,183 @@
+"""The race with completion: one end, an answer that fits it, no flip, and that it was a race at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ktrdr_qa.judge import race, verdict
+from ktrdr_qa.record.history import History
+from tests.judging.film import Part, W, cancelled, did, film, saw
+
+LIMIT_S = 2.0
+
+
+def a_try(number: int, *after: Part, at_s: float | None = None, **facts: Any) -> list[Part]:
+    """A try of the race, cancelled 10 s after the one before: its readings, its cancel, and what was seen after it."""
+    at_s, of = 10.0 * number if at_s is None else at_s, f"op_{number}"
+    return [
+        saw(at_s - 2, "running", 80.0, of=of),
+        saw(at_s - 1, "running", 90.0, of=of),
+        did("race_try", at_s - 0.1, of, number=number, offset_s=0.1 * number),
+        cancelled(at_s, of=of, **facts),
+        *after,
+    ]
+
+
+def was_cancelled(number: int) -> list[Part]:
+    at_s, of = 10.0 * number, f"op_{number}"
+    seen = [saw(at_s + 0.2, "cancelled", 0.0, of=of), saw(at_s + 0.5, "cancelled", 0.0, of=of)]
+    return a_try(number, *seen)
+
+
+def was_too_late(number: int, **facts: Any) -> list[Part]:
+    at_s, of = 10.0 * number, f"op_{number}"
+    return [
+        saw(at_s - 1, "running", 90.0, of=of),
+        did("race_try", at_s - 0.1, of, number=number, offset_s=0.1),
+        did("cancel_sent", at_s, of),
+        did("cancel_too_late", at_s + 0.1, of, http=400, **facts),
+        saw(at_s + 0.2, "completed", 100.0, of=of, has_result=True),
+        saw(at_s + 0.5, "completed", 100.0, of=of, has_result=True),
+    ]
+
+
+def a_race(*tries: Sequence[Part], wanted: int | None = None, backtest: str = "op_1") -> History:
+    begun = did("race_begun", 0.0, "", tries=len(tries) if wanted is None else wanted)
+    return film(begun, *tries, backtest=backtest, worker=W)
+
+
+BOTH = a_race(was_cancelled(1), was_too_late(2))
+
+
+def test_where_no_race_was_run_nothing_is_judged() -> None:
+    assert race.judgements(film(was_cancelled(1)), LIMIT_S) == []
+    assert "one end" not in verdict.judge_all(film(was_cancelled(1), backtest="op_1"))
+
+
+def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None:
+    found = verdict.judge_all(BOTH)
+    for name in ("one end", "answer fits", "no flip", "met the end"):
+        assert found[name].holds, found[name]
+    assert found["met the end"].seen == "of 2 backtests 1 were cancelled and 1 completed"
+    assert dict(found["met the end"].figures) == {"race_cancelled": 1.0, "race_completed": 1.0, "race_failed": 0.0}
+    (told,) = found["met the end"].observations
+    assert told.endswith("where the cancel was sent from +0.10 s to +0.10 s of the end that their own pace predicted.")
+
+
+@pytest.mark.parametrize(
+    ("tries", "name", "seen"),
+    [
+        (
+            [*a_try(1, saw(10.2, "cancelled", 0.0, of="op_1", has_result=True))],
+            "one end",
+            'try 1 (op_1) is "cancelled", yet carries the result of a completed one',
+        ),
+        (
+            [*was_cancelled(1), saw(10.6, "completed", 100.0, of="op_1", view="worker")],
+            "one end",
+            'try 1 (op_1) is "cancelled" by KTRDR\'s record and "completed" by its worker\'s own, which was told, '
+            "by the answer to the cancel",
+        ),
+        (
+            [*a_try(1, saw(11.0, "running", 99.0, of="op_1"), saw(12.2, "running", 99.0, of="op_1"))],
+            "one end",
+            'try 1 (op_1) had ended in neither way 2.1 s after its cancel: it was "running" at 99.0 %',
+        ),
+        (
+            [*a_try(1, saw(10.2, "completed", 100.0, of="op_1"))],
+            "answer fits",
+            'try 1 (op_1) was answered "cancelled" with HTTP 200, and it is "completed"',
+        ),
+        (
+            [*a_try(1, saw(10.2, "cancelled", 0.0, of="op_1"), http=400, words="HTTP 400: cannot be cancelled")],
+            "answer fits",
+            'try 1 (op_1) was turned down (HTTP 400: cannot be cancelled), and is "cancelled" all the same',
+        ),
+        (
+            [*a_try(1, saw(10.2, "completed", 100.0, of="op_1"), http=500, words="HTTP 500: state changed")],
+            "answer fits",
+            "try 1 (op_1) was answered HTTP 500: state changed",
+        ),
+        (
+            [*was_cancelled(1), saw(10.9, "completed", 100.0, of="op_1")],
+            "no flip",
+            'try 1 (op_1) was "cancelled" at 0.0 % first, and 0.7 s later then it was "completed" at 100.0 %',
+        ),
+        (
+            [*was_cancelled(1), saw(13.0, "running", 99.0, of="op_1")],
+            "no flip",
+            'try 1 (op_1) was "cancelled" at 0.0 % first, and 2.8 s later then it was "running" at 99.0 %',
+        ),
+        (
+            [*was_cancelled(1), saw(13.0, "missing", of="op_1")],
+            "no flip",
+            'try 1 (op_1) was "cancelled" at 0.0 % first, and 2.8 s later its record is gone (HTTP 404)',
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: str, seen: str) -> None:
+    found = {j.name: j for j in race.judgements(a_race(tries, was_too_late(2)), LIMIT_S)}
+    assert found[name].violated and found[name].seen == seen
+    assert found[name].at_s is not None
+    assert [j.name for j in found.values() if j.violated] == [name]
+
+
+@pytest.mark.parametrize(
+    "tries",
+    [
+        # KTRDR says itself that its worker was not told: the two crossed.
+        [
+            *a_try(1, *was_cancelled(1)[-2:], remote_cancelled=False),
+            saw(10.6, "completed", 100.0, of="op_1", view="worker"),
+        ],
+        # An answer that promises nothing: the best effort of AIP-151.
+        [
+            *a_try(
+                1,
+                saw(10.2, "completed", 100.0, of="op_1"),
+                saw(10.5, "completed", 100.0, of="op_1"),
+                status="cancelling",
+            )
+        ],
+        # A replica that lags, within the limit.
+        [*was_cancelled(1), saw(10.6, "running", 95.0, of="op_1"), saw(10.8, "cancelled", 0.0, of="op_1")],
+        # The repeat after a lost answer is turned down, because the first one worked.
+        [did("cancel_lost", 9.95, "op_1"), *a_try(1, *was_cancelled(1)[-2:], http=400, words="HTTP 400")],
+        # The recipe takes failed for cancelled.
+        [*a_try(1, saw(10.2, "failed", 0.0, of="op_1"), saw(10.5, "failed", 0.0, of="op_1"))],
+    ],
+)
+def test_what_a_healthy_platform_may_do_is_not_held_against_it(tries: list[Part]) -> None:
+    judged = race.judgements(a_race(tries, was_too_late(2), was_cancelled(3)), LIMIT_S)
+    assert [j.seen for j in judged if not j.holds] == []
+
+
+def test_that_the_two_crossed_is_an_observation() -> None:
+    tries = a_try(1, *was_cancelled(1)[-2:], remote_cancelled=False)
+    own = saw(10.6, "completed", 100.0, of="op_1", view="worker")
+    (told,) = race.ends_one_way(a_race(tries, [own]), LIMIT_S).observations
+    assert told.endswith('and "completed" by its worker\'s own: the two crossed.')
+
+
+def test_a_race_does_not_ask_how_much_was_left_to_run() -> None:
+    assert not {"was running", "enough left", "running", "moving"} & verdict.judge_all(BOTH).keys()
+
+
+def test_where_all_ended_alike_nothing_was_learnt() -> None:
+    for tries in ([was_cancelled(1), was_cancelled(2)], [was_too_late(1), was_too_late(2)]):
+        judgement = race.met_the_end(a_race(*tries))
+        assert judgement.unknown and judgement.final
+        assert judgement.seen.endswith("none was near enough to its end for the two to meet")
+    assert race.met_the_end(a_race(was_cancelled(1), was_too_late(2), wanted=20)).seen.endswith("so far")
+
+
+def test_without_readings_nothing_is_known() -> None:
+    empty = a_race(wanted=2)
+    assert [j.verdict for j in race.judgements(empty, LIMIT_S)] == ["unknown"] * 4
+    only_sent = a_race(a_try(1))
+    assert [j.name for j in race.judgements(only_sent, LIMIT_S) if not j.unknown] == []
+    limited = a_race(a_try(1, *was_cancelled(1)[-2:], http=429, words="HTTP 429"))
+    assert race.answers_fit(limited).unknown
