@@ -19,7 +19,8 @@ Feature: Cancelling when every worker is busy
   @normal @disturbs_others @allure.story:Releasing
   Scenario: The place of a cancelled backtest is free at once
     When a long backtest is started
-    And every other worker is given a backtest of its own
+    Then the backtest is running within 10 seconds
+    When every other worker is given a backtest of its own
     Then its progress is above 0 % and moving within 30 seconds
     When the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,15 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
-from ktrdr_qa.platform.statuses import TERMINAL
+from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
 
 CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
+
+_SAYS_IT_IS_OVER = re.compile(
+    r"already|finished|ended|completed|failed|terminal|not (running|active)|cannot be cancel", re.I
+)
+"""A refusal of a cancel for the reason that there is nothing left to cancel."""
 
 
 class Cancelling:
@@ -95,7 +101,7 @@ class Cancelling:
         """
         scene = self._scene
         sent = scene.recorder.note("cancel_sent", scene.backtest, answer.at_s)
-        if answer.status == 400 and self._ended_by_itself(answer):
+        if answer.status in TURNED_DOWN and self._ended_by_itself(answer):
             scene.recorder.note("cancel_too_late", scene.backtest, http=answer.status)
             return True
         scene.evidence["Cancel response"] = answer
@@ -108,11 +114,10 @@ class Cancelling:
         return True
 
     def _ended_by_itself(self, answer: Exchange) -> bool:
-        """Whether an HTTP 400 means that the backtest had ended before the cancel, by its own record."""
+        """Whether a cancel was turned down because the backtest had ended before it, by its words and by its own record."""
         record = self._scene.record()
-        words = str(answer.answer).lower()
         status = readings.word(record.find("$.data.status"))
-        if status in ("completed", "failed") and (status in words or "cannot be cancelled" in words):
+        if status in ("completed", "failed") and _SAYS_IT_IS_OVER.search(str(answer.answer)):
             self._await_end_of_record()
             return True
         return False

@@ -13,7 +13,7 @@ from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Refused, TransportError
-from ktrdr_qa.platform.statuses import MISSING, TERMINAL
+from ktrdr_qa.platform.statuses import MISSING, TERMINAL, TURNED_DOWN
 
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
@@ -102,10 +102,10 @@ def _by_hand(client: Client, backtest: str) -> str:
 
 
 def _cancel_whatever_it_says(client: Client, backtest: str) -> None:
-    """Send a cancel; HTTP 400 or 404 may mean that it has just ended, which its record will tell."""
+    """Send a cancel; one that is turned down may mean that it has just ended, which its record will tell."""
     path = f"{readings.OPERATIONS}/{backtest}"
     try:
         client.delete(path, purpose="clean-up", tries=3, patiently=True, json_expected=False)
     except Refused as refused:
-        if refused.status not in (400, 404):
+        if refused.status not in TURNED_DOWN:
             raise

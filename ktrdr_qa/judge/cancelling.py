@@ -19,7 +19,7 @@ from ktrdr_qa.judge.reading import (
     unwatched,
 )
 from ktrdr_qa.judge.running import was_running
-from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
 from ktrdr_qa.record.history import History
 
 LATE_WATCH_S = 5.0
@@ -48,7 +48,7 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     lost = tuple(
         f"The answer to the first cancel was lost ({e.facts.get('problem')}); it was repeated once." for e in losses
     )
-    if losses and http == 400 and _calls_it_cancelled(str(words)):
+    if losses and http in TURNED_DOWN and _calls_it_cancelled(str(words)):
         # It worked, but nobody saw KTRDR say so: neither KTRDR's fault for certain, nor a pass.
         why = losses[0].facts.get("problem")
         return rule.unknown(f"its answer was lost ({why}), and the repeat says that it is cancelled already", lost)
@@ -129,13 +129,13 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
 
 
 def second_cancel_is_turned_down(history: History, backtest: str) -> Judgement:
-    """A second cancel is answered HTTP 400 with a reason (contract: "already ended"), or again 200; never an error of the server."""
+    """A second cancel is turned down with a reason (contract: HTTP 400, "already ended"), or again 200; never an error of the server."""
     rule = Rule("second cancel", "a second cancel of the same backtest does no harm")
     answer = history.event("second_cancel_answered", backtest)
     if answer is None:
         return rule.unknown("no second cancel was sent")
     http, words = answer.facts.get("http"), answer.facts.get("words") or ""
-    if http in (400, 409):
+    if http in TURNED_DOWN:
         return rule.holds(f"it was turned down: {words}")
     if http == 200:
         told = ("A second cancel of the same backtest was acknowledged once more with HTTP 200.",)

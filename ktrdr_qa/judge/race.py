@@ -12,11 +12,8 @@ from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import cancel_due_from, state_of
-from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
 from ktrdr_qa.record.history import Event, History, Sample
-
-TURNED_DOWN = (400, 409)
-"""How KTRDR answers the cancel of a backtest that has ended; 409 is what RFC 9110, 15.5.10 has for it."""
 
 
 @dataclass(frozen=True)

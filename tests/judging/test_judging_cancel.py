@@ -813,7 +813,7 @@ def test_only_this_one(case: Case) -> None:
             "holds",
             "it was turned down: already cancelled",
         )
-        for http in (400, 409)
+        for http in (400, 404, 409, 410, 422)
     ),
     Case(
         "acknowledged again",
