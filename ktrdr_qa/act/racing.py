@@ -64,7 +64,7 @@ class Racing:
                 step_s = max(FINEST_STEP_S, step_s / 2)
             offset_s += -step_s if ended_as == "completed" else step_s
             before = ended_as
-            if any(j.violated for j in race.judgements(scene.recorder.history(), scene.limits["cancelled_s"])):
+            if any(j.violated for j in race.judgements(scene.recorder.history(), scene.limits)):
                 break  # It is decided, and the rest would say the same.
         self._look_again()
 

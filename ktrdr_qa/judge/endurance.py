@@ -9,7 +9,7 @@ The first tenth is left out: there KTRDR fills what it needs once. Between the m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -113,7 +113,7 @@ FIGURES = (
 )
 
 
-def judge(history: History) -> list[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The judgements of backtests in a row; none where the history is of a single one."""
     laps = [e for e in history.events if e.kind == "lap"]
     if not laps:

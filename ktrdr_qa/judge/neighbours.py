@@ -7,7 +7,7 @@ a time, so what comes next on the same worker has it for itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -33,8 +33,10 @@ def neighbours_of(history: History) -> list[str]:
     return [e.subject for e in history.events if e.kind == "neighbour_started"]
 
 
-def judgements(history: History, backtest: str, least_s: float, updates: float) -> list[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the neighbours, where there were some."""
+    backtest, least_s = str(history.about.get("backtest", "")), limits["frozen_s"]
+    updates = float(history.about.get("updates", 3))
     found = []
     if neighbours_of(history):
         found += [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)]

@@ -8,6 +8,8 @@ by two workers, and eight called failed after 75 s though they ran on and comple
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import rises_in, state_of
 from ktrdr_qa.platform.statuses import MISSING
@@ -19,11 +21,11 @@ def accepted_in(history: History) -> list[Event]:
     return [e for e in history.events if e.kind == "further_accepted"]
 
 
-def judgements(history: History, limit_s: float) -> list[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of an oversubscribed platform, where there were more starts than places."""
     if not history.event("oversubscribed", ""):
         return []
-    return [each_is_answered(history), each_runs(history, limit_s), none_called_failed(history)]
+    return [each_is_answered(history), each_runs(history, limits["new_backtest_s"]), none_called_failed(history)]
 
 
 def each_is_answered(history: History) -> Judgement:

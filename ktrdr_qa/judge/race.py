@@ -8,6 +8,7 @@ server failed); KTRDR's contract: a cancel of what has ended is answered 400, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -73,14 +74,14 @@ def _try(history: History, e: Event) -> Try:
     return Try(e.subject, number, offset_s, sent_s, due_s, answer, lost, since)
 
 
-def judgements(history: History, limit_s: float) -> list[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the race, where one was run."""
     if not history.event("race_begun", ""):
         return []
     return [
-        ends_one_way(history, limit_s),
+        ends_one_way(history, limits["cancelled_s"]),
         answers_fit(history),
-        stays_as_it_ended(history, limit_s),
+        stays_as_it_ended(history, limits["cancelled_s"]),
         met_the_end(history),
     ]
 

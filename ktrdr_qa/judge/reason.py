@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.afterwards import RECORD_SETTLES_S
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -10,10 +10,10 @@ from ktrdr_qa.judge.reading import end_and_after
 from ktrdr_qa.record.history import History, Sample
 
 
-def judged(history: History, backtest: str) -> Iterator[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
     """The judgement of a history whose cancel gave a reason; none of any other."""
     if asked := _asked(history):
-        yield is_kept(history, backtest, asked)
+        yield is_kept(history, str(history.about.get("backtest", "")), asked)
 
 
 def is_kept(history: History, backtest: str, reason: str) -> Judgement:

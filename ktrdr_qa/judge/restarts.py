@@ -18,7 +18,7 @@ GONE_S = 1.0
 """A record that is missing in all readings for so long is gone, and no replica's lag."""
 
 
-def judge(history: History, limits: Mapping[str, float]) -> list[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The judgements of a restart; none where nothing was restarted."""
     backtest = str(history.about.get("backtest", ""))
     restarted = history.event("restarted", backtest)

@@ -8,7 +8,7 @@ changes nothing). A 5xx (15.6) is an error of the server, which two clients at o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import SAME_MOMENT_S, end_and_after, moment_of
@@ -18,8 +18,9 @@ from ktrdr_qa.record.history import Event, History, Sample
 ANSWERED = "one_of_several_answered"
 
 
-def judged(history: History, backtest: str) -> Iterator[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
     """The judgements of a history with several cancels at once; none of any other."""
+    backtest = str(history.about.get("backtest", ""))
     if history.event(ANSWERED, backtest):
         yield none_breaks(history, backtest)
         yield one_takes_effect(history, backtest)

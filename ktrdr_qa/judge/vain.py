@@ -9,7 +9,7 @@ or 412). A redirect (15.4) carries nothing out either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -22,19 +22,16 @@ _OWN_CANCELS = ("cancel_sent", "clean_up")
 _KEPT = ("completed_at", "error_message", "has_result")
 
 
-def judged(history: History, limit_s: float, runs_s: float) -> Iterator[Judgement]:
-    """The judgements of a history in which such cancels were sent; none of any other.
-
-    ``limit_s``: how long a view may lag; ``runs_s``: how long a backtest may take to run.
-    """
+def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
+    """The judgements of a history in which such cancels were sent; none of any other."""
     if not any(e.kind == ANSWERED for e in history.events):
         return
     yield are_turned_down(history)
     yield leave_the_running_alone(history)
     yield leave_the_list_alone(history)
     if _ended_before(history):
-        yield leave_the_ended_alone(history, limit_s)
-        yield keep_no_worker(history, runs_s)
+        yield leave_the_ended_alone(history, limits["cancelled_s"])
+        yield keep_no_worker(history, limits["new_backtest_s"])
 
 
 def are_turned_down(history: History) -> Judgement:

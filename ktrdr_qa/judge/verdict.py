@@ -5,7 +5,7 @@ Pure like the judgements themselves, so a saved history gets the same verdict ag
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +53,8 @@ LIMITS_S: Mapping[str, float] = {
 }
 """The limits of the features' sentences, for a history that does not carry its own."""
 UPDATES_MISSED = 3.0
+OTHER_WAYS = (endurance, neighbours, oversubscribed, race, reason, restarts, together, vain, views)
+"""What is judged only where the events of a recording say that it was tried; each has its ``judgements``."""
 
 CRITERIA: Mapping[str, Sequence[str]] = {
     "Backtest was running before cancel": ("running", "moving", "was running"),
@@ -143,27 +145,13 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel, or not to have much left.
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
-    told |= {judgement.name: judgement for judgement in (*endurance.judge(history), *restarts.judge(history, limits))}
     for name in not_told(history):
         del told[name]
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
-    for other_way in (
-        vain.judged(history, limits["cancelled_s"], limits["new_backtest_s"]),
-        reason.judged(history, backtest),
-        together.judged(history, backtest),
-        _at_the_limits(history, backtest, limits, updates),
-    ):
-        told |= {judgement.name: judgement for judgement in other_way}
+    for way in OTHER_WAYS:
+        told |= {judgement.name: judgement for judgement in way.judgements(history, limits)}
     return told
-
-
-def _at_the_limits(history: History, backtest: str, limits: Mapping[str, float], updates: float) -> Iterator[Judgement]:
-    """What is judged only where a recording's events say that it was tried."""
-    yield from race.judgements(history, limits["cancelled_s"])
-    yield from neighbours.judgements(history, backtest, limits["frozen_s"], updates)
-    yield from oversubscribed.judgements(history, limits["new_backtest_s"])
-    yield from views.judgements(history, backtest, limits["worker_idle_s"])
 
 
 def limits_of(history: History) -> dict[str, float]:

@@ -8,7 +8,7 @@ a worker's word about once a second (surprise 3), so it may lag behind the worke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
@@ -24,15 +24,16 @@ WHOLE = ""
 """The list without a filter."""
 
 
-def judgements(history: History, backtest: str, limit_s: float) -> list[Judgement]:
+def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the views, where they were read."""
+    backtest = str(history.about.get("backtest", ""))
     if not history.event("views_begun", ""):
         return []
     return [
         lists_agree(history, backtest),
         filters_match(history),
         pages_are_whole(history),
-        worker_agrees(history, backtest, limit_s),
+        worker_agrees(history, backtest, limits["worker_idle_s"]),
     ]
 
 

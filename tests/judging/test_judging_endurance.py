@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa.judge import endurance, verdict
-from ktrdr_qa.judge.endurance import FIGURES, judge, table, trend_of
+from ktrdr_qa.judge.endurance import FIGURES, judgements, table, trend_of
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import B, did, film
@@ -55,7 +55,7 @@ def counted(at_s: float, free: Sequence[str] = ("w1", "w2"), others: Sequence[st
 
 
 def told(history: History) -> dict[str, Judgement]:
-    return {judgement.name: judgement for judgement in judge(history)}
+    return {judgement.name: judgement for judgement in judgements(history, verdict.LIMITS_S)}
 
 
 NAMES = {"latency steady", "places kept", "memory steady", "files steady", "active steady", "processor steady"}
@@ -71,7 +71,7 @@ def test_what_stays_as_it_is_holds_and_says_what_it_is() -> None:
 
 
 def test_a_history_of_one_backtest_is_not_asked() -> None:
-    assert judge(film(backtest=B)) == []
+    assert judgements(film(backtest=B), verdict.LIMITS_S) == []
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,12 @@ def test_two_hundred_noisy_runs_give_no_false_alarm_and_two_hundred_leaks_are_al
             "cancelled_s": lambda lap: min(1.9, 0.05 + dice.expovariate(8.0)),
         }
 
-    alarms = [seed for seed in range(200) for j in judge(series(**noisy(random.Random(seed), 0.0))) if j.violated]
+    alarms = [
+        seed
+        for seed in range(200)
+        for j in judgements(series(**noisy(random.Random(seed), 0.0)), verdict.LIMITS_S)
+        if j.violated
+    ]
     missed = [
         seed for seed in range(200) if not told(series(**noisy(random.Random(seed), 0.4)))["memory steady"].violated
     ]

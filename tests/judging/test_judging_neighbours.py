@@ -53,7 +53,7 @@ def test_a_neighbour_that_runs_on_is_judged_with_the_rest_and_holds() -> None:
     assert found["neighbours run on"].holds and found["neighbours untouched"].holds
     assert found["neighbours run on"].seen == f"{OTHER} made 8.0 % in 5.0 s, and 10.0 % was due"
     assert "next keeps pace" not in found
-    assert neighbours.judgements(film(started(), cancelled()), B, 2.0, 3) == []
+    assert neighbours.judgements(film(started(), cancelled()), verdict.LIMITS_S) == []
 
 
 @pytest.mark.parametrize(

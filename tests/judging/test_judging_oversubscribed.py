@@ -12,6 +12,7 @@ from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import B, Part, cancelled, did, film, saw, started
 
 LIMIT_S = 5.0
+LIMITS_S = {"new_backtest_s": LIMIT_S}
 SAYS = "No backtesting workers available"
 
 
@@ -32,7 +33,7 @@ def crowded(*parts: Part, workers: int = 2) -> History:
 
 
 def judged(history: History) -> dict[str, Judgement]:
-    return {j.name: j for j in oversubscribed.judgements(history, LIMIT_S)}
+    return {j.name: j for j in oversubscribed.judgements(history, LIMITS_S)}
 
 
 def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
@@ -44,7 +45,7 @@ def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
     assert found["starts run"].seen == "1 of 1 moved"
     assert found["none called failed"].seen == "none of 1 failed in 8 s; 0 have ended"
     assert found.keys() <= verdict.judge_all(history).keys()
-    assert oversubscribed.judgements(film(started(), cancelled()), LIMIT_S) == []
+    assert oversubscribed.judgements(film(started(), cancelled()), LIMITS_S) == []
 
 
 def test_all_may_be_accepted_and_run_side_by_side() -> None:

@@ -12,6 +12,7 @@ from ktrdr_qa.record.history import History
 from tests.judging.film import Part, W, cancelled, did, film, saw
 
 LIMIT_S = 2.0
+LIMITS_S = {"cancelled_s": LIMIT_S}
 
 
 def a_try(number: int, *after: Part, at_s: float | None = None, **facts: Any) -> list[Part]:
@@ -53,7 +54,7 @@ BOTH = a_race(was_cancelled(1), was_too_late(2))
 
 
 def test_where_no_race_was_run_nothing_is_judged() -> None:
-    assert race.judgements(film(was_cancelled(1)), LIMIT_S) == []
+    assert race.judgements(film(was_cancelled(1)), LIMITS_S) == []
     assert "one end" not in verdict.judge_all(film(was_cancelled(1), backtest="op_1"))
 
 
@@ -119,7 +120,7 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
     ],
 )
 def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: str, seen: str) -> None:
-    found = {j.name: j for j in race.judgements(a_race(tries, was_too_late(2)), LIMIT_S)}
+    found = {j.name: j for j in race.judgements(a_race(tries, was_too_late(2)), LIMITS_S)}
     assert found[name].violated and found[name].seen == seen
     assert found[name].at_s is not None
     assert [j.name for j in found.values() if j.violated] == [name]
@@ -151,7 +152,7 @@ def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: st
     ],
 )
 def test_what_a_healthy_platform_may_do_is_not_held_against_it(tries: list[Part]) -> None:
-    judged = race.judgements(a_race(tries, was_too_late(2), was_cancelled(3)), LIMIT_S)
+    judged = race.judgements(a_race(tries, was_too_late(2), was_cancelled(3)), LIMITS_S)
     assert [j.seen for j in judged if not j.holds] == []
 
 
@@ -176,8 +177,8 @@ def test_where_all_ended_alike_nothing_was_learnt() -> None:
 
 def test_without_readings_nothing_is_known() -> None:
     empty = a_race(wanted=2)
-    assert [j.verdict for j in race.judgements(empty, LIMIT_S)] == ["unknown"] * 4
+    assert [j.verdict for j in race.judgements(empty, LIMITS_S)] == ["unknown"] * 4
     only_sent = a_race(a_try(1))
-    assert [j.name for j in race.judgements(only_sent, LIMIT_S) if not j.unknown] == []
+    assert [j.name for j in race.judgements(only_sent, LIMITS_S) if not j.unknown] == []
     limited = a_race(a_try(1, *was_cancelled(1)[-2:], http=429, words="HTTP 429"))
     assert race.answers_fit(limited).unknown

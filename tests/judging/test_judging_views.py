@@ -52,7 +52,7 @@ def watched(*parts: Part, lists: list[Sample] | None = None, own: list[Sample] |
 
 
 def judged(history: History) -> dict[str, Judgement]:
-    return {j.name: j for j in views.judgements(history, B, 2.0)}
+    return {j.name: j for j in views.judgements(history, verdict.LIMITS_S)}
 
 
 def test_views_that_agree_hold_and_are_judged_with_the_rest() -> None:
@@ -62,7 +62,7 @@ def test_views_that_agree_hold_and_are_judged_with_the_rest() -> None:
     assert found["lists agree"].seen == "7 readings of the list and its filters agree with the record (29 readings)"
     assert found["pages whole"].seen == "1 times page by page, 4 backtests each once"
     assert found.keys() <= verdict.judge_all(history).keys()
-    assert views.judgements(film(started(), cancelled()), B, 2.0) == []
+    assert views.judgements(film(started(), cancelled()), verdict.LIMITS_S) == []
 
 
 @pytest.mark.parametrize(
