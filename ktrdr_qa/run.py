@@ -87,9 +87,9 @@ class Run:
 
         ``runner``: what reports a step that fails after its scenario has ended (``honest_behave.runner``).
         """
-        painter = Painter()
-        self._opened.callback(painter.close)
         self._reach_the_target()
+        painter = Painter()  # Not before: it would take from the embedded KTRDR what that needs to get ready.
+        self._opened.callback(painter.close)
         base_url = self.target.base_url or ""
         self.journal = Journal(self.reports / "journal", base_url, ends_with_run=self.target.embedded_one)
         self._results_dirs = runner.results_dirs
