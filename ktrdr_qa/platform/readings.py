@@ -140,10 +140,10 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
     """
     found: dict[str, Reading] = {}
     needed = {backtest_id, *wanted} - {""}
-    newest = _Pages(client, "")
+    newest = Pages(client)
     found |= newest.next()
     if newest.more:
-        active = _Pages(client, "active_only=true")
+        active = Pages(client, "active_only=true")
         while active.more and active.read < MOST_PAGES:
             found |= (page := active.next())
             if any(r.status in TERMINAL for r in page.values()):
@@ -155,10 +155,10 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
         yield Reading(backtest_id, status=MISSING)
 
 
-class _Pages:
+class Pages:
     """One way of asking for the list, a page at a time; ``more`` says whether there may be another one."""
 
-    def __init__(self, client: Client, what: str):
+    def __init__(self, client: Client, what: str = ""):
         self.more = True
         self.read = 0
         self._client = client

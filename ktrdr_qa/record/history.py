@@ -24,7 +24,7 @@ View = Literal["backend", "list", "registry", "worker", "health", "processor", "
 """``other``: the backend's record of a backtest that is not this run's, read because its end or its beginning may be."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One reading of one view.
 
