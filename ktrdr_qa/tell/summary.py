@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -102,6 +103,7 @@ def left_out(scenarios: Iterable[Any], config: Any) -> list[NotChecked]:
     return list(found.values())
 
 
+@cache
 def versions() -> dict[str, str]:
     """What ran the suite."""
     return {
