@@ -5,8 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FEATURE ?= features/backtest_cancellation.feature
 JOBS ?= 2
+USERS ?= 200
+SECONDS ?= 60
+PROCESSES ?= 1
 
-.PHONY: help run report test lint targets bench gallery mutants sentences screenshots ci clean
+.PHONY: help run report test lint targets storm bench gallery mutants sentences screenshots ci clean
 
 help: ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -30,6 +33,9 @@ lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is curre
 	$(BIN)/mypy
 	$(BIN)/reformat-gherkin --check features
 	$(BIN)/python -m ktrdr_qa.tell.glossary --check
+
+storm: $(VENV)/.storms ## many users cancel at once, on Locust (USERS=200 SECONDS=60 PROCESSES=1, ARGS="-D target=... -D disturb=on")
+	@$(BIN)/python -m storm --users $(USERS) --seconds $(SECONDS) --processes $(PROCESSES) $(ARGS)
 
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
 	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),44) --checks
@@ -58,6 +64,10 @@ $(VENV)/.runs: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
+$(VENV)/.storms: storm/requirements.txt $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r storm/requirements.txt
+	@touch $@
+
+$(VENV)/.develops: requirements-dev.txt storm/requirements.txt $(VENV)/.runs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

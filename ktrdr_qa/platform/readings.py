@@ -61,6 +61,11 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
             raise
         yield Reading(backtest_id, status=MISSING)
         return
+    yield of_record(answer, backtest_id, in_full=in_full)
+
+
+def of_record(answer: Exchange, backtest_id: str, *, in_full: bool = False) -> Reading:
+    """What an answer that is a backtest's record says of it; see ``backtest``."""
     percentage, problem = _percentage(answer.find("$.data.progress.percentage"))
     facts = {
         **_facts(answer.find("$.data"), _WHEN_AND_WHERE | _WHAT if in_full else _WHEN_AND_WHERE),
@@ -71,7 +76,7 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
         "percentage_problem": problem,
         **(_result(answer.find("$.data.result_summary")) if in_full else {}),
     }
-    yield Reading(backtest_id, word(answer.need("$.data.status")), percentage, facts=_told(facts))
+    return Reading(backtest_id, word(answer.need("$.data.status")), percentage, facts=_told(facts))
 
 
 def status(client: Client, backtest_id: str) -> str:

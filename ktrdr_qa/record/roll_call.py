@@ -44,7 +44,8 @@ class RollCall:
         self._round_s = round_s
         self._watched: dict[str, Recorder] = {}
         self._told: dict[str, dict[str, Any]] = {}
-        self._over = threading.Event()
+        self._over = False
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def watch(self, backtest: str, recorder: Recorder) -> None:
@@ -58,14 +59,19 @@ class RollCall:
         self._watched.pop(backtest, None)
         self._told.pop(backtest, None)
 
+    def look_now(self) -> None:
+        """Begin the next round at once, for a reading close to an event."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End the reading and wait for a round that is under way."""
-        self._over.set()
+        self._over = True
+        self._wake.set()
         if self._thread:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._over:
             began_s = self._clock()
             pause_s = 0.0
             # Who comes in while a round is under way is looked for in the next one.
@@ -79,7 +85,13 @@ class RollCall:
             except Exception as error:  # noqa: BLE001 - whatever a platform answers, the others are read on
                 self._lose(wanted, began_s, error)
             took_s = self._clock() - began_s
-            self._over.wait(max(self._round_s - took_s, took_s * (1 / BUSY_AT_MOST - 1), pause_s))
+            rest_s = max(took_s * (1 / BUSY_AT_MOST - 1), pause_s)
+            self._wake.wait(max(self._round_s - took_s, rest_s))
+            self._wake.clear()
+            # Nobody's hurry shortens a pause that the platform asked for, or needs.
+            while not self._over and (left_s := began_s + took_s + rest_s - self._clock()) > 0:
+                self._wake.wait(left_s)
+                self._wake.clear()
 
     def _read_the_pages(self, wanted: dict[str, Recorder]) -> None:
         """One round: the newest pages until everyone is found, or there are no more."""

@@ -157,3 +157,12 @@ def test_a_list_that_takes_long_is_given_a_rest_as_long() -> None:
         roll.watch("op_1", Recorder(time.monotonic))
         await_that(lambda: len(came) > 2, "further rounds")
     assert came[2] - came[1] >= 0.59
+
+
+def test_whoever_is_in_a_hurry_gets_a_round_at_once() -> None:
+    ktrdr, recorder = Ktrdr([row(1)]), Recorder(time.monotonic)
+    with called(ktrdr, round_s=60.0) as roll:
+        roll.watch("op_1", recorder)
+        await_that(lambda: rounds(ktrdr) == 1 and recorder.history().samples, "the first round")
+        roll.look_now()
+        await_that(lambda: rounds(ktrdr) == 2, "the second round")
