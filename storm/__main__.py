@@ -261,7 +261,7 @@ class Storm:
         painter = Painter()
         try:
             picture = self._place / "worst.svg"
-            picture.write_bytes(painter.draw(histories[worst]))
+            picture.write_bytes(painter.draw(histories[worst]).svg())
             print(f"the worst of {len(files)} kept histories, as a picture: {picture}")
         except OSError as error:
             print(f"the picture of the worst could not be drawn: {error}")
