@@ -9,7 +9,7 @@ USERS ?= 200
 SECONDS ?= 60
 PROCESSES ?= 1
 
-.PHONY: help run report test lint targets storm bench gallery mutants sentences screenshots ci clean
+.PHONY: help run report test lint targets storm bench peers gallery mutants sentences screenshots ci clean
 
 help: ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -43,8 +43,11 @@ gallery: $(VENV)/.develops ## every broken platform, every healthy one, every ch
 mutants: $(VENV)/.develops ## mutation testing of the judgements and the waiting verbs
 	$(BIN)/python -m tests.judging.mutation
 
-bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash, curl, jq)
+bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash, curl, jq), and beside the peers if they are there
 	$(BIN)/python -m bench
+
+peers: $(VENV)/.develops .venv-peers/.runs ## the peers and the suite against the whole gallery, counted (half an hour)
+	$(BIN)/python -m bench.peers
 
 sentences: $(VENV)/.runs ## write docs/sentences.md from the step definitions
 	$(BIN)/python -m ktrdr_qa.tell.glossary
@@ -56,7 +59,7 @@ ci: ## what .ci/run does
 	bash .ci/run
 
 clean:
-	rm -rf $(VENV) ktrdr_qa/tell/generator/node_modules
+	rm -rf $(VENV) .venv-peers ktrdr_qa/tell/generator/node_modules
 
 $(VENV)/.runs: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found; name it with make PYTHON=..." >&2; exit 1; }
@@ -70,4 +73,9 @@ $(VENV)/.storms: storm/requirements.txt $(VENV)/.runs
 
 $(VENV)/.develops: requirements-dev.txt storm/requirements.txt $(VENV)/.runs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv-peers/.runs: bench/peers/requirements.txt
+	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""Run the peers and this suite against the gallery's broken and healthy platforms, and count: ``python -m bench.peers``.
+"""Run the peers and this suite side by side on a healthy platform, then against all of the gallery, and count.
 
 A broken platform is caught where the check does not pass (of this suite: where it says what the gallery's table says);
 a healthy one is slandered where it does not pass. Each check has a fresh platform of its own.
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.peers.checks import COMMANDS, check, missing, port_of, stand_in
+from bench.side_by_side import FEATURE, SUITE, Times, commit, measured
 from honest_behave.outcomes import Inconclusive
 from tests.gallery.__main__ import ALWAYS, faults, healthy, named, run_fault, run_platform
 from tools import readme
 
-SUITE = "this suite"
-MAIN = "features/backtest_cancellation.feature"
+WHO = (*COMMANDS, SUITE)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Tried:
 
 def of_the_recipe(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows whose feature is the recipe's: what other features look for is not held against the peers."""
-    return [row for row in rows if row.get("feature", MAIN) == MAIN]
+    return [row for row in rows if row.get("feature", FEATURE) == FEATURE]
 
 
 def broken(who: str, fault: dict[str, Any]) -> Tried:
@@ -59,14 +59,15 @@ def _passes(who: str, arguments: Sequence[str]) -> bool:
         return False
 
 
-def table(tried: Sequence[Tried]) -> str:
-    """Each check in a line: of the broken platforms how many it caught, of the healthy ones how many it slandered."""
-    lines = ["| check | broken platforms caught | healthy platforms slandered |", "|---|---|---|"]
-    for who in (SUITE, *COMMANDS):
+def table(tried: Sequence[Tried], times: Times) -> str:
+    """Each check in a line: its time, of the broken platforms how many it caught, of the healthy ones how many it slandered."""
+    lines = ["| check | whole process | of the recipe's time | broken platforms caught | healthy platforms slandered |"]
+    lines.append("|---|---|---|---|---|")
+    for who in WHO:
         own = [one for one in tried if one.who == who]
         faulty, fine = ([one for one in own if one.broken is kind] for kind in (True, False))
         lines.append(
-            f"| {who} | {sum(one.right for one in faulty)} of {len(faulty)} "
+            f"| {who} | {times.median_s(who):.2f} s | {times.ratio(who):.2f} | {sum(one.right for one in faulty)} of {len(faulty)} "
             f"| {sum(not one.right for one in fine)} of {len(fine)} |"
         )
     return "\n".join(lines)
@@ -76,6 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("only", nargs="*", help="faults and healthy platforms, by the beginning of their names")
     parser.add_argument("--jobs", type=int, default=4, help="platforms side by side (default 4)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each that are timed first (default 3)")
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     asked = parser.parse_args()
     if lacking := missing():
@@ -88,10 +90,12 @@ def main() -> int:
     rows += [(sound, row) for row in named(of_the_recipe(can_pass), asked.only)]
     if not rows:
         parser.error(f"nothing is called {', '.join(asked.only)}...")
+    with stand_in(*ALWAYS) as platform:
+        times = measured(platform, asked.runs, WHO)
     tried: list[Tried] = []
     with ThreadPoolExecutor(asked.jobs) as pool:
         try:
-            futures = [pool.submit(run, who, row) for run, row in rows for who in (SUITE, *COMMANDS)]
+            futures = [pool.submit(run, who, row) for run, row in rows for who in WHO]
             for number, done in enumerate(as_completed(futures), start=1):
                 tried.append(one := done.result())
                 if not one.right:
@@ -104,10 +108,11 @@ def main() -> int:
             pool.shutdown(cancel_futures=True)
             raise
     minutes = (time.monotonic() - began_s) / 60
-    told = table(tried)
+    told = table(tried, times)
     print(f"\n{told}")
     if asked.readme:
-        readme.put("make peers", f"`make peers`, each on a fresh platform, in {minutes:.0f} minutes:\n\n{told}\n")
+        words = f"`make peers` at {commit()}, {asked.runs} runs timed, medians, {times.of_the_load()}; counted in {minutes:.0f} min:"
+        readme.put("make peers", f"{words}\n\n{told}\n")
     return 0
 
 
