@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ class Run:
             self.target = self.target.at(
                 self.target.base_url or "",
                 limits=self.target.limits,
-                checkout=self.target.checkout.model_copy(update={"directory": str(self.embedded.home)}),
+                checkout=replace(self.target.checkout, directory=str(self.embedded.home)),
             )
         if self._cure and not self.target.local:
             raise BadConfiguration(

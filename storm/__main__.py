@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class Storm:
             return target
         light = ["--workers", str(self._given.places), "--adaptation-epochs", "0"]
         arguments = [*target.embedded.arguments, *light]
-        own = target.model_copy(update={"embedded": target.embedded.model_copy(update={"arguments": arguments})})
+        own = replace(target, embedded=replace(target.embedded, arguments=arguments))
         platform = launch(own)
         self._opened.callback(platform.stop)
         self._home = platform.home

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
@@ -104,7 +104,7 @@ def _documents(text: str) -> Iterator[dict[str, object]]:
 @contextmanager
 def stand_in(*arguments: str) -> Iterator[EmbeddedKtrdr]:
     """A running stand-in with these arguments."""
-    platform = launch(load("embedded").model_copy(update={"embedded": Embedded(arguments=list(arguments))}))
+    platform = launch(replace(load("embedded"), embedded=Embedded(arguments=list(arguments))))
     try:
         yield platform
     finally:
