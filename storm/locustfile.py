@@ -40,7 +40,6 @@ MEASURED = {
     "cancelled_s": "reported as cancelled",
     "worker_idle_s": "worker idle",
 }
-OWN = PLACE / "processes" / str(os.getpid())
 
 
 class Shared:
@@ -49,6 +48,11 @@ class Shared:
     crowd: Crowd | None = None
     environment: Any = None
     kept = 0
+
+
+def own_mark() -> Path:
+    """It is there as long as this process has not done its part; Locust forks after it has read this file."""
+    return PLACE / "processes" / str(os.getpid())
 
 
 def count(kind: str, name: str, took_s: float | None = None, wrong: str = "") -> None:
@@ -79,8 +83,8 @@ def count_exchange(exchange: Exchange) -> None:
 @events.init.add_listener
 def take_part(environment: Any, **_: Any) -> None:
     Shared.environment = environment
-    OWN.parent.mkdir(parents=True, exist_ok=True)
-    OWN.touch()
+    own_mark().parent.mkdir(parents=True, exist_ok=True)
+    own_mark().touch()
     tables = (PLACE / "locust.txt").open("a", encoding="utf-8")
     for handler in logging.getLogger("locust.stats_logger").handlers:
         if isinstance(handler, logging.StreamHandler):
@@ -114,6 +118,7 @@ def close_the_crowd(environment: Any, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         # The master takes no report from a worker that has said that it has stopped.
         gevent.sleep(WORKER_REPORT_INTERVAL + 0.5)
+        own_mark().unlink(missing_ok=True)
 
 
 def end_in_time(runner: Any) -> None:
@@ -135,7 +140,7 @@ def settle(environment: Any, **_: Any) -> None:
 
 @events.quit.add_listener
 def leave(**_: Any) -> None:
-    OWN.unlink(missing_ok=True)
+    own_mark().unlink(missing_ok=True)
     if not isinstance(Shared.environment.runner, WorkerRunner):
         write(count_up(Shared.environment))
         # The writer of the CSV files is to write its last rows, and not to wake again when they are closed.
