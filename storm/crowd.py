@@ -80,8 +80,10 @@ class Crowd:
             self._healths.leave(worker, recorder)
 
     def close(self) -> None:
-        for reading in (self.roll, self._healths, *self._lists.values()):
-            reading.stop()
+        self.roll.stop()
+        self._healths.stop()
+        for listing in self._lists.values():
+            listing.stop()
 
 
 class _Relay(Recorder):

@@ -113,7 +113,7 @@ def close_the_crowd(environment: Any, **_: Any) -> None:
     for told in places_at_the_end(Shared.crowd):
         place = told.found["place free"]
         if not place.unknown:
-            tell_history("place at the end", told, [place])
+            tell_history(tally.PLACE, told, [place])
     Shared.crowd.close()
     if isinstance(environment.runner, WorkerRunner):
         # The master takes no report from a worker that has said that it has stopped.

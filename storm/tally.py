@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 HISTORY, RULE, START, SUITE, NOT_JUDGED, MEASURED = "history", "rule", "start", "suite", "not judged", "measured"
 """The types of the storm's rows in Locust's statistics, beside those of HTTP."""
+PLACE = "place at the end"
+"""The kind of a judgement that is of a worker's place, and of no further cancelled backtest."""
 HTTP = ("GET", "POST", "DELETE")
 REFUSED = "start, refused: no place free"
 Outcome = Literal["passed", "failed", "inconclusive", "suite error"]
@@ -54,7 +56,8 @@ class Tally:
             return "failed"
         if self.suite_errors or self.lost_processes:
             return "suite error"
-        learnt = self.histories > 0 and self.histories >= sum(self.not_judged.values())
+        cancelled = self.histories - self.judged.get(PLACE, 0)
+        learnt = cancelled > 0 and cancelled >= sum(self.not_judged.values())
         return "passed" if learnt else "inconclusive"
 
     def in_words(self) -> str:

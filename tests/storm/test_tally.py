@@ -28,6 +28,7 @@ GOOD = [Row(tally.HISTORY, "patient", 10), Row(tally.HISTORY, "impatient", 5)]
     [
         (GOOD, "passed"),
         ([], "inconclusive"),
+        ([Row(tally.HISTORY, tally.PLACE, 4)], "inconclusive"),
         ([Row("POST", tally.REFUSED, 500)], "inconclusive"),
         ([*GOOD, Row(tally.NOT_JUDGED, "frozen unknown", 15)], "passed"),
         ([*GOOD, Row(tally.NOT_JUDGED, "frozen unknown", 16)], "inconclusive"),
