@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=200, help="how many users (default 200)")
     parser.add_argument("--seconds", type=float, default=60, help="how long they go on (default 60)")
     parser.add_argument("--processes", type=int, default=1, help="Locust processes on this host (default 1)")
-    parser.add_argument("--places", type=int, default=24, help="workers of the embedded KTRDR (default 24)")
+    parser.add_argument("--places", type=int, default=16, help="workers of the embedded KTRDR (default 16)")
     parser.add_argument(
         "--most",
         type=int,
@@ -134,7 +134,8 @@ class Storm:
     def _reached(self, target: Target) -> Target:
         if not target.embedded_one:
             return target
-        light = ["--workers", str(self._given.places), "--adaptation-epochs", "0"]
+        # Light backtests, and a refresh of progress that is nearer to KTRDR's own: what is to be tried is the cancelling.
+        light = ["--workers", str(self._given.places), "--adaptation-epochs", "0", "--refresh-s", "0.5"]
         arguments = [*target.embedded.arguments, *light]
         own = target.model_copy(update={"embedded": target.embedded.model_copy(update={"arguments": arguments})})
         platform = launch(own)

@@ -56,7 +56,8 @@ def own_mark() -> Path:
 
 
 def count(kind: str, name: str, took_s: float | None = None, wrong: str = "") -> None:
-    """One row of Locust's statistics; without a time it is only counted."""
+    """One row of Locust's statistics; without a time it is only counted. Its name sorts it beside its kind."""
+    name = name if kind in tally.HTTP else f"{kind}: {name}"
     took_ms = None if took_s is None else 1000 * took_s
     exception = RuntimeError(wrong) if wrong else None
     Shared.environment.events.request.fire(
@@ -193,6 +194,7 @@ class Guest(User):
     """Somebody with a connection of their own, whose mistakes are the suite's."""
 
     abstract = True
+    host = GIVEN.base_url
 
     def on_start(self) -> None:
         assert Shared.crowd
@@ -244,7 +246,7 @@ class Trader(Guest):
         try:
             one.start()
         except PlatformNotReady:
-            time.sleep(random.uniform(1.0, 3.0))
+            time.sleep(random.uniform(3.0, 8.0))
         except KtrdrFailure as wrong:
             count(tally.START, "start", wrong=" ".join(str(wrong).split())[:200])
         except Inconclusive as why:
@@ -290,7 +292,7 @@ class Reader(Guest):
     """Only watches: a page of the list, one of the backtests on it, the workers."""
 
     weight = 1
-    wait_time = between(1.0, 3.0)
+    wait_time = between(2.0, 5.0)
 
     def turn(self) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
-HISTORY, RULE, START, SUITE, NOT_JUDGED, MEASURED = "history", "rule", "start", "suite", "not judged", "measured"
+HISTORY, RULE, START, SUITE, NOT_JUDGED, MEASURED = "history", "rule", "start", "suite", "not judged", "time"
 """The types of the storm's rows in Locust's statistics, beside those of HTTP."""
 PLACE = "place at the end"
 """The kind of a judgement that is of a worker's place, and of no further cancelled backtest."""
@@ -88,22 +88,23 @@ def of(entries: Iterable[Entry]) -> Tally:
     """The tally of a run, from the rows of Locust's statistics."""
     tally = Tally()
     for entry in entries:
+        name = entry.name.removeprefix(f"{entry.method}: ")
         if entry.method == HISTORY:
-            tally.judged[entry.name] = entry.num_requests
+            tally.judged[name] = entry.num_requests
             tally.violated += entry.num_failures
         elif entry.method == RULE and entry.num_failures:
-            tally.rules[entry.name] = entry.num_failures
+            tally.rules[name] = entry.num_failures
         elif entry.method == START:
             tally.bad_starts += entry.num_failures
         elif entry.method == NOT_JUDGED:
-            tally.not_judged[entry.name] = entry.num_requests
+            tally.not_judged[name] = entry.num_requests
         elif entry.method == SUITE:
             tally.suite_errors += entry.num_failures
         elif entry.method == MEASURED:
             half, most = (entry.get_response_time_percentile(part) for part in (0.5, 0.95))
-            tally.measured_ms[entry.name] = (half, most)
+            tally.measured_ms[name] = (half, most)
         elif entry.method in HTTP:
             tally.requests += entry.num_requests
             tally.lost += entry.num_failures
-            tally.refused += entry.num_requests if entry.name == REFUSED else 0
+            tally.refused += entry.num_requests if name == REFUSED else 0
     return tally
