@@ -49,7 +49,7 @@ BACKTESTS = (
 """Those of the features' tables, the shortest first: the rehearsal finds the first that can be cancelled."""
 MOST_ON_LIVE = 4
 WATCHED_S = 5.0
-FINISH_S, END_S = 60, 20.0
+FINISH_S, END_S = 30, 20.0
 """How long users may take to end what they are at: when the time is over, and when all is to end at once."""
 SUITE_ERROR, INTERRUPTED = 3, 130
 
@@ -62,7 +62,8 @@ class Table(list[dict[str, str]]):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given, for_locust = _parser().parse_known_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         options = dict(word.split("=", 1) if "=" in word else (word, "on") for word in given.define)
         target = choose(options, os.environ, Path.cwd())
@@ -78,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Inconclusive as why:
         print(f"storm: INCONCLUSIVE: {why}", file=sys.stderr)
         return EXIT_STATUS["inconclusive"]
+    except AssertionError as wrong:
+        print(f"STORM FAILED: in the rehearsal, with one backtest alone:\n{wrong}")
+        return EXIT_STATUS["failed"]
     except KeyboardInterrupt:
         print("storm: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -88,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=200, help="how many users (default 200)")
     parser.add_argument("--seconds", type=float, default=60, help="how long they go on (default 60)")
     parser.add_argument("--processes", type=int, default=1, help="Locust processes on this host (default 1)")
-    parser.add_argument("--places", type=int, default=24, help="workers of the embedded KTRDR (default 24)")
+    parser.add_argument("--places", type=int, default=16, help="workers of the embedded KTRDR (default 16)")
     parser.add_argument(
         "--most",
         type=int,
@@ -130,7 +134,8 @@ class Storm:
     def _reached(self, target: Target) -> Target:
         if not target.embedded_one:
             return target
-        light = ["--workers", str(self._given.places), "--adaptation-epochs", "0"]
+        # Light backtests, and a refresh of progress that is nearer to KTRDR's own: what is to be tried is the cancelling.
+        light = ["--workers", str(self._given.places), "--adaptation-epochs", "0", "--refresh-s", "0.5"]
         arguments = [*target.embedded.arguments, *light]
         own = replace(target, embedded=replace(target.embedded, arguments=arguments))
         platform = launch(own)
@@ -174,12 +179,13 @@ class Storm:
             experiment.cancel()
             experiment.await_cancelled(limits["cancelled_s"])
         except AssertionError as wrong:
+            if not experiment.scene.backtest:
+                raise
             # The storm will show it too; what is needed here is a backtest that can be started.
             print(f"in the rehearsal: {wrong}")
         finally:
             experiment.close()
-        if experiment.scene.used is None or not experiment.scene.backtest:
-            raise Inconclusive("no backtest could be started in the rehearsal, so there is nothing to cancel")
+        assert experiment.scene.used
         print(f"rehearsed with {experiment.scene.used}")
         most = self._given.most if self._given.most is not None else (0 if target.embedded_one else MOST_ON_LIVE)
         if most and most < self._given.processes:
@@ -204,7 +210,6 @@ class Storm:
         command += ["--loglevel", "WARNING", "--only-summary", "--stop-timeout", str(FINISH_S)]
         if "--worker" not in for_locust:
             command += ["--users", str(given.users), "--spawn-rate", str(max(1, given.users / 5))]
-            command += ["--run-time", f"{given.seconds:.0f}s"]
             command += ["--html", str(self._place / "report.html"), "--csv", str(self._place / "storm")]
         if given.processes > 1:
             command += ["--processes", str(given.processes)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import Any
 from ktrdr_qa.act import leaving
 from ktrdr_qa.act.cancelling import Cancelling
 from ktrdr_qa.act.places import Places
+from ktrdr_qa.act.scene import SLACK_S
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import outages, pace, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import ended_before_cancel
+from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
-from ktrdr_qa.record.history import History
+from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.record.recorder import Recorder
 from storm.crowd import Crowd, OneOfMany, OnTheRoll
 
@@ -101,13 +104,15 @@ class Cancellation:
         self._crowd.look_now(scene.worker)
         scene.pause(self._window_s())
         scene.record()
-        told = self._judged()
+        if scene.worker:
+            self._crowd.last_on[scene.worker] = scene
+        told = judged(scene)
         deadline_s = scene.recorder.clock() + scene.slack_s + outages.GIVE_UP_S
         while told.outcome == "inconclusive" and scene.recorder.clock() < deadline_s and self._may_be_known(told):
             scene.pause(LOOK_AGAIN_S)
-            told = self._judged()
+            told = judged(scene)
         self._end_what_runs()
-        return self._judged()
+        return judged(scene)
 
     def _wait_for_progress(self) -> str:
         """Wait until it was seen to move, and for its pace; why it is not to be cancelled where it ended before."""
@@ -135,11 +140,6 @@ class Cancellation:
         frozen_s = pace.frozen_window_s(scene.recorder.history(), scene.backtest, scene.limits["frozen_s"])
         return max(self._crowd.given.watched_s, scene.limits["cancelled_s"], frozen_s) + LOOK_AGAIN_S
 
-    def _judged(self) -> Told:
-        history = self._scene.recorder.history()
-        found = verdict.judge_all(history)
-        return Told(history, found, verdict.outcome(found, history.about["asked"]))
-
     @staticmethod
     def _may_be_known(told: Told) -> bool:
         asked = [j for name, j in told.found.items() if name in told.history.about["asked"]]
@@ -164,6 +164,32 @@ class Cancellation:
             self._scene.leave()
 
 
-def kept(directory: Path) -> dict[Path, dict[str, Any]]:
-    """The histories that were kept, each as it was written."""
-    return {file: json.loads(file.read_text(encoding="utf-8")) for file in sorted(directory.glob("*.json"))}
+def judged(scene: OneOfMany) -> Told:
+    history = scene.recorder.history()
+    found = verdict.judge_all(history)
+    return Told(history, found, verdict.outcome(found, history.about["asked"]))
+
+
+def places_at_the_end(crowd: Crowd) -> list[Told]:
+    """The last cancelled backtest of each worker, with what the registry says of its place.
+
+    Nothing is started any more: a place that one of them still holds beyond its limit was not given back.
+    """
+    scenes = crowd.last_on
+    limit_s = crowd.given.limits["place_free_s"]
+    deadline_s = crowd.clock() + limit_s + SLACK_S
+    while True:
+        asked_s = crowd.clock()
+        try:
+            registered = list(readings.registry(readings.workers(crowd.client, tries=1), {}))
+        except TransportError:
+            registered = []
+        answered_s = crowd.clock()
+        held = False
+        for told in registered:
+            if scene := scenes.get(told.subject):
+                scene.recorder.add([Sample("registry", asked_s=asked_s, answered_s=answered_s, **vars(told))])
+                held = held or told.facts.get("current_operation") == scene.backtest
+        if not held or crowd.clock() > deadline_s or crowd.given.told_to_stop.exists():
+            return [judged(scene) for scene in scenes.values()]
+        threading.Event().wait(LOOK_AGAIN_S)

@@ -39,6 +39,8 @@ class Crowd:
         self.journal = Journal(reports / "journal", given.base_url, ends_with_run=target.embedded_one)
         self.roll = RollCall(client.clone(), self.clock)
         self.places = threading.Semaphore(given.most) if given.most else None
+        self.last_on: dict[str, OneOfMany] = {}
+        """Of each worker the backtest that was cancelled on it last."""
         self._witnesses = witnesses.find(readings.workers(client), target, client)
         self._healths = _Relay(self.clock)
         self._lists: dict[str, RollCall] = {}
@@ -78,8 +80,10 @@ class Crowd:
             self._healths.leave(worker, recorder)
 
     def close(self) -> None:
-        for reading in (self.roll, self._healths, *self._lists.values()):
-            reading.stop()
+        self.roll.stop()
+        self._healths.stop()
+        for listing in self._lists.values():
+            listing.stop()
 
 
 class _Relay(Recorder):

@@ -5,6 +5,8 @@ How a history came out, which rules it broke, and how long the cancel took are r
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import random
 import sys
@@ -14,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import User, between, events, task
+from locust import User, between, events, stats, task
 from locust.exception import StopUser
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
 
 from honest_behave.outcomes import Inconclusive, PlatformNotReady
 from ktrdr_qa.act.failure import KtrdrFailure
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, TransportError
 from ktrdr_qa.target.choosing import choose
 from storm import given as told_by_launcher
 from storm import tally
-from storm.cancellation import Cancellation, Told, ToldToStop
+from storm.cancellation import Cancellation, Told, ToldToStop, places_at_the_end
 from storm.crowd import Crowd, client_of
 
 GIVEN = told_by_launcher.taken_from()
@@ -37,7 +40,6 @@ MEASURED = {
     "cancelled_s": "reported as cancelled",
     "worker_idle_s": "worker idle",
 }
-OWN = PLACE / "processes" / str(os.getpid())
 
 
 class Shared:
@@ -48,8 +50,14 @@ class Shared:
     kept = 0
 
 
+def own_mark() -> Path:
+    """It is there as long as this process has not done its part; Locust forks after it has read this file."""
+    return PLACE / "processes" / str(os.getpid())
+
+
 def count(kind: str, name: str, took_s: float | None = None, wrong: str = "") -> None:
-    """One row of Locust's statistics; without a time it is only counted."""
+    """One row of Locust's statistics; without a time it is only counted. Its name sorts it beside its kind."""
+    name = name if kind in tally.HTTP else f"{kind}: {name}"
     took_ms = None if took_s is None else 1000 * took_s
     exception = RuntimeError(wrong) if wrong else None
     Shared.environment.events.request.fire(
@@ -76,14 +84,20 @@ def count_exchange(exchange: Exchange) -> None:
 @events.init.add_listener
 def take_part(environment: Any, **_: Any) -> None:
     Shared.environment = environment
-    OWN.parent.mkdir(parents=True, exist_ok=True)
-    OWN.touch()
+    own_mark().parent.mkdir(parents=True, exist_ok=True)
+    own_mark().touch()
+    tables = (PLACE / "locust.txt").open("a", encoding="utf-8")
+    for handler in logging.getLogger("locust.stats_logger").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(tables)
     if not isinstance(environment.runner, WorkerRunner):
         gevent.spawn(tell_the_progress, environment)
 
 
 @events.test_start.add_listener
 def open_the_crowd(environment: Any, **_: Any) -> None:
+    if not isinstance(environment.runner, WorkerRunner):
+        gevent.spawn(end_in_time, environment.runner)
     if isinstance(environment.runner, MasterRunner) or Shared.crowd:
         return
     target = choose(GIVEN.options, os.environ, Path.cwd())
@@ -93,9 +107,30 @@ def open_the_crowd(environment: Any, **_: Any) -> None:
 
 
 @events.test_stop.add_listener
-def close_the_crowd(**_: Any) -> None:
-    if Shared.crowd:
-        Shared.crowd.close()
+def close_the_crowd(environment: Any, **_: Any) -> None:
+    """All is cancelled: one more look at the places, and no more reading."""
+    if not Shared.crowd:
+        return
+    for told in places_at_the_end(Shared.crowd):
+        place = told.found["place free"]
+        if not place.unknown:
+            tell_history(tally.PLACE, told, [place])
+    Shared.crowd.close()
+    if isinstance(environment.runner, WorkerRunner):
+        # The master takes no report from a worker that has said that it has stopped.
+        gevent.sleep(WORKER_REPORT_INTERVAL + 0.5)
+        own_mark().unlink(missing_ok=True)
+
+
+def end_in_time(runner: Any) -> None:
+    """Let everyone end what they are at when the time is over: Locust's own ``--run-time`` waits for no worker."""
+    gevent.sleep(GIVEN.seconds)
+    runner.stop()
+    if isinstance(runner, MasterRunner):
+        deadline_s = time.monotonic() + GIVEN.limits["place_free_s"] + 2 * WORKER_REPORT_INTERVAL
+        while any(client.state != STATE_MISSING for client in runner.clients.all) and time.monotonic() < deadline_s:
+            gevent.sleep(0.2)
+    runner.quit()
 
 
 @events.quitting.add_listener
@@ -106,9 +141,26 @@ def settle(environment: Any, **_: Any) -> None:
 
 @events.quit.add_listener
 def leave(**_: Any) -> None:
-    OWN.unlink(missing_ok=True)
+    own_mark().unlink(missing_ok=True)
     if not isinstance(Shared.environment.runner, WorkerRunner):
         write(count_up(Shared.environment))
+        # The writer of the CSV files is to write its last rows, and not to wake again when they are closed.
+        once_s, stats.CSV_STATS_INTERVAL_SEC = stats.CSV_STATS_INTERVAL_SEC, 3600
+        gevent.sleep(once_s + 0.1)
+
+
+def tell_history(kind: str, told: Told, judged: list[Judgement]) -> None:
+    """One history and each rule that was judged in it; one that is broken is kept."""
+    worker = str(told.history.about.get("worker", ""))
+    for judgement in judged:
+        if not judgement.unknown:
+            expected = judgement.expected.replace(f"the worker {worker}", "its worker")
+            count(tally.RULE, judgement.name, wrong=f"not so: {expected}" if judgement.violated else "")
+    wrong = ", ".join(judgement.name for judgement in judged if judgement.violated)
+    count(tally.HISTORY, kind, wrong=wrong)
+    if wrong and Shared.kept < MOST_KEPT:
+        Shared.kept += 1
+        told.keep(PLACE / "violated")
 
 
 def count_up(environment: Any) -> tally.Tally:
@@ -118,8 +170,6 @@ def count_up(environment: Any) -> tally.Tally:
 
 
 def write(counted: tally.Tally) -> None:
-    import json
-
     (PLACE / "tally.json").write_text(json.dumps(counted.as_document(), indent=1), encoding="utf-8")
 
 
@@ -131,8 +181,9 @@ def tell_the_progress(environment: Any) -> None:
         gevent.sleep(1 if moves else 10)
         counted = count_up(environment)
         passed_s = time.monotonic() - began_s
+        stage = f"{passed_s:.0f} of {GIVEN.seconds:.0f} s" if passed_s < GIVEN.seconds else "ends"
         line = (
-            f"storm {passed_s:.0f} of {GIVEN.seconds:.0f} s: {environment.runner.user_count} users, "
+            f"storm {stage}: {environment.runner.user_count} users, "
             f"{counted.histories} judged, {counted.violated} violated, "
             f"{counted.refused} starts refused, {counted.requests / passed_s:.0f} requests a second"
         )
@@ -143,6 +194,7 @@ class Guest(User):
     """Somebody with a connection of their own, whose mistakes are the suite's."""
 
     abstract = True
+    host = GIVEN.base_url
 
     def on_start(self) -> None:
         assert Shared.crowd
@@ -194,7 +246,7 @@ class Trader(Guest):
         try:
             one.start()
         except PlatformNotReady:
-            time.sleep(random.uniform(1.0, 3.0))
+            time.sleep(random.uniform(3.0, 8.0))
         except KtrdrFailure as wrong:
             count(tally.START, "start", wrong=" ".join(str(wrong).split())[:200])
         except Inconclusive as why:
@@ -210,20 +262,13 @@ class Trader(Guest):
             return
         for name, words in MEASURED.items():
             if name in told.figures:
-                count("measured", words, told.figures[name])
-        for judgement in told.found.values():
-            if not judgement.unknown:
-                count(tally.RULE, judgement.name, wrong=f"not so: {judgement.expected}" if judgement.violated else "")
+                count(tally.MEASURED, words, told.figures[name])
         if told.outcome == "inconclusive":
             unknown = [j for n, j in told.found.items() if n in told.history.about["asked"] and j.unknown]
             count(tally.NOT_JUDGED, f"{unknown[0].name} unknown" if unknown else "unknown")
             self._log(f"{told.history.about['backtest']}: {'; '.join(f'{j.name}: {j.seen}' for j in unknown)}")
             return
-        wrong = ", ".join(judgement.name for judgement in told.broken)
-        count(tally.HISTORY, "patient" if self.patient else "impatient", wrong=wrong)
-        if wrong and Shared.kept < MOST_KEPT:
-            Shared.kept += 1
-            told.keep(PLACE / "violated")
+        tell_history("patient" if self.patient else "impatient", told, list(told.found.values()))
 
     def _log(self, line: str) -> None:
         with (PLACE / "not_judged.log").open("a", encoding="utf-8") as log:
@@ -247,7 +292,7 @@ class Reader(Guest):
     """Only watches: a page of the list, one of the backtests on it, the workers."""
 
     weight = 1
-    wait_time = between(1.0, 3.0)
+    wait_time = between(2.0, 5.0)
 
     def turn(self) -> None:
         try:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
-HISTORY, RULE, START, SUITE, NOT_JUDGED = "history", "rule", "start", "suite", "not judged"
-"""The types of the storm's rows in Locust's statistics, beside those of HTTP and of what was measured."""
+HISTORY, RULE, START, SUITE, NOT_JUDGED, MEASURED = "history", "rule", "start", "suite", "not judged", "time"
+"""The types of the storm's rows in Locust's statistics, beside those of HTTP."""
+PLACE = "place at the end"
+"""The kind of a judgement that is of a worker's place, and of no further cancelled backtest."""
 HTTP = ("GET", "POST", "DELETE")
 REFUSED = "start, refused: no place free"
 Outcome = Literal["passed", "failed", "inconclusive", "suite error"]
@@ -21,6 +23,8 @@ class Entry(Protocol):
     method: str
     num_requests: int
     num_failures: int
+
+    def get_response_time_percentile(self, percent: float) -> float: ...
 
 
 @dataclass
@@ -38,6 +42,8 @@ class Tally:
     """Requests without an answer, or with one that is an error of the server."""
     suite_errors: int = 0
     lost_processes: int = 0
+    measured_ms: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Of each time its median and what 95 of 100 stayed within."""
 
     @property
     def histories(self) -> int:
@@ -50,7 +56,8 @@ class Tally:
             return "failed"
         if self.suite_errors or self.lost_processes:
             return "suite error"
-        learnt = self.histories > 0 and self.histories >= sum(self.not_judged.values())
+        cancelled = self.histories - self.judged.get(PLACE, 0)
+        learnt = cancelled > 0 and cancelled >= sum(self.not_judged.values())
         return "passed" if learnt else "inconclusive"
 
     def in_words(self) -> str:
@@ -64,6 +71,7 @@ class Tally:
         if self.not_judged:
             reasons = ", ".join(f"{why} {number}" for why, number in sorted(self.not_judged.items()))
             parts.append(f"{sum(self.not_judged.values())} not judged ({reasons})")
+        parts += [f"{what} {half:.0f} ms (95 %: {most:.0f})" for what, (half, most) in self.measured_ms.items()]
         parts.append(f"{self.refused} starts refused for want of a place")
         parts.append(f"{self.requests} requests, {self.lost} of them lost")
         if self.suite_errors:
@@ -80,19 +88,23 @@ def of(entries: Iterable[Entry]) -> Tally:
     """The tally of a run, from the rows of Locust's statistics."""
     tally = Tally()
     for entry in entries:
+        name = entry.name.removeprefix(f"{entry.method}: ")
         if entry.method == HISTORY:
-            tally.judged[entry.name] = entry.num_requests
+            tally.judged[name] = entry.num_requests
             tally.violated += entry.num_failures
         elif entry.method == RULE and entry.num_failures:
-            tally.rules[entry.name] = entry.num_failures
+            tally.rules[name] = entry.num_failures
         elif entry.method == START:
             tally.bad_starts += entry.num_failures
         elif entry.method == NOT_JUDGED:
-            tally.not_judged[entry.name] = entry.num_requests
+            tally.not_judged[name] = entry.num_requests
         elif entry.method == SUITE:
             tally.suite_errors += entry.num_failures
+        elif entry.method == MEASURED:
+            half, most = (entry.get_response_time_percentile(part) for part in (0.5, 0.95))
+            tally.measured_ms[name] = (half, most)
         elif entry.method in HTTP:
             tally.requests += entry.num_requests
             tally.lost += entry.num_failures
-            tally.refused += entry.num_requests if entry.name == REFUSED else 0
+            tally.refused += entry.num_requests if name == REFUSED else 0
     return tally

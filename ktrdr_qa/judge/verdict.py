@@ -63,10 +63,9 @@ OF_A_LONE_ONE = (
     "next accepted",
     "next runs",
     "processor quiet",
-    "place free",
 )
 """Judgements of a backtest that is not one of many. Among many how soon it runs depends on the others, who do the same
-work, are cancelled in the same moments and have its worker, and so its processor and its place, an instant later."""
+work, are cancelled in the same moments and have its worker, and so its processor, an instant later."""
 
 
 @dataclass(frozen=True)

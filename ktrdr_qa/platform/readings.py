@@ -161,10 +161,14 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
 
 
 class Pages:
-    """One way of asking for the list, a page at a time; ``more`` says whether there may be another one."""
+    """One way of asking for the list, a page at a time; ``more`` says whether there may be another one.
+
+    ``whole``: by the list's own count all of it was read, so that what was not on it is not in it.
+    """
 
     def __init__(self, client: Client, what: str = ""):
         self.more = True
+        self.whole = False
         self.read = 0
         self._client = client
         # An older KTRDR may know another word for the type, or allow no such limit: then the plainer question.
@@ -189,6 +193,7 @@ class Pages:
         self.read += 1
         total = answer.find("$.total_count")
         promised = isinstance(total, int) and total > len(self._seen)
+        self.whole = isinstance(total, int) and not promised
         # A page without anything new: this KTRDR knows no offset.
         self.more = bool(new) and (promised or len(rows) == LISTED)
         return {i: r for i, r in new.items() if r.facts.get("type", BACKTEST_WORDS[0]) in BACKTEST_WORDS}

@@ -106,10 +106,10 @@ class RollCall:
             found = [(wanted.pop(name), row) for name, row in page.items() if name in wanted]
             self._write(found, asked_s)
         self.listed = listed
-        if not pages.more:
+        if pages.whole:
             self._write([(recorder, readings.Reading(name, MISSING)) for name, recorder in wanted.items()], began_s)
         elif wanted:
-            self._lose(wanted, began_s, LookupError(f"not on the newest {MOST_PAGES} pages of the list"))
+            self._lose(wanted, began_s, LookupError(f"not among the newest {len(listed)} of the list"))
 
     def _lose(self, wanted: Mapping[str, Recorder], asked_s: float, error: Exception) -> None:
         """A gap for each who was not found before the round came to its end."""

@@ -33,6 +33,8 @@ class Ktrdr:
     rows: list[dict[str, Any]]
     asked: list[str] = field(default_factory=list)
     before: Callable[[int], Answer | None] = lambda number: None
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the answer has instead of its usual fields."""
 
     def __call__(self, asked: Asked) -> Answer:
         self.asked.append(asked.path)
@@ -41,7 +43,7 @@ class Ktrdr:
         given = parse_qs(urlsplit(asked.path).query)
         offset, limit = int(given.get("offset", ["0"])[0]), int(given.get("limit", ["10"])[0])
         page = self.rows[offset : offset + limit]
-        return Answer(200, json.dumps({"success": True, "data": page, "total_count": len(self.rows)}))
+        return Answer(200, json.dumps({"success": True, "data": page, "total_count": len(self.rows), **self.told}))
 
 
 @contextmanager
@@ -119,6 +121,16 @@ def test_what_is_on_no_page_is_missing_and_what_is_beyond_the_last_one_read_is_a
         roll.watch("op_149", recorder)
         await_that(lambda: recorder.history().problems("backend", "op_149"), "a round")
     assert not recorder.history().of("backend", "op_149")
+
+
+@pytest.mark.parametrize("told", [{"total_count": None}, {"data": [row(n) for n in range(100)]}])
+def test_a_list_that_may_not_be_whole_proves_no_record_lost(told: dict[str, Any]) -> None:
+    recorder = Recorder(time.monotonic)
+    with called(Ktrdr([row(n) for n in range(150)], told=told)) as roll:
+        roll.watch("op_gone", recorder)
+        await_that(lambda: recorder.history().samples, "a round")
+    assert not recorder.history().of("backend", "op_gone")
+    assert "of the list" in (recorder.history().samples[0].problem or "")
 
 
 def test_a_lost_page_is_a_gap_and_the_next_round_is_read() -> None:
