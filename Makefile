@@ -5,8 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FEATURE ?= features/backtest_cancellation.feature
 JOBS ?= 2
+USERS ?= 200
+SECONDS ?= 60
+PROCESSES ?= 1
 
-.PHONY: help run run-all report test lint targets bench gallery mutants sentences screenshots ci clean
+.PHONY: help run run-all report test lint targets storm bench peers gallery mutants sentences screenshots ci clean
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -34,14 +37,20 @@ lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is curre
 	$(BIN)/reformat-gherkin --check features
 	$(BIN)/python -m ktrdr_qa.tell.glossary --check
 
+storm: $(VENV)/.storms ## many users cancel at once, on Locust (USERS=200 SECONDS=60 PROCESSES=1, ARGS="-D target=... -D disturb=on")
+	@$(BIN)/python -m storm --users $(USERS) --seconds $(SECONDS) --processes $(PROCESSES) $(ARGS)
+
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
 	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),44) --checks
 
 mutants: $(VENV)/.develops ## mutation testing of the judgements and the waiting verbs
 	$(BIN)/python -m tests.judging.mutation
 
-bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash, curl, jq)
+bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash, curl, jq), and beside the peers if they are there
 	$(BIN)/python -m bench
+
+peers: $(VENV)/.develops .venv-peers/.runs ## the peers and the suite against the whole gallery, counted (half an hour)
+	$(BIN)/python -m bench.peers
 
 sentences: $(VENV)/.runs ## write docs/sentences.md from the step definitions
 	$(BIN)/python -m ktrdr_qa.tell.glossary
@@ -53,7 +62,7 @@ ci: ## what .ci/run does
 	bash .ci/run
 
 clean:
-	rm -rf $(VENV) ktrdr_qa/tell/generator/node_modules
+	rm -rf $(VENV) .venv-peers ktrdr_qa/tell/generator/node_modules
 
 $(VENV)/.runs: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found; name it with make PYTHON=..." >&2; exit 1; }
@@ -61,6 +70,15 @@ $(VENV)/.runs: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
+$(VENV)/.storms: storm/requirements.txt $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r storm/requirements.txt
+	@touch $@
+
+$(VENV)/.develops: requirements-dev.txt storm/requirements.txt $(VENV)/.runs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv-peers/.runs: bench/peers/requirements.txt
+	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
 	@touch $@

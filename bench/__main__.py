@@ -1,64 +1,28 @@
-"""Run the recipe as it is written and this suite against one running embedded KTRDR, in turn, and compare.
+"""Run the recipe by hand, this suite and the peers against one running embedded KTRDR, in turn, and compare.
 
-Prints medians of whole-process wall time and their ratio, the time from a change in the platform (its own log)
-to the recorder having seen it, the most requests a second for one backtest, the suite's own time and memory.
+Prints medians of whole-process wall time and their ratio to the recipe's, the time from a change in the platform (its own
+log) to the recorder having seen it, the suite's own time and memory, what watching many backtests costs, and what storms
+come to.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
-from ktrdr_qa.record.history import History, from_json
-from ktrdr_qa.target.settings import load
+from bench import long_answers, recorder, storms
+from bench.peers import checks
+from bench.side_by_side import SUITE, Times, commit, measured, suite_run, target_text
+from ktrdr_qa.platform.embedded import EmbeddedKtrdr
+from ktrdr_qa.record.history import History
 from tools import readme
 
-ROOT = Path(__file__).resolve().parents[1]
-FEATURE = "features/backtest_cancellation.feature"
-REST_S = 15.0
-
-
-def timed(command: list[str], port: int, place: Path, **more: str) -> float:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
-    environment |= {"KTRDR_API_PORT": str(port), **more}
-    began_s = time.monotonic()
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return time.monotonic() - began_s
-
-
-def let_it_rest(platform: EmbeddedKtrdr) -> None:
-    """Wait until no backtest runs, so that no run pays for the one before it."""
-    import requests
-
-    url = f"{platform.announcement['api_url']}/api/v1/operations"
-    deadline_s = time.monotonic() + REST_S
-    while time.monotonic() < deadline_s:
-        active = requests.get(url, params={"active_only": "true", "limit": "50"}, timeout=5).json()
-        if not active["active_count"]:
-            return
-        for entry in active["data"]:
-            requests.delete(f"{url}/{entry['operation_id']}", timeout=5)
-    sys.exit(f"the embedded KTRDR did not come to rest within {REST_S:.0f} s")
-
-
-def history_of(place: Path) -> History:
-    for file in (place / "reports" / "allure-results").glob("*-attachment.json"):
-        try:
-            return from_json(file.read_text(encoding="utf-8"))
-        except ValueError:
-            continue
-    sys.exit("the run left no history")
+OPERATIONS = (1, 10, 100, 1000)
+Row = tuple[str, str, str]
 
 
 def seen_after_s(history: History, log: Path) -> list[float]:
@@ -86,59 +50,89 @@ def most_requests_in_a_second(history: History, backtest: str) -> int:
     return max((sum(1 for other in asked if at <= other < at + 1.0) for at in asked), default=0)
 
 
+def in_time(times: Times) -> Iterator[Row]:
+    """Each check's time, side by side."""
+    for who in times.took_s:
+        aim = "at most 0.50 of the recipe" if who == SUITE else ""
+        ratio = "" if who == checks.BY_HAND else f", {times.ratio(who):.2f} of the recipe"
+        yield f"{who}, whole process", f"{times.median_s(who):.2f} s{ratio}", aim
+
+
+def of_the_suite(times: Times, log: Path) -> Iterator[Row]:
+    """What the suite's own runs tell of it."""
+    delays_s = [delay_s for run in times.suite for delay_s in seen_after_s(run.history, log)]
+    rates = [most_requests_in_a_second(run.history, str(run.history.about["backtest"])) for run in times.suite]
+    own_s, peak_mb = median(run.own_s for run in times.suite), max(run.peak_mb for run in times.suite)
+    yield "time that is not waiting for the platform", f"{own_s:.2f} s", "at most 0.7 s"
+    yield "peak memory of the suite's process", f"{peak_mb:.0f} MB", "at most 80 MB"
+    seen = f"{median(delays_s):.3f} s ({len(delays_s)} changes)"
+    yield "from a change to its being seen, median", seen, "at most 0.15 s"
+    yield "most requests in a second for one backtest", f"{max(rates)}", "at most 10"
+
+
+def of_one_run_each(platform: EmbeddedKtrdr) -> Iterator[Row]:
+    """With long answers in between; and as long as a live KTRDR is watched."""
+    with long_answers.before(platform.announcement["api_url"]) as (url, sent):
+        run = suite_run(target_text(platform, url))
+    if not sent:
+        sys.exit("no long answer was sent, so nothing was learnt about memory")
+    many = f"{len(sent)} answers of {max(sent) / 1e6:.0f} MB in between"
+    yield f"peak memory with {many}", f"{run.peak_mb:.0f} MB", "at most 80 MB"
+    took_s = suite_run(target_text(platform, limits="")).took_s
+    yield "this suite on a live KTRDR, which it watches for 8 s after the cancel", f"{took_s:.1f} s", ""
+
+
+def of_the_recorder(watch_s: float) -> Iterator[Row]:
+    costs = []
+    for operations in OPERATIONS:
+        print(f"watching {operations} backtests for {watch_s:.0f} s", file=sys.stderr, flush=True)
+        costs.append(cost := recorder.measured(operations, watch_s))
+        what = f"watching {operations:,} backtests: processor time for one of them and a minute; cores; memory; lag, median"
+        told = (
+            f"{cost.per_operation_minute_s * 1e3:.1f} ms; {cost.cores:.3f}; {cost.peak_mb:.0f} MB; {cost.lag_s:.2f} s"
+        )
+        yield what, told, "1 core, 200 MB, 0.5 s" if operations == OPERATIONS[-1] else ""
+    hundred, thousand = costs[-2:]
+    a_reading = thousand.a_reading_s / hundred.a_reading_s
+    yield "processor time for one reading, of 1,000 backtests against of 100", f"{a_reading:.2f}", "0.8 to 1.2"
+
+
+def of_storms(seconds: float) -> Iterator[Row]:
+    for workers in storms.WORKERS:
+        print(f"a storm on {workers} workers for {seconds:.0f} s", file=sys.stderr, flush=True)
+        storm = storms.storm(workers, seconds)
+        what = f"a storm of {storm.users} users on {workers} workers: cancellations judged a minute; requests a second"
+        told = f"{storm.judged / seconds * 60:.0f}; {storm.requests / seconds:.0f}; {storm.outcome}"
+        if storm.outcome != "passed":
+            print(f"the storm: {storm.in_words}", file=sys.stderr, flush=True)
+        yield what, told, "passed"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="runs of each (default 5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each check that are counted (default 5)")
+    parser.add_argument("--watch-s", type=float, default=20, help="how long many backtests are watched (default 20)")
+    parser.add_argument("--storm-s", type=float, default=30, help="how long each storm is (default 30; 0: none)")
     parser.add_argument("--readme", action="store_true", help="write the table into the README too")
     asked = parser.parse_args()
-    platform = launch(load("embedded"))
-    recipe_s: list[float] = []
-    suite_s: list[float] = []
-    own_s: list[float] = []
-    peak_mb: list[float] = []
-    delays_s: list[float] = []
-    rates: list[int] = []
-    try:
-        port = int(platform.announcement["api_url"].rsplit(":", 1)[1])
-        behave = [sys.executable, "-m", "bench.measured_behave", "-f", "null", FEATURE]
-        with tempfile.TemporaryDirectory(prefix="bench-") as name:
-            place = Path(name)
-            for linked in ("features", "honest_behave", "ktrdr_qa", "targets", "pyproject.toml", "bench"):
-                (place / linked).symlink_to(ROOT / linked)
-            figures_file = place / "figures.json"
-            for number in range(1, asked.runs + 1):
-                let_it_rest(platform)
-                recipe_s.append(timed(["bash", "bench/recipe.sh"], port, place))
-                let_it_rest(platform)
-                suite_s.append(timed(behave, port, place, BENCH_FIGURES=str(figures_file)))
-                figures: dict[str, Any] = json.loads(figures_file.read_text(encoding="utf-8"))
-                own_s.append(suite_s[-1] - figures["waited_s"])
-                peak_mb.append(figures["peak_mb"])
-                history = history_of(place)
-                delays_s += seen_after_s(history, platform.log)
-                rates.append(most_requests_in_a_second(history, str(history.about["backtest"])))
-                print(
-                    f"run {number}: recipe {recipe_s[-1]:.2f} s, suite {suite_s[-1]:.2f} s", file=sys.stderr, flush=True
-                )
-    finally:
-        platform.stop()
-    ratio = median(suite_s) / median(recipe_s)
-    rows = [
-        ("the recipe, by hand", f"{median(recipe_s):.2f} s", ""),
-        ("this suite, whole process", f"{median(suite_s):.2f} s", ""),
-        ("ratio", f"{ratio:.2f}", "at most 0.55"),
-        (
-            "from a change to its being seen, median",
-            f"{median(delays_s):.3f} s ({len(delays_s)} changes)",
-            "at most 0.15 s",
-        ),
-        ("most requests in a second for one backtest", f"{max(rates)}", "at most 10"),
-        ("time that is not waiting for the platform", f"{median(own_s):.2f} s", "at most 1.0 s"),
-        ("peak memory of the suite's process", f"{max(peak_mb):.0f} MB", "at most 120 MB"),
-    ]
-    print(readme.table(rows))
+    who = [checks.BY_HAND, SUITE]
+    if lacking := checks.missing():
+        print(f"the peers are left out: {lacking}", file=sys.stderr)
+    else:
+        who = [*checks.COMMANDS, SUITE]
+    rows: list[Row] = []
+    with checks.stand_in("--registry-lag-s", "0") as platform:
+        times = measured(platform, asked.runs, who)
+        rows += [*in_time(times), *of_the_suite(times, platform.log), *of_one_run_each(platform)]
+    rows += of_the_recorder(asked.watch_s)
+    if asked.storm_s and storms.available():
+        rows += of_storms(asked.storm_s)
+    elif asked.storm_s:
+        print("storms are left out: Locust is not here; make storm fetches it", file=sys.stderr)
+    words = f"`make bench` at {commit()}, {asked.runs} runs of each, medians, {times.of_the_load()}:"
+    print(f"{words}\n\n{readme.table(rows)}")
     if asked.readme:
-        readme.put("make bench", f"`make bench`, {asked.runs} runs of each, medians:\n\n{readme.table(rows)}\n")
+        readme.put("make bench", f"{words}\n\n{readme.table(rows)}\n")
     return 0
 
 

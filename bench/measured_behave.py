@@ -19,6 +19,7 @@ def main() -> int:
     sys.path.insert(0, str(Path.cwd()))
     from behave.__main__ import main as behave
 
+    from bench.memory import peak_mb
     from ktrdr_qa.platform import client, embedded
     from ktrdr_qa.record import waiting
 
@@ -45,22 +46,10 @@ def main() -> int:
     status = behave(sys.argv[1:])
     figures = {
         "waited_s": sum(waited),
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
     }
     Path(os.environ["BENCH_FIGURES"]).write_text(json.dumps(figures), encoding="utf-8")
     return int(status)
-
-
-def _peak_mb() -> float:
-    """The most memory that this process has had at a time."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from behave.exception import ConfigError
 
+gc.disable()  # Until all is loaded: among modules there is no garbage, and looking for it is a tenth of the start.
 SUITE = Path(__file__).parents[1]
 # The command `behave` does not look for modules in the directory that it is called from.
 sys.path.insert(0, str(SUITE))
@@ -38,6 +40,8 @@ SAME_BACKTEST = "same_backtest"
 
 
 def before_all(context: Any) -> None:
+    gc.freeze()
+    gc.enable()
     RUNNER.at_end = lambda failed: tell_why_it_did_not_begin(RUNNER.trouble)
     context.run = Run(context.config.userdata, os.environ)
     context.run.mind_the_terminal(context.config)

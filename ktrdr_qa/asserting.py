@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import cancelling, endurance, matchers, pace, vain, verdict
+from ktrdr_qa.judge import cancelling, endurance, pace, vain, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
@@ -25,6 +25,10 @@ def verify(experiment: Experiment, judgement: Judgement, earlier: Sequence[trend
     Raises ``AssertionError`` where it is violated, ``Inconclusive`` where it is not known. Where it cannot be known
     because KTRDR fell over after the cancel, that is what fails. ``when`` says so where it is judged after its step.
     """
+    if judgement.holds:
+        return
+    from ktrdr_qa.judge import matchers  # Hamcrest: only where there is something to tell
+
     found = verdict.judge_all(experiment.history())
     if judgement.unknown and found["stays up"].violated:
         judgement = found["stays up"]

@@ -95,11 +95,13 @@ class Films:
     def _judge(self, film: Film) -> None:
         experiment = film.experiment
         history = experiment.history()
+        shown = next((scenario for scenario, end in film.scenarios if end.outcome != "skipped"), None)
+        if shown:
+            self.album.begin(history)
         found = verdict.judge_all(history)
         for judgement in found.values():
             if judgement.violated and judgement.name not in film.failed:
                 self._fail_afterwards(film, judgement)
-        shown = next((scenario for scenario, end in film.scenarios if end.outcome != "skipped"), None)
         for scenario, end in film.scenarios:
             end.judged, end.backtest, end.in_words = found, experiment.scene.backtest, verdict.in_words(history, found)
             of_all = [*experiment.scene.observations, *(o for j in found.values() for o in j.observations)]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,9 @@ class Run:
 
         ``runner``: what reports a step that fails after its scenario has ended (``honest_behave.runner``).
         """
-        painter = Painter()
-        self._opened.callback(painter.close)
         self._reach_the_target()
+        painter = Painter()  # Not before: it would take from the embedded KTRDR what that needs to get ready.
+        self._opened.callback(painter.close)
         base_url = self.target.base_url or ""
         self.journal = Journal(self.reports / "journal", base_url, ends_with_run=self.target.embedded_one)
         self._results_dirs = runner.results_dirs
@@ -122,7 +123,7 @@ class Run:
             self.target = self.target.at(
                 self.target.base_url or "",
                 limits=self.target.limits,
-                checkout=self.target.checkout.model_copy(update={"directory": str(self.embedded.home)}),
+                checkout=replace(self.target.checkout, directory=str(self.embedded.home)),
             )
         if self._cure and not self.target.local:
             raise BadConfiguration(

@@ -289,10 +289,11 @@ def application(worker: Worker) -> FastAPI:
         return contract.start_answer(worker.start(order).operation.order)
 
     @app.get("/api/v1/operations")
-    async def operations(active_only: bool = False, limit: int = 10) -> Any:
-        chosen = [job.operation for job in worker.jobs.values() if not active_only or job.operation.active]
-        rows = [contract.operation_row(each) for each in chosen]
-        return contract.operation_list(rows[:limit], len(rows), sum(each.active for each in chosen))
+    async def operations(active_only: bool = False, limit: int = 10, offset: int = 0) -> Any:
+        known = [job.operation for job in reversed(worker.jobs.values())]
+        chosen = [each for each in known if each.active or not active_only]
+        rows = [contract.operation_row(each) for each in chosen[offset : offset + limit]]
+        return contract.operation_list(rows, len(chosen), sum(each.active for each in chosen))
 
     @app.get("/api/v1/operations/{operation_id}")
     async def operation(operation_id: str) -> Any:

@@ -201,7 +201,10 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     if isinstance(ended, str):
         return rule.unknown(ended)
     end, after = ended
-    records = [s for s in (end, *after) if s.terminal]
+    # A row of the list tells less than the record.
+    records = [s for s in (end, *after) if s.terminal and not s.facts.get("in_list")]
+    if not records:
+        return rule.unknown("its record was not read after the end")
     started = history.event("start_sent", backtest)
     passed_s = end.answered_s - started.at_s if started else math.inf
     for s in records:

@@ -80,6 +80,17 @@ WITNESSES: Mapping[str, Sequence[str]] = {
     "The worker's place is free again": ("place free",),
 }
 
+OF_A_LONE_ONE = (
+    "running",
+    "moving",
+    "only this one",
+    "does not come back",
+    "next accepted",
+    "next runs",
+    "processor quiet",
+)
+"""Judgements of a backtest that is not one of many. Among many how soon it runs depends on the others, who do the same
+work, are cancelled in the same moments and have its worker, and so its processor, an instant later."""
 IN_A_ROW: Mapping[str, Sequence[str]] = {
     "The last cancel is as quick as the first": ("latency steady",),
     "No place is lost": ("places kept",),
@@ -145,8 +156,8 @@ def judge_all(history: History) -> dict[str, Judgement]:
         # It was not meant to run before the cancel, or not to have much left.
         for name in ("running", "moving", "was running", "enough left"):
             del told[name]
-    for name in not_told(history):
-        del told[name]
+    for name in (*not_told(history), *(OF_A_LONE_ONE if about.get("among_many") else ())):
+        told.pop(name, None)
     if history.event("second_cancel_answered", backtest):
         told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
     for way in OTHER_WAYS:
@@ -215,11 +226,12 @@ def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None
 
 def believed(found: Mapping[str, Judgement]) -> str:
     """What the verdict rests on, strongest witness first (design: "Whom to believe"), and what was not heard."""
-    computing, view = found["processor quiet"], found["worker stopped"]
-    if not computing.unknown:
+    computing, view = found.get("processor quiet"), found["worker stopped"]
+    if computing and not computing.unknown:
         return "the worker's processor time, the worker's own view and the backend's"
     if not view.unknown:
-        return f"the worker's own view and the backend's, not on its processor time: {computing.seen}"
+        why = computing.seen if computing else "others used it in the same moments"
+        return f"the worker's own view and the backend's, not on its processor time: {why}"
     return f"the backend's view only, not on the worker: {view.seen}"
 
 
@@ -242,7 +254,7 @@ def in_words(history: History, found: Mapping[str, Judgement]) -> str:
         told.append(
             f"Progress did not move for {figures['frozen_s']:.1f} s, in which {figures['updates_due']:.0f} updates were due."
         )
-    if found["next runs"].holds:
+    if "next runs" in found and found["next runs"].holds:
         told.append(f"The next backtest was accepted at once and ran {figures['next_runs_s']:.2f} s after its start.")
     wrong = [judgement for judgement in found.values() if judgement.violated]
     told += [f"Wrong: {judgement.expected}, but {judgement.seen}." for judgement in wrong]

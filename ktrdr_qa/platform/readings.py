@@ -59,6 +59,11 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
             raise
         yield Reading(backtest_id, status=MISSING)
         return
+    yield of_record(answer, backtest_id, in_full=in_full)
+
+
+def of_record(answer: Exchange, backtest_id: str, *, in_full: bool = False) -> Reading:
+    """What an answer that is a backtest's record says of it; see ``backtest``."""
     percentage, problem = _percentage(answer.find("$.data.progress.percentage"))
     facts = {
         **_facts(answer.find("$.data"), _WHEN_AND_WHERE | _WHAT if in_full else _WHEN_AND_WHERE),
@@ -69,7 +74,7 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
         "percentage_problem": problem,
         **(_result(answer.find("$.data.result_summary")) if in_full else {}),
     }
-    yield Reading(backtest_id, word(answer.need("$.data.status")), percentage, facts=_told(facts))
+    return Reading(backtest_id, word(answer.need("$.data.status")), percentage, facts=_told(facts))
 
 
 def status(client: Client, backtest_id: str) -> str:
@@ -139,10 +144,10 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
     """
     found: dict[str, Reading] = {}
     needed = {backtest_id, *wanted} - {""}
-    newest = _Pages(client, "")
+    newest = Pages(client)
     found |= newest.next()
     if newest.more:
-        active = _Pages(client, "active_only=true")
+        active = Pages(client, "active_only=true")
         while active.more and active.read < MOST_PAGES:
             found |= (page := active.next())
             if any(r.status in TERMINAL for r in page.values()):
@@ -154,11 +159,15 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
         yield Reading(backtest_id, status=MISSING)
 
 
-class _Pages:
-    """One way of asking for the list, a page at a time; ``more`` says whether there may be another one."""
+class Pages:
+    """One way of asking for the list, a page at a time; ``more`` says whether there may be another one.
 
-    def __init__(self, client: Client, what: str):
+    ``whole``: by the list's own count all of it was read, so that what was not on it is not in it.
+    """
+
+    def __init__(self, client: Client, what: str = ""):
         self.more = True
+        self.whole = False
         self.read = 0
         self._client = client
         # An older KTRDR may know another word for the type, or allow no such limit: then the plainer question.
@@ -183,6 +192,7 @@ class _Pages:
         self.read += 1
         total = answer.find("$.total_count")
         promised = isinstance(total, int) and total > len(self._seen)
+        self.whole = isinstance(total, int) and not promised
         # A page without anything new: this KTRDR knows no offset.
         self.more = bool(new) and (promised or len(rows) == LISTED)
         return {i: r for i, r in new.items() if r.facts.get("type", BACKTEST_WORDS[0]) in BACKTEST_WORDS}

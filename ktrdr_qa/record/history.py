@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -26,7 +26,7 @@ View = Literal["backend", "list", "registry", "worker", "health", "processor", "
 ``listing``: the list under a filter, which is the subject; ``pages``: the list page by page."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One reading of one view.
 
@@ -105,8 +105,8 @@ class History:
             "version": VERSION,
             "about": dict(self.about),
             "until_s": self.until_s,
-            "events": [_without_blanks(asdict(e)) for e in self.events],
-            "samples": [_without_blanks(asdict(s)) for s in self.samples],
+            "events": [_without_blanks(e) for e in self.events],
+            "samples": [_without_blanks(s) for s in self.samples],
         }
         return json.dumps(document, indent=1, ensure_ascii=False, default=str)
 
@@ -149,9 +149,10 @@ def ordered(
     )
 
 
-def _without_blanks(record: dict[str, Any]) -> dict[str, Any]:
+def _without_blanks(record: Event | Sample) -> dict[str, Any]:
     """What a record says; a number that is none (NaN) says nothing, and JSON has no word for it."""
-    return {k: v for k, v in record.items() if v is not None and v != {} and not _no_number(v)}
+    named = ((name, getattr(record, name)) for name in record.__dataclass_fields__)  # ``asdict`` would copy it all.
+    return {name: v for name, v in named if v is not None and v != {} and not _no_number(v)}
 
 
 def _no_number(value: Any) -> bool:

@@ -6,7 +6,7 @@ import codecs
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from honest_behave.outcomes import BadConfiguration
@@ -34,8 +34,7 @@ def choose(userdata: Mapping[str, str], environment: Mapping[str, str], director
     """
     _refuse_unknown(userdata)
     target = _chosen(userdata, environment, directory)
-    target._unused = tuple(_unused(target, environment, directory))
-    return target
+    return replace(target, unused=tuple(_unused(target, environment, directory)))
 
 
 def _chosen(userdata: Mapping[str, str], environment: Mapping[str, str], directory: Path) -> Target:
@@ -60,9 +59,7 @@ def _chosen(userdata: Mapping[str, str], environment: Mapping[str, str], directo
         # The sandbox's files and worker addresses are facts about this host.
         moved = sandbox.at(url, how)
         return moved if moved.local else moved.at(url, how, checkout=Checkout(), compose=Compose(), workers={})
-    target = load("embedded")
-    target._chosen_by = "no KTRDR was named"
-    return _with_fault(target, userdata)
+    return _with_fault(replace(load("embedded"), chosen_by="no KTRDR was named"), userdata)
 
 
 def _sandbox_target() -> Target:
@@ -118,9 +115,7 @@ def _with_fault(target: Target, userdata: Mapping[str, str]) -> Target:
     if not faults:
         return target
     arguments = [*target.embedded.arguments, *(word for name in faults for word in ("--fault", name))]
-    changed = target.model_copy(update={"embedded": Embedded(arguments=arguments)})
-    changed._name, changed._chosen_by = target.name, target.chosen_by
-    return changed
+    return replace(target, embedded=Embedded(arguments=arguments))
 
 
 @dataclass(frozen=True)

@@ -7,45 +7,61 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
-
 from honest_behave.outcomes import BadConfiguration
+from ktrdr_qa.target.sections import NOT_IN_A_FILE, Mistake, Mistaken, Within, read
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ROOT / "targets"
 WATCHED_S = 8.0
 _FROM_ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Within(over=0, at_most=3600)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+def checked_address(value: str) -> str:
+    value = value.strip()
+    parts = urlsplit(value)
+    try:
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        port_ok = False
+    if "@" in parts.netloc:
+        raise ValueError("an address must not carry a user name or a password; give them as a header under [headers]")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{value!r} has more than an address; expected for example http://localhost:8000")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
+        raise ValueError(f"{value!r} is no address; expected for example http://localhost:8000")
+    return value.rstrip("/").removesuffix("/api/v1")
 
 
-class Limits(_Section):
+Address = Annotated[str, checked_address]
+
+
+@dataclass(frozen=True)
+class Limits:
     """Limits in seconds that replace the ones in the features' sentences; all are stretched by ``time_factor``."""
 
-    time_factor: Annotated[float, Field(gt=0, le=100, strict=False)] = 1.0
-    answer_s: Annotated[Seconds, Field(strict=False)] = 5.0
-    watched_s: Annotated[Seconds, Field(strict=False)] | None = None
-    running_s: Annotated[Seconds, Field(strict=False)] | None = None
-    first_progress_s: Annotated[Seconds, Field(strict=False)] | None = None
-    acknowledged_s: Annotated[Seconds, Field(strict=False)] | None = None
-    cancelled_s: Annotated[Seconds, Field(strict=False)] | None = None
-    frozen_s: Annotated[Seconds, Field(strict=False)] | None = None
-    next_accepted_s: Annotated[Seconds, Field(strict=False)] | None = None
-    new_backtest_s: Annotated[Seconds, Field(strict=False)] | None = None
-    worker_idle_s: Annotated[Seconds, Field(strict=False)] | None = None
-    processor_quiet_s: Annotated[Seconds, Field(strict=False)] | None = None
-    place_free_s: Annotated[Seconds, Field(strict=False)] | None = None
-    back_s: Annotated[Seconds, Field(strict=False)] | None = None
-    known_again_s: Annotated[Seconds, Field(strict=False)] | None = None
-    ends_s: Annotated[Seconds, Field(strict=False)] | None = None
+    time_factor: Annotated[float, Within(over=0, at_most=100)] = 1.0
+    answer_s: Seconds = 5.0
+    watched_s: Seconds | None = None
+    running_s: Seconds | None = None
+    first_progress_s: Seconds | None = None
+    acknowledged_s: Seconds | None = None
+    cancelled_s: Seconds | None = None
+    frozen_s: Seconds | None = None
+    next_accepted_s: Seconds | None = None
+    new_backtest_s: Seconds | None = None
+    worker_idle_s: Seconds | None = None
+    processor_quiet_s: Seconds | None = None
+    place_free_s: Seconds | None = None
+    back_s: Seconds | None = None
+    known_again_s: Seconds | None = None
+    ends_s: Seconds | None = None
 
     def seconds(self, name: str, sentence_s: float) -> float:
         """The limit in force: this target's own, else the sentence's; stretched either way."""
@@ -53,21 +69,24 @@ class Limits(_Section):
         return float(own if own is not None else sentence_s) * self.time_factor
 
 
-class Checkout(_Section):
+@dataclass(frozen=True)
+class Checkout:
     """Where KTRDR's files are on this host, for the preflight checks and cures that need them."""
 
     directory: str | None = None
     shared_directory: str = "~/.ktrdr/shared"
 
 
-class Compose(_Section):
+@dataclass(frozen=True)
+class Compose:
     """The Docker Compose project that runs KTRDR on this host."""
 
     file: str | None = None
     project: str | None = None
 
 
-class Backtest(_Section):
+@dataclass(frozen=True)
+class Backtest:
     """The strategy and the trained model for one timeframe.
 
     ``fewest_bars``: a new backtest with fewer is not tried after the cancel (a measured KTRDR needs 51).
@@ -75,10 +94,11 @@ class Backtest(_Section):
 
     strategy: str
     model: str
-    fewest_bars: Annotated[int, Field(ge=0)] = 0
+    fewest_bars: Annotated[int, Within(at_least=0)] = 0
 
 
-class Tls(_Section):
+@dataclass(frozen=True)
+class Tls:
     """How an https address proves itself. Files are looked for beside the target file, then in the working directory."""
 
     verify: bool = True
@@ -99,7 +119,7 @@ class Tls(_Section):
             raise ValueError("tls.client_key: without tls.client_certificate it is of no use")
         if self.ca_file and not self.verify:
             raise ValueError("tls.ca_file: with tls.verify = false it is not looked at; take one of the two away")
-        found = {}
+        found: dict[str, Any] = {}
         for name in ("ca_file", "client_certificate", "client_key"):
             if given := getattr(self, name):
                 path = expanded(given)
@@ -108,21 +128,23 @@ class Tls(_Section):
                 if file is None:
                     raise ValueError(f"tls.{name}: there is no file {places[0]}")
                 found[name] = str(file)
-        return self.model_copy(update=found)
+        return replace(self, **found)
 
 
-class Restart(_Section):
+@dataclass(frozen=True)
+class Restart:
     """Commands of this host that restart a service of KTRDR's; ``{worker}`` is the worker's host name, else its id."""
 
     backend: str = ""
     worker: str = ""
-    takes_s: Annotated[Seconds, Field(strict=False)] = 60.0
+    takes_s: Seconds = 60.0
 
 
-class Embedded(_Section):
+@dataclass(frozen=True)
+class Embedded:
     """Arguments of ``python -m standin`` for a target that the suite launches itself."""
 
-    arguments: list[str] = []
+    arguments: list[str] = field(default_factory=list)
 
 
 def _default_backtests() -> dict[str, Backtest]:
@@ -134,49 +156,28 @@ def _default_backtests() -> dict[str, Backtest]:
     }
 
 
-class Target(_Section):
+@dataclass(frozen=True)
+class Target:
     """One KTRDR. ``base_url`` is empty for the embedded one until it has been launched."""
 
     kind: Literal["live", "embedded"] = "live"
     description: str = ""
-    base_url: str | None = None
+    base_url: Address | None = None
     checkout: Checkout = Checkout()
     compose: Compose = Compose()
-    workers: dict[str, str] = {}
+    workers: dict[str, Address] = field(default_factory=dict)
     limits: Limits = Limits()
-    backtests: dict[str, Backtest] = Field(default_factory=_default_backtests)
-    headers: dict[str, str] = {}
+    backtests: dict[str, Backtest] = field(default_factory=_default_backtests)
+    headers: dict[str, str] = field(default_factory=dict)
     tls: Tls = Tls()
     restart: Restart = Restart()
     embedded: Embedded = Embedded()
 
-    _name: str = PrivateAttr("")
-    _chosen_by: str = PrivateAttr("")
-    _unused: tuple[str, ...] = PrivateAttr(())
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_anchecked_address(cls, value: str | None) -> str | None:
-        return None if value is None else checked_address(value)
-
-    @field_validator("workers")
-    @classmethod
-    def _are_addresses(cls, value: dict[str, str]) -> dict[str, str]:
-        return {worker: checked_address(url) for worker, url in value.items()}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def chosen_by(self) -> str:
-        """How this target came to be chosen, for the banner."""
-        return self._chosen_by
-
-    @property
-    def unused(self) -> tuple[str, ...]:
-        """Settings that name a KTRDR, were seen and are not used: another one may have been meant."""
-        return self._unused
+    name: str = field(default="", metadata=NOT_IN_A_FILE)
+    chosen_by: str = field(default="", metadata=NOT_IN_A_FILE)
+    """How this target came to be chosen, for the banner."""
+    unused: tuple[str, ...] = field(default=(), metadata=NOT_IN_A_FILE)
+    """Settings that name a KTRDR, were seen and are not used: another one may have been meant."""
 
     @property
     def embedded_one(self) -> bool:
@@ -213,10 +214,8 @@ class Target(_Section):
 
     def at(self, base_url: str, chosen_by: str | None = None, **changes: Any) -> Target:
         """This target at another address."""
-        moved = self.model_copy(update={"base_url": checked_address(base_url), **changes})
-        moved._name = self._name
-        moved._chosen_by = chosen_by or self._chosen_by
-        return moved
+        how = chosen_by or self.chosen_by
+        return replace(self, base_url=checked_address(base_url), chosen_by=how, **changes)
 
     def resolved_headers(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Headers with ``${NAME}`` taken from the environment.
@@ -251,22 +250,6 @@ def expanded(path: str) -> Path:
     return Path(os.path.expandvars(path)).expanduser()
 
 
-def checked_address(value: str) -> str:
-    value = value.strip()
-    parts = urlsplit(value)
-    try:
-        port_ok = parts.port is None or parts.port > 0
-    except ValueError:
-        port_ok = False
-    if "@" in parts.netloc:
-        raise ValueError("an address must not carry a user name or a password; give them as a header under [headers]")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has more than an address; expected for example http://localhost:8000")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
-        raise ValueError(f"{value!r} is no address; expected for example http://localhost:8000")
-    return value.rstrip("/").removesuffix("/api/v1")
-
-
 def known_targets() -> list[str]:
     return sorted(file.stem for file in TARGETS.glob("*.toml"))
 
@@ -287,21 +270,19 @@ def load(name: str) -> Target:
         raise BadConfiguration(f"{file}: not readable as TOML: {error}") from error
     given = document.get("backtests")
     if isinstance(given, dict):
-        document["backtests"] = {**{k: v.model_dump() for k, v in _default_backtests().items()}, **given}
+        document["backtests"] = {**{k: asdict(v) for k, v in _default_backtests().items()}, **given}
     try:
-        target = Target.model_validate(document)
-    except ValidationError as error:
-        raise BadConfiguration("\n".join(_mistakes(file, error))) from error
+        target = read(Target, document)
+    except Mistaken as mistaken:
+        raise BadConfiguration("\n".join(_in_words(file, m) for m in mistaken.mistakes)) from mistaken
     mistakes = list(_missing_paths(target))
     try:
-        target = target.model_copy(update={"tls": target.tls.beside(file.parent)})
+        target = replace(target, tls=target.tls.beside(file.parent))
     except ValueError as error:
         mistakes.append(str(error))
     if mistakes:
         raise BadConfiguration("\n".join(f"{file}: {mistake}" for mistake in mistakes))
-    target._name = file.stem
-    target._chosen_by = f"-D target={name}"
-    return target
+    return replace(target, name=file.stem, chosen_by=f"-D target={name}")
 
 
 def _missing_paths(target: Target) -> Iterator[str]:
@@ -315,32 +296,12 @@ def _missing_paths(target: Target) -> Iterator[str]:
             yield f"compose.file: there is no file {compose_file}"
 
 
-def _mistakes(file: Path, error: ValidationError) -> list[str]:
-    lines = []
-    for mistake in error.errors():
-        place = ".".join(str(part) for part in mistake["loc"])
-        if mistake["type"] == "extra_forbidden":
-            key = str(mistake["loc"][-1])
-            known = _keys_beside(mistake["loc"])
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-            lines.append(f"{file}: unknown key {place!r}; {hint}")
-        else:
-            message = mistake["msg"].removeprefix("Value error, ")
-            # What might be a secret is not repeated.
-            secret = mistake["loc"][0] == "headers" or "@" in str(mistake["input"])
-            lines.append(f"{file}: {place}: {message}" + ("" if secret else f" (it is {mistake['input']!r})"))
-    return lines
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section of a misspelt one has."""
-    model: type[BaseModel] = Target
-    for part in location[:-1]:
-        if not isinstance(part, str) or part not in model.model_fields:
-            model = Backtest if model is Target else model
-            continue
-        kind = model.model_fields[part].annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            model = kind
-    return sorted(model.model_fields)
+def _in_words(file: Path, mistake: Mistake) -> str:
+    place = ".".join(mistake.place)
+    if mistake.known:
+        close = difflib.get_close_matches(mistake.place[-1], mistake.known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(mistake.known)}"
+        return f"{file}: unknown key {place!r}; {hint}"
+    # What might be a secret is not repeated.
+    secret = mistake.place[0] == "headers" or "@" in str(mistake.given)
+    return f"{file}: {place}: {mistake.words}" + ("" if secret else f" (it is {mistake.given!r})")

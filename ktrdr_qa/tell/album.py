@@ -18,7 +18,7 @@ from ktrdr_qa.platform.embedded import EmbeddedKtrdr
 from ktrdr_qa.record.history import History
 from ktrdr_qa.target.settings import Target
 from ktrdr_qa.tell import evidence, summary, trends
-from ktrdr_qa.tell.painter import Painter
+from ktrdr_qa.tell.painter import Drawing, Painter
 from ktrdr_qa.tell.scenario_end import ScenarioEnd
 
 
@@ -48,8 +48,12 @@ class Album:
         self._say = say
         self._trend_told = False
 
+    def begin(self, history: History) -> None:
+        """Have the picture of a recording drawn, while it is being judged; ``tell`` puts it into the report."""
+        self._drawing = self._painter.draw(history)
+
     def tell(self, experiment: Experiment, history: History, end: ScenarioEnd, at: evidence.Page) -> None:
-        """Verdict, table, the seed's evidence, picture and history of a recording."""
+        """Verdict, table, the seed's evidence, picture and history of a recording, which ``begin`` was called with."""
         found = end.judged
         failed = end.outcome in ("failed", "inconclusive")
         rows = evidence.markdown_table(verdict.table(found))
@@ -61,7 +65,7 @@ class Album:
         at.markdown("Criteria and sanity checks", f"{in_words}\n\n{rows}\n\n{rests}{observed}")
         if told := evidence.trend_in_a_row(history):
             at.markdown("Trend over the backtests in a row", told)
-        self._picture(at, "Picture of the run", lambda: self._painter.draw(history))
+        self._picture(at, "Picture of the run", self._drawing)
         if failed:
             self._offending_readings(at, history, found)
         self._trend(at, end)
@@ -109,9 +113,9 @@ class Album:
         elif (project := compose.project_of(self._target)) and (tail := compose.logs(project)):
             at.text("Log of KTRDR (last lines)", self._client.masked(tail))
 
-    def _picture(self, at: evidence.Page, name: str, draw: Callable[[], bytes]) -> None:
+    def _picture(self, at: evidence.Page, name: str, drawing: Drawing) -> None:
         try:
-            at.svg(name, draw())
+            at.svg(name, drawing.svg())
         except OSError as error:
             self._say(f"{name} could not be drawn: {error}")
             at.text(name, f"could not be drawn: {error}")
@@ -125,4 +129,4 @@ class Album:
         limit_s = self._target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
         line = trends.line(self._target, self._began_at, end.outcome, figures, limit_s)
         runs = [*self._earlier, line][-trends.SHOWN :]
-        self._picture(at, f"Trend over the last {len(runs)} runs", lambda: self._painter.draw_trend(runs))
+        self._picture(at, f"Trend over the last {len(runs)} runs", self._painter.draw_trend(runs))

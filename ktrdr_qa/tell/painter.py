@@ -5,12 +5,14 @@ Its import, half a second and 70 MB, then costs neither time nor memory of the s
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ktrdr_qa.record.history import History, from_json
@@ -26,11 +28,27 @@ DRAWN: dict[str, Callable[[str], bytes]] = {
 """What can be asked for, by name; each takes its text."""
 
 
-class Painter:
-    """A process that waits to draw. ``draw`` and ``draw_trend`` may be called any number of times.
+@dataclass
+class Drawing:
+    """A picture that is being drawn. ``svg`` waits for it, and may be called again."""
 
-    Both return SVG and raise ``OSError`` with the reason where it could not be drawn.
-    """
+    _answer: Callable[[], bytes]
+    _told: bytes | OSError | None = None
+
+    def svg(self) -> bytes:
+        """Raises ``OSError`` with the reason where it could not be drawn."""
+        if self._told is None:
+            try:
+                self._told = self._answer()
+            except OSError as error:
+                self._told = error
+        if isinstance(self._told, OSError):
+            raise self._told
+        return self._told
+
+
+class Painter:
+    """A process that draws one picture after the other, while the suite does other things."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -40,32 +58,47 @@ class Painter:
             stderr=subprocess.DEVNULL,
             **of_its_own(),
         )
+        self._under_way: Drawing | None = None
 
-    def draw(self, history: History) -> bytes:
+    def draw(self, history: History) -> Drawing:
         """The picture of one run."""
         return self._ask("run", history.to_json())
 
-    def draw_trend(self, runs: Sequence[Mapping[str, Any]]) -> bytes:
+    def draw_trend(self, runs: Sequence[Mapping[str, Any]]) -> Drawing:
         """The picture of the last runs, oldest first (the lines of ``trends.Figures``)."""
         return self._ask("trend", json.dumps(list(runs)))
 
-    def _ask(self, what: str, text: str) -> bytes:
-        process, data = self._process, text.encode()
-        assert process.stdin and process.stdout
-        patience = threading.Timer(DRAW_S, process.kill)
-        patience.start()
-        try:
-            process.stdin.write(f"{what} {len(data)}\n".encode() + data)
-            process.stdin.flush()
-            kind, _, size = process.stdout.readline().partition(b" ")
+    def _ask(self, what: str, text: str) -> Drawing:
+        if self._under_way:
+            with suppress(OSError):  # Its answer comes first, whether anybody wants it or not.
+                self._under_way.svg()
+        data = text.encode()
+        assert self._process.stdin
+        with suppress(OSError), self._patience():  # A process that has ended is told of where its answer is read.
+            self._process.stdin.write(f"{what} {len(data)}\n".encode() + data)
+            self._process.stdin.flush()
+        self._under_way = Drawing(self._answer)
+        return self._under_way
+
+    def _answer(self) -> bytes:
+        assert self._process.stdout
+        with self._patience():
+            kind, _, size = self._process.stdout.readline().partition(b" ")
             if not size:
-                raise OSError(f"the drawing process ended with status {process.wait()}")
-            answer = process.stdout.read(int(size))
-        finally:
-            patience.cancel()
+                raise OSError(f"the drawing process ended with status {self._process.wait()}")
+            answer = self._process.stdout.read(int(size))
         if kind != b"svg":
             raise OSError(answer.decode(errors="replace"))
         return answer
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        timer = threading.Timer(DRAW_S, self._process.kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """End the process: nothing of it is lost, and its own orderly end would be waited for."""
@@ -83,6 +116,9 @@ def _serve() -> None:
     from matplotlib.backends import backend_svg  # noqa: F401
 
     rcParams["text.parse_math"] = False  # A dollar in the words of a platform or of a target is a dollar.
+    paint(History(about={}, samples=(), events=()))  # The first one takes twice as long: nobody waits for this one.
+    gc.collect()
+    gc.freeze()
     while head := sys.stdin.buffer.readline():
         what, _, size = head.decode().partition(" ")
         text = sys.stdin.buffer.read(int(size)).decode()

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -102,6 +103,7 @@ def left_out(scenarios: Iterable[Any], config: Any) -> list[NotChecked]:
     return list(found.values())
 
 
+@cache
 def versions() -> dict[str, str]:
     """What ran the suite."""
     return {

@@ -14,6 +14,7 @@ from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, Transcript
 from ktrdr_qa.platform.refusals import describe_refusal, plainly
+from ktrdr_qa.target.sections import read
 from ktrdr_qa.target.settings import Target
 from tests.deployments.proxy import Answer, Asked, Closed, proxy
 
@@ -22,7 +23,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def told_of_health(url: str, **changed: Any) -> str:
-    target = Target.model_validate(changed).at(url, "the test")
+    target = read(Target, changed).at(url, "the test")
     with pytest.raises(PlatformNotReady) as caught:
         Preflight(target, Client(url, Transcript(), timeout_s=0.5)).api_health()
     return str(caught.value)

@@ -16,6 +16,7 @@ from ktrdr_qa.act.checks.result import Cure
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.target.sections import read
 from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import BRISK, MAIN, Place, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
@@ -59,7 +60,7 @@ class Sandbox:
     def target(self, **changed: Any) -> Target:
         directories = {"directory": str(self.checkout), "shared_directory": str(self.shared)}
         settings = {"base_url": self.url, "checkout": directories, **changed}
-        return Target.model_validate(settings).at(self.url, "the test")
+        return read(Target, settings).at(self.url, "the test")
 
     def preflight(
         self, target: Target | None = None, *, cure: bool = False, mine: Collection[str] = (), **changed: Any

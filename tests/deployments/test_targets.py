@@ -19,6 +19,7 @@ from ktrdr_qa.platform import compose
 from ktrdr_qa.target import settings as target_module
 from ktrdr_qa.target.__main__ import main as list_targets
 from ktrdr_qa.target.choosing import choose, sandbox_settings
+from ktrdr_qa.target.sections import read
 from ktrdr_qa.target.settings import Target, load
 from tests.deployments.harness import BRISK, Place, started
 from tests.deployments.proxy import Answer, Asked, proxy
@@ -82,7 +83,7 @@ def test_every_setting_of_the_files_that_come_along_is_known() -> None:
         told = told.replace('ca_file = "staging-ca.pem"', "").replace('client_certificate = "me.pem"', "")
         told = told.replace('client_key = "me.key"', "")
         document = target_module.tomllib.loads(told)
-        Target.model_validate(document)
+        read(Target, document)
 
 
 def _is_toml(line: str) -> bool:

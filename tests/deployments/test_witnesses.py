@@ -8,6 +8,7 @@ import os
 from ktrdr_qa.platform import readings, witnesses
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.target.sections import read
 from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import BRISK, Place, Platform, needs_a_core, started, stub_docker
 from tests.deployments.proxy import Answer, Asked, proxy
@@ -154,7 +155,7 @@ def test_the_ports_that_a_sandbox_publishes_are_read_from_its_settings(place: Pl
 
 
 def test_a_worker_may_be_named_by_the_host_name_that_it_announces() -> None:
-    target = Target.model_validate({"workers": {"backtest-worker-1": "http://localhost:5013"}})
+    target = read(Target, {"workers": {"backtest-worker-1": "http://localhost:5013"}})
     target = target.at("http://localhost:8001", "the test")
     assert witnesses._addresses("made-up-7f3a", "http://backtest-worker-1:5003", target) == ["http://localhost:5013"]
     assert witnesses._addresses("made-up-9c1b", "http://backtest-worker-2:5004", target) == [
@@ -208,7 +209,7 @@ def test_the_registry_is_read_of_every_worker_under_the_id_that_it_was_first_kno
 
 
 def test_an_address_that_was_given_and_does_not_answer_is_not_asked_for_again() -> None:
-    target = Target.model_validate({"workers": {"w": "http://127.0.0.1:9"}}).at("http://127.0.0.1:9", "the test")
+    target = read(Target, {"workers": {"w": "http://127.0.0.1:9"}}).at("http://127.0.0.1:9", "the test")
     worker = {"worker_id": "w", "endpoint_url": "http://w:5003"}
     found = witnesses.find([worker], target, Client("http://127.0.0.1:9", Transcript()))["w"]
     assert found.reason.startswith("nothing listens at 127.0.0.1:9")

@@ -127,8 +127,7 @@ def of(
     **changes: Any,
 ) -> dict[str, Any]:
     """The summary of a run that ended so."""
-    target = Target(kind="live", base_url="http://h:1")
-    target._name, target._chosen_by = "mine", "-D target"
+    target = Target(kind="live", base_url="http://h:1", name="mine", chosen_by="-D target")
     facts = summary.Facts(
         ended=list(ends),
         planned=[*(selected(e.name, e.feature) for e in ends), *(selected(name) for name in planned), *passed_by],

@@ -160,14 +160,20 @@ def painter() -> Iterator[Painter]:
 
 
 def test_painter_draws_the_same_in_its_own_process(painter: Painter) -> None:
-    assert painter.draw(HISTORIES["green"]) == paint(HISTORIES["green"])
-    assert painter.draw_trend(trend(4)) == paint_trend(trend(4))
+    assert painter.draw(HISTORIES["green"]).svg() == paint(HISTORIES["green"])
+    assert painter.draw_trend(trend(4)).svg() == paint_trend(trend(4))
+
+
+def test_painter_draws_what_is_asked_for_before_the_last_one_was_looked_at(painter: Painter) -> None:
+    first, second = painter.draw(HISTORIES["green"]), painter.draw_trend(trend(4))
+    assert second.svg() == paint_trend(trend(4))
+    assert first.svg() == first.svg() == paint(HISTORIES["green"])
 
 
 def test_painter_tells_what_it_cannot_draw_and_goes_on(painter: Painter) -> None:
     with pytest.raises(OSError, match=r"(Value|Type|Attribute)Error"):
-        painter.draw_trend([{"cancelled_s": "soon", "cancel_limit_s": 2.0}])
-    assert painter.draw(HISTORIES["empty"]).startswith(b"<?xml")
+        painter.draw_trend([{"cancelled_s": "soon", "cancel_limit_s": 2.0}]).svg()
+    assert painter.draw(HISTORIES["empty"]).svg().startswith(b"<?xml")
 
 
 def test_painter_that_was_ended_says_so() -> None:
@@ -175,7 +181,7 @@ def test_painter_that_was_ended_says_so() -> None:
     one._process.kill()
     one._process.wait()
     with pytest.raises(OSError):
-        one.draw(HISTORIES["green"])
+        one.draw(HISTORIES["green"]).svg()
     one.close()
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,7 @@ def test_schema_is_the_documented_one() -> None:
 
 
 def earlier_runs(place: Path, count: int) -> None:
-    target = load("embedded").model_copy(update={"embedded": Embedded(arguments=["--registry-lag-s", "0"])})
-    target._name = "target"
+    target = replace(load("embedded"), embedded=Embedded(arguments=["--registry-lag-s", "0"]), name="target")
     figures = {"acknowledged_s": 0.02, "cancelled_s": 0.06, "worker_idle_s": 0.07}
     for _ in range(count):
         trends.add(place / "reports", trends.line(target, "2026-01-02T03:04:05+0000", "passed", figures, 1.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,9 @@ from ktrdr_qa.tell import trends
 
 
 def target(*arguments: str, name: str = "embedded", url: str | None = None) -> Target:
-    made = load("embedded").model_copy(update={"embedded": Embedded(arguments=list(arguments))})
     if url:
-        made = Target(kind="live", base_url=url)
-    made._name = name
-    return made
+        return Target(kind="live", base_url=url, name=name)
+    return replace(load("embedded"), embedded=Embedded(arguments=list(arguments)), name=name)
 
 
 def passed(of: Target, cancelled_s: float = 0.06, outcome: str = "passed") -> dict[str, Any]:

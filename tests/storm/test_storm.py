@@ -1,0 +1,208 @@
+"""Small storms with the real command: green on a healthy stand-in, red on broken ones, and nothing is left running."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from ktrdr_qa.platform.embedded import EmbeddedKtrdr, launch
+from ktrdr_qa.target.settings import ROOT, Embedded, load
+from tests.deployments.harness import await_that
+
+pytestmark = pytest.mark.timeout(240)
+SMALL = ("--users", "6", "--seconds", "4", "--places", "4")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "storm", *SMALL, *arguments]
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KTRDR_")}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A storm that is over, and what it left."""
+
+    status: int
+    output: str
+    place: Path
+
+    @property
+    def reports(self) -> Path:
+        (found,) = (self.place / "reports" / "storm").iterdir()
+        return found
+
+    @property
+    def tally(self) -> dict[str, Any]:
+        return dict(json.loads((self.reports / "tally.json").read_text(encoding="utf-8")))
+
+    @property
+    def violated(self) -> list[Path]:
+        return sorted((self.reports / "violated").glob("*.json"))
+
+    def rows(self) -> dict[tuple[str, str], dict[str, str]]:
+        """Locust's own statistics, by type and name."""
+        with (self.reports / "storm_stats.csv").open(encoding="utf-8") as file:
+            return {(row["Type"], row["Name"].removeprefix(f"{row['Type']}: ")): row for row in csv.DictReader(file)}
+
+
+def storm(place: Path, *arguments: str, **more: str) -> Ran:
+    done = subprocess.run(
+        command(*arguments), cwd=place, env=surroundings(**more), capture_output=True, text=True, check=False
+    )
+    return Ran(done.returncode, done.stdout + done.stderr, place)
+
+
+@pytest.fixture
+def ktrdr() -> Iterator[EmbeddedKtrdr]:
+    """A stand-in that the storm is told of as of any live KTRDR."""
+    arguments = ["--workers", "4", "--registry-lag-s", "0", "--adaptation-epochs", "0"]
+    platform = launch(load("embedded").model_copy(update={"embedded": Embedded(arguments=arguments)}))
+    yield platform
+    platform.stop()
+
+
+def address(platform: EmbeddedKtrdr) -> str:
+    return str(platform.announcement["api_url"])
+
+
+def active(platform: EmbeddedKtrdr) -> int:
+    answer = requests.get(f"{address(platform)}/api/v1/operations?active_only=true&limit=100", timeout=5).json()
+    return int(answer["active_count"])
+
+
+def test_a_healthy_platform_passes_with_histories_judged(tmp_path: Path) -> None:
+    ran = storm(tmp_path)
+    assert ran.status == 0, ran.output
+    assert "STORM PASSED: " in ran.output and "Traceback" not in ran.output
+    judged, rows = ran.tally["judged"], ran.rows()
+    assert judged["patient"] > 0 and judged["impatient"] > 0 and judged["place at the end"] > 0
+    assert ran.tally["suite_errors"] == ran.tally["lost_processes"] == 0
+    for name in ("cancel acknowledged", "reported as cancelled", "worker idle"):
+        assert int(rows["time", name]["Request Count"]) > 0
+    for rule in ("acknowledged", "cancelled", "stays cancelled", "frozen", "not completed", "worker stopped"):
+        assert int(rows["rule", rule]["Request Count"]) == judged["patient"] + judged["impatient"]
+    assert "stays cancelled" in (ran.reports / "report.html").read_text(encoding="utf-8")
+    assert not ran.violated and not list((tmp_path / "reports" / "journal").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("cancel-ignored", "cancelled"),
+        ("after-completed-4-s-later", "stays cancelled"),
+        ("after-slot-never-freed", "place free"),
+    ],
+)
+def test_a_broken_platform_fails_and_its_histories_are_kept_and_judged_the_same_again(
+    tmp_path: Path, fault: str, rule: str
+) -> None:
+    ran = storm(tmp_path, "-D", f"fault={fault}")
+    assert ran.status == 1, ran.output
+    assert ran.tally["violated"] == ran.tally["rules"][rule] == len(ran.violated) > 0
+    assert int(ran.rows()["rule", rule]["Failure Count"]) == len(ran.violated)
+    assert (ran.reports / "worst.svg").read_bytes().startswith(b"<?xml")
+    again = [sys.executable, "-m", "ktrdr_qa.judge", str(ran.violated[0]), "--json"]
+    done = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    judged = {judgement["name"]: judgement["verdict"] for judgement in json.loads(done.stdout)["judgements"]}
+    assert judged[rule] == "violated"
+
+
+def test_a_storm_that_can_cancel_nothing_is_inconclusive(tmp_path: Path) -> None:
+    ran = storm(tmp_path, "-D", "fault=running-done-before-cancel")
+    assert ran.status == 2, ran.output
+    assert "INCONCLUSIVE: no backtest could be cancelled in time" in ran.output
+
+
+def test_a_platform_that_starts_nothing_fails_in_the_rehearsal(tmp_path: Path) -> None:
+    ran = storm(tmp_path, "-D", "fault=start-500")
+    assert ran.status == 1, ran.output
+    assert "STORM FAILED: in the rehearsal" in ran.output and "HTTP 500" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "is a live KTRDR, and a storm disturbs everybody on it; allow it with -D disturb=on"),
+        (("-D", "distrub=on"), "did you mean 'disturb'?"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    ran = storm(tmp_path, *arguments, KTRDR_API_URL="http://127.0.0.1:9")
+    assert ran.status == 3
+    assert told in ran.output and len(ran.output.splitlines()) == 1
+
+
+def test_locust_alone_says_how_to_start_it() -> None:
+    alone = [sys.executable, "-m", "locust", "-f", "storm/locustfile.py", "--headless"]
+    done = subprocess.run(alone, cwd=ROOT, env=surroundings(), capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "start the storm with: python -m storm" in done.stderr and "Traceback" not in done.stderr
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def started(place: Path, platform: EmbeddedKtrdr, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("--seconds", "60", "-D", "disturb=on", *arguments),
+        cwd=place,
+        env=surroundings(KTRDR_API_URL=address(platform)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
+    process = started(tmp_path, ktrdr, "--most", "2")
+    counted: list[int] = []
+
+    def stormy() -> bool:
+        # Not the rehearsal's: a journal of Locust's own.
+        counted.append(active(ktrdr))
+        return len(list((tmp_path / "reports" / "journal").glob("*.json"))) > 0 and counted.count(2) > 5
+
+    await_that(stormy, "two backtests at a time")
+    children = family(process)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, output
+    assert active(ktrdr) == 0
+    assert max(counted) == 2
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not list((tmp_path / "reports" / "journal").glob("*"))
+
+
+def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
+    process = started(tmp_path, ktrdr, "--processes", "2", "--most", "4", "--seconds", "8")
+
+    def at_work() -> list[int]:
+        """The processes of Locust that have backtests running."""
+        own = {child.pid for child in family(process)}
+        files = (tmp_path / "reports" / "journal").glob("*.json")
+        return [pid for file in files if (pid := int(file.name.split("-")[0])) in own]
+
+    (victim, *_) = await_that(at_work, "a backtest of the storm's")
+    os.kill(victim, signal.SIGKILL)
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 3, output
+    assert "1 Locust processes died" in output and "left behind by a killed run" in output
+    assert active(ktrdr) == 0
