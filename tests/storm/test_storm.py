@@ -171,6 +171,7 @@ def started(place: Path, platform: EmbeddedKtrdr, *arguments: str) -> subprocess
     )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--most", "2")
     counted: list[int] = []
@@ -191,6 +192,7 @@ def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_pa
     assert not list((tmp_path / "reports" / "journal").glob("*"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Locust has no --processes on Windows")
 def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--processes", "2", "--most", "4", "--seconds", "8")
 
