@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -101,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-D", dest="define", action="append", default=[], metavar="NAME=VALUE", help="as behave's")
     return parser
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def _interrupt(*_: Any) -> None:
@@ -212,7 +219,10 @@ class Storm:
             command += ["--users", str(given.users), "--spawn-rate", str(max(1, given.users / 5))]
             command += ["--html", str(self._place / "report.html"), "--csv", str(self._place / "storm")]
         if given.processes > 1:
+            # A port of its own, on this host only: another storm may be under way.
+            port = str(_free_port())
             command += ["--processes", str(given.processes)]
+            command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         environment = {**told.in_environment(os.environ), "PYTHONPATH": str(ROOT)}
         return subprocess.Popen([*command, *for_locust], env=environment, stdin=subprocess.DEVNULL, **of_its_own())
 
@@ -226,12 +236,15 @@ class Storm:
             try:
                 locust.send_signal(signal.SIGINT)
                 locust.wait(END_S)
-            except (KeyboardInterrupt, subprocess.TimeoutExpired):
-                pass
+            except (KeyboardInterrupt, subprocess.TimeoutExpired, ValueError):
+                pass  # Windows knows no such signal.
             raise
         finally:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(locust.pid, signal.SIGKILL)
+                if hasattr(os, "killpg"):
+                    os.killpg(locust.pid, signal.SIGKILL)
+                else:
+                    locust.kill()
             locust.wait()
 
     def _last_words(self, status: int, for_locust: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def storm(place: Path, *arguments: str, **more: str) -> Ran:
 def ktrdr() -> Iterator[EmbeddedKtrdr]:
     """A stand-in that the storm is told of as of any live KTRDR."""
     arguments = ["--workers", "4", "--registry-lag-s", "0", "--adaptation-epochs", "0"]
-    platform = launch(load("embedded").model_copy(update={"embedded": Embedded(arguments=arguments)}))
+    platform = launch(replace(load("embedded"), embedded=Embedded(arguments=arguments)))
     yield platform
     platform.stop()
 
@@ -171,6 +171,7 @@ def started(place: Path, platform: EmbeddedKtrdr, *arguments: str) -> subprocess
     )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--most", "2")
     counted: list[int] = []
@@ -191,6 +192,7 @@ def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_pa
     assert not list((tmp_path / "reports" / "journal").glob("*"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Locust has no --processes on Windows")
 def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--processes", "2", "--most", "4", "--seconds", "8")
 
