@@ -1051,7 +1051,7 @@ def _(it: Launched) -> None:
 # Restart.
 
 
-def _worker_of(it: Launched, operation_id: str) -> str:
+def _runs_on(it: Launched, operation_id: str) -> str:
     return str(it.operation(operation_id)["metadata"]["parameters"]["worker_id"])
 
 
@@ -1073,7 +1073,7 @@ def _(it: Launched) -> None:
 @shows("restart-orphan-cannot-be-cancelled")
 def _(it: Launched) -> None:
     operation_id = it.running()
-    it.restart(_worker_of(it, operation_id))
+    it.restart(_runs_on(it, operation_id))
     assert it.cancel(operation_id).status_code == 500
     assert it.operation(operation_id)["status"] == "running"
     assert it.cancel(it.running()).status_code == 200
@@ -1082,7 +1082,7 @@ def _(it: Launched) -> None:
 @shows("restart-orphan-completed")
 def _(it: Launched) -> None:
     operation_id = it.running()
-    it.restart(_worker_of(it, operation_id))
+    it.restart(_runs_on(it, operation_id))
     assert it.wait_status(operation_id)["status"] == "completed"
 
 

@@ -60,7 +60,9 @@ def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
     seen = [*samples, Sample("backend", "op_other", 4.9, 5.0, "cancelled")]
     history = ordered(seen, [did("not_stopped", 9.0, "op_stuck"), *sent], 10.0)
     target = SimpleNamespace(base_url=API)
-    scene = SimpleNamespace(evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT, witnesses={W: WITNESS})
+    scene = SimpleNamespace(
+        evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT, witnesses={W: WITNESS}, mine=[B]
+    )
     return SimpleNamespace(scene=scene, witness=witness, called_there=f"own_{B}", history=lambda: history)
 
 
