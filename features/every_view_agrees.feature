@@ -1,5 +1,5 @@
 @allure.epic:Backtesting @allure.suite:Backtest
-Feature: Every view of a cancelled backtest agrees
+Feature: Following a backtest and its cancellation in every view
   One trader looks at the backtest itself, another at the list of what is active, a third at page two.
   From its start to its cancellation and after it, all of them must see the same.
 
