@@ -27,12 +27,13 @@ targets: $(VENV)/.runs ## list the targets and tell which answers
 test: $(VENV)/.develops ## all tests but the gallery
 	$(BIN)/python -m pytest -n $(JOBS)
 
-lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is current
+lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary and the README's table are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/reformat-gherkin --check features
 	$(BIN)/python -m ktrdr_qa.tell.glossary --check
+	$(BIN)/python -m tests.gallery.verified --check
 
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
 	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),44) --checks
