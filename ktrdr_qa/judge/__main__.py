@@ -21,6 +21,7 @@ from ktrdr_qa.judge import table, verdict
 from ktrdr_qa.judge.in_words import believed, in_words
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, from_json
+from ktrdr_qa.system import into_a_pipe
 
 EXIT_STATUS: Mapping[verdict.Outcome, int] = {"passed": 0, "failed": 1, "inconclusive": 2}
 BAD_INPUT = 3
@@ -138,4 +139,4 @@ def _is_number(value: Any) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(into_a_pipe(main))
