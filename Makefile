@@ -30,12 +30,13 @@ targets: $(VENV)/.runs ## list the targets and tell which answers
 test: $(VENV)/.develops ## all tests but the gallery
 	$(BIN)/python -m pytest -n $(JOBS)
 
-lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary is current
+lint: $(VENV)/.develops ## ruff, mypy, the features' form, the glossary and the README's table are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/reformat-gherkin --check features
 	$(BIN)/python -m ktrdr_qa.tell.glossary --check
+	$(BIN)/python -m tests.gallery.verified --check
 
 storm: $(VENV)/.storms ## many users cancel at once, on Locust (USERS=200 SECONDS=60 PROCESSES=1, ARGS="-D target=... -D disturb=on")
 	@$(BIN)/python -m storm --users $(USERS) --seconds $(SECONDS) --processes $(PROCESSES) $(ARGS)

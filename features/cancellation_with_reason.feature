@@ -1,5 +1,5 @@
 @allure.epic:Backtesting @allure.suite:Backtest
-Feature: Cancelling with a reason, and by force
+Feature: Cancelling with a reason and by force
   KTRDR's own command line cancels by force, and with the reason that the trader gives.
   Whoever finds the cancelled backtest later must find the reason; force changes nothing else.
 

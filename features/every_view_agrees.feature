@@ -1,5 +1,5 @@
 @allure.epic:Backtesting @allure.suite:Backtest
-Feature: Every view of a cancelled backtest agrees
+Feature: Following a backtest and its cancellation in every view
   One trader looks at the backtest itself, another at the list of what is active, a third at page two.
   From its start to its cancellation and after it, all of them must see the same.
 
@@ -25,8 +25,8 @@ Feature: Every view of a cancelled backtest agrees
     And a long backtest is started
     Then the backtest is running within 10 seconds
     And its progress is above 0 % and moving within 30 seconds
-    And it runs on for 3 seconds while every view is read
-    When the backtest is cancelled
+    When it runs on for 3 seconds while every view is read
+    And the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds
     And the backtest is reported as cancelled within 2 seconds
     And the progress of the cancelled backtest stays frozen for 2 seconds, and for 3 of its usual updates

@@ -1,5 +1,5 @@
 @allure.epic:Backtesting @allure.suite:Backtest
-Feature: More backtests are started than there are workers
+Feature: Starting more backtests than there are workers
   When many traders start at the same moment there may be too few workers for all of them.
   Whoever is turned away must be told so, whoever is accepted must be served, and cancelling one harms no other.
 

@@ -1,5 +1,5 @@
 @allure.epic:Backtesting @allure.suite:Backtest
-Feature: Cancelling where there is nothing to cancel
+Feature: Turning down what cannot be cancelled
   A trader cancels a backtest that has just ended; a script has the wrong id.
   KTRDR must say no, plainly, and everything must go on as if nobody had asked.
 

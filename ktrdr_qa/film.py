@@ -9,6 +9,7 @@ from typing import Any
 from ktrdr_qa import asserting
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge.in_words import in_words
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.tell import evidence, trends
 from ktrdr_qa.tell.album import Album
@@ -54,7 +55,8 @@ class Films:
             return False
         experiment = self.film.experiment
         self.film.scenarios.append((scenario, end))
-        end.judged = verdict.judge_all(experiment.history())
+        history = experiment.history()
+        end.judged, end.asked = verdict.judge_all(history), history.about.get("asked", [])
         end.backtest = experiment.scene.backtest
         self.problems += experiment.cancel_what_still_runs()
         return True
@@ -103,7 +105,8 @@ class Films:
             if judgement.violated and judgement.name not in film.failed:
                 self._fail_afterwards(film, judgement)
         for scenario, end in film.scenarios:
-            end.judged, end.backtest, end.in_words = found, experiment.scene.backtest, verdict.in_words(history, found)
+            end.judged, end.backtest, end.in_words = found, experiment.scene.backtest, in_words(history, found)
+            end.asked = history.about.get("asked", [])
             of_all = [*experiment.scene.observations, *(o for j in found.values() for o in j.observations)]
             end.observations = list(dict.fromkeys([*end.observations, *of_all]))
             if end.outcome in ("failed", "inconclusive") or scenario is shown:

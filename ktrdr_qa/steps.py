@@ -22,7 +22,6 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
-from ktrdr_qa.tell import evidence
 
 TOLD_EACH = 10
 """Of backtests in a row, which may take minutes, so many are told in one line."""
@@ -165,12 +164,8 @@ class Steps:
         self.experiment.scene.recorder.about.setdefault("cancel_body", {"reason": reason, "force": True})
 
     def race(self, tries: int) -> None:
-        """Cancel so many backtests as they end, and attach how each of them ended."""
-        experiment = self.start_a_long_backtest()
-        try:
-            experiment.race.run(tries)
-        finally:
-            evidence.HERE.markdown("How each try of the race ended", evidence.table_of_tries(experiment.history()))
+        """Cancel so many backtests as they end."""
+        self.start_a_long_backtest().race.run(tries)
 
     def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.

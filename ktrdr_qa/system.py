@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from typing import IO, Any
 
 
@@ -25,6 +27,22 @@ def first_line(stream: IO[bytes], limit_s: float) -> bytes:
         return came.get(timeout=limit_s)
     except queue.Empty:
         return b""
+
+
+READER_GONE = 141
+"""The exit status of whoever writes into a pipe that nobody reads any more: 128 and the number of SIGPIPE."""
+
+
+def into_a_pipe(command: Callable[[], int]) -> int:
+    """The exit status of a command that prints, and whose reader may leave before its end, as ``head`` does."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still to be written when Python ends must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    return status
 
 
 def is_alive(pid: int) -> bool:

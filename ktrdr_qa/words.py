@@ -10,7 +10,7 @@ import contextlib
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -21,6 +21,8 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f"  # no characters, and tags that nobody sees
     "]"
 )
+_MEASURED = re.compile(r"(?<![\w.:/-])\d+(?:\.\d+)? (?:%|(?:s|ms|MB|cores)\b)")
+"""A number with a unit: what is an id, a date or an HTTP status is none."""
 DEEPEST = 30
 """Data nested deeper than this are cut there: whoever walks through them must not run out of stack."""
 
@@ -85,6 +87,24 @@ def percent(value: float, unlike: float | None = None) -> str:
     enough = (digits for digits in range(1, 9) if all(f"{value:.{digits}f}" != f"{end:.{digits}f}" for end in near))
     digits = next(enough, None)
     return f"{value:.1e} %" if digits is None else f"{value:.{digits}f} %"
+
+
+def once(sentences: Iterable[str]) -> list[str]:
+    """Sentences that differ in nothing but measured numbers as one, with their range: ``2.3 % to 26.4 %``."""
+    alike: dict[str, list[list[str]]] = {}
+    for sentence in dict.fromkeys(sentences):
+        alike.setdefault(_MEASURED.sub("\0", sentence), []).append(_MEASURED.findall(sentence))
+    return [_with_ranges(words, figures) for words, figures in alike.items()]
+
+
+def _with_ranges(words: str, figures: Sequence[Sequence[str]]) -> str:
+    """``words`` with each NUL replaced by what all agree on, or by the least and the greatest."""
+    told = []
+    for each in zip(*figures, strict=True):
+        least, most = (one(each, key=lambda figure: float(figure.split()[0])) for one in (min, max))
+        told.append(least if least == most else f"{least} to {most}")
+    parts = words.split("\0")
+    return parts[0] + "".join(figure + part for figure, part in zip(told, parts[1:], strict=True))
 
 
 def never_fail_to_say() -> None:

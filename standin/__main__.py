@@ -17,6 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     from standin.supervisor import LaunchError
 
     if parsed.list_faults:
+        if hasattr(signal, "SIGPIPE"):  # Whoever reads the list may leave before its end, as ``head`` does.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         rows = faults.table()
         width = max(len(row.name) for row in rows)
         print("\n".join(f"{row.name:{width}}  {row.sentence}" for row in rows))

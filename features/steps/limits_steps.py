@@ -118,7 +118,7 @@ def watch_every_view(context: Any) -> None:
     context.steps.experiment.views.begin()
 
 
-@then("it runs on for {least_s:g} seconds while every view is read")
+@when("it runs on for {least_s:g} seconds while every view is read")
 def run_on_while_read(context: Any, least_s: float) -> None:
     """The backtest is left alone for this long, so that every view of a running one is read several times."""
     context.steps.experiment.scene.pause(least_s)

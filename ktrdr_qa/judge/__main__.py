@@ -17,9 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import table, verdict
+from ktrdr_qa.judge.in_words import believed, in_words
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, from_json
+from ktrdr_qa.system import into_a_pipe
 
 EXIT_STATUS: Mapping[verdict.Outcome, int] = {"passed": 0, "failed": 1, "inconclusive": 2}
 BAD_INPUT = 3
@@ -96,9 +98,9 @@ def as_text(history: History, found: Mapping[str, Judgement]) -> str:
     """Outcome, paragraph, table and observations, for a person at a terminal."""
     parts = [
         outcome_of(history, found).upper(),
-        textwrap.fill(verdict.in_words(history, found), WIDTH),
-        "\n".join(_row(row) for row in verdict.table(found)),
-        f"The verdict rests on {verdict.believed(found)}.",
+        textwrap.fill(in_words(history, found), WIDTH),
+        "\n".join(_row(row) for row in table.rows(found, history.about.get("asked"))),
+        f"The verdict rests on {believed(found)}.",
     ]
     run = history.about.get("run")
     if isinstance(run, dict) and run.get("outcome") != outcome_of(history, found):
@@ -116,16 +118,16 @@ def as_json(history: History, found: Mapping[str, Judgement]) -> str:
         "format": FORMAT,
         "version": VERSION,
         "outcome": outcome_of(history, found),
-        "in_words": verdict.in_words(history, found),
-        "rests_on": verdict.believed(found),
-        "rows": [asdict(row) for row in verdict.table(found)],
+        "in_words": in_words(history, found),
+        "rests_on": believed(found),
+        "rows": [asdict(row) for row in table.rows(found, history.about.get("asked"))],
         "judgements": [asdict(judgement) for judgement in found.values()],
     }
     return json.dumps(document, indent=1, ensure_ascii=False)
 
 
-def _row(row: verdict.Row) -> str:
-    return f"{row.verdict:<9} {row.kind:<13} {row.check}\n" + _indented(row.seen, " " * 24, " " * 24)
+def _row(row: table.Row) -> str:
+    return f"{row.verdict:<9} {row.kind:<17} {row.check}\n" + _indented(row.seen, " " * 28, " " * 28)
 
 
 def _indented(text: str, first: str, further: str) -> str:
@@ -137,4 +139,4 @@ def _is_number(value: Any) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(into_a_pipe(main))

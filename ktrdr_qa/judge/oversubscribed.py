@@ -21,6 +21,11 @@ def accepted_in(history: History) -> list[Event]:
     return [e for e in history.events if e.kind == "further_accepted"]
 
 
+def further_starts(history: History) -> int:
+    """How many further starts were answered, in whatever way."""
+    return sum(e.kind in ("further_accepted", "further_refused") for e in history.events)
+
+
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of an oversubscribed platform, where there were more starts than places."""
     if not history.event("oversubscribed", ""):
@@ -52,10 +57,10 @@ def each_is_answered(history: History) -> Judgement:
             f"{len(lost)} starts had no answer of their own: {lost[0].facts.get('words')}" if lost else ""
         )
     told = (
-        f"{len(given) - 1} of {len(given) - 1 + len(refused)} further starts were accepted by {begun.facts.get('workers')} workers.",
+        f"{len(given) - 1} of {len(given) - 1 + len(refused)} further starts {'was' if len(given) == 2 else 'were'} accepted by {begun.facts.get('workers')} workers.",
     )
-    words = f", {len(refused)} refused: {refused[0].facts.get('says')}" if refused else ""
-    return rule.holds(f"{len(given) - 1} further ones were accepted{words}", told)
+    words = f" and {len(refused)} refused, {refused[0].facts.get('says')!r}" if refused else ""
+    return rule.holds(f"{len(given) - 1} {'was' if len(given) == 2 else 'were'} accepted{words}", told)
 
 
 def each_runs(history: History, limit_s: float) -> Judgement:

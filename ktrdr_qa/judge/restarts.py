@@ -117,7 +117,7 @@ def has_ended(history: History, restarted: Event, limit_s: float) -> Judgement:
     end = next((s for s in after if s.terminal), None)
     answer = f"; its cancel was answered {asked.facts.get('words') or asked.facts.get('http')}" if asked else ""
     if end and (asked is None or end.asked_s <= asked.at_s + limit_s):
-        by = "when it was cancelled after it" if asked else "by itself"
+        by = "by a cancel that was sent after it" if asked else "by itself"
         return rule.holds(f"it was {state_of(end)} {end.answered_s - restarted.at_s:.1f} s after the restart, {by}")
     late = [s for s in after if asked and s.asked_s > asked.at_s + limit_s and not s.terminal and s.status != MISSING]
     if asked and late:

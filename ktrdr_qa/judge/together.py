@@ -28,7 +28,7 @@ def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgem
 
 def none_breaks(history: History, backtest: str) -> Judgement:
     """At least one is acknowledged; the others are turned down (4xx) or confirm it (2xx)."""
-    answers = _answers(history, backtest)
+    answers = answers_of(history, backtest)
     rule = Rule("each answered", f"of {len(answers)} cancels at once one is acknowledged, and none breaks KTRDR")
     for e in answers:
         http = e.facts.get("http")
@@ -54,7 +54,7 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
         return rule.unknown(ended)
     end, after = ended
     records = [s for s in (end, *after) if s.terminal]
-    answers = _answers(history, backtest)
+    answers = answers_of(history, backtest)
     first = next((s for s in records if s.facts.get("completed_at")), end)
     winner: Event | None = None
     for s in records:
@@ -78,7 +78,8 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
     return rule.holds(f"it ended once, by {_name(winner)}")
 
 
-def _answers(history: History, backtest: str) -> list[Event]:
+def answers_of(history: History, backtest: str) -> list[Event]:
+    """The answers to the cancels that were sent at once."""
     return [e for e in history.events if e.kind == ANSWERED and e.subject == backtest]
 
 

@@ -1,12 +1,11 @@
-"""All judgements of one history together: the seed's criteria, its sanity checks, the witnesses, the outcome.
+"""All judgements of one history together, and the outcome.
 
 Pure like the judgements themselves, so a saved history gets the same verdict again (``python -m ktrdr_qa.judge``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from ktrdr_qa.judge import (
@@ -24,17 +23,16 @@ from ktrdr_qa.judge import (
     reason,
     restarts,
     running,
+    table,
     together,
     vain,
     views,
     worker,
 )
-from ktrdr_qa.judge.judgement import Judgement, Verdict
+from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History
-from ktrdr_qa.words import percent
 
 Outcome = Literal["passed", "failed", "inconclusive"]
-Kind = Literal["criterion", "sanity check", "witness", "in a row", "restart"]
 
 LIMITS_S: Mapping[str, float] = {
     "running_s": 10.0,
@@ -56,30 +54,6 @@ UPDATES_MISSED = 3.0
 OTHER_WAYS = (endurance, neighbours, oversubscribed, race, reason, restarts, together, vain, views)
 """What is judged only where the events of a recording say that it was tried; each has its ``judgements``."""
 
-CRITERIA: Mapping[str, Sequence[str]] = {
-    "Backtest was running before cancel": ("running", "moving", "was running"),
-    "Cancel request succeeds": ("acknowledged", "only this one"),
-    "Status changes to cancelled/failed": ("cancelled", "stays cancelled", "end recorded", "list agrees"),
-    "Progress stops increasing": ("frozen", "does not come back"),
-    "New operations work immediately": ("next accepted", "next runs"),
-}
-SANITY_CHECKS: Mapping[str, Sequence[str]] = {
-    "Was running: percentage > 0 before cancel": ("was running", "enough left"),
-    'Not completed: status is not "completed"': ("not completed",),
-    "System stable: new operation starts OK": (
-        "next accepted",
-        "next runs",
-        "stays cancelled",
-        "stays up",
-        "others can be stopped",
-    ),
-}
-WITNESSES: Mapping[str, Sequence[str]] = {
-    "The worker itself has stopped": ("worker stopped",),
-    "The worker's processor is quiet": ("processor quiet",),
-    "The worker's place is free again": ("place free",),
-}
-
 OF_A_LONE_ONE = (
     "running",
     "moving",
@@ -91,35 +65,6 @@ OF_A_LONE_ONE = (
 )
 """Judgements of a backtest that is not one of many. Among many how soon it runs depends on the others, who do the same
 work, are cancelled in the same moments and have its worker, and so its processor, an instant later."""
-IN_A_ROW: Mapping[str, Sequence[str]] = {
-    "The last cancel is as quick as the first": ("latency steady",),
-    "No place is lost": ("places kept",),
-    "Nothing leaks": tuple(figure.name for figure in endurance.FIGURES),
-}
-"""Of backtests that were cancelled one after the other."""
-RESTARTED: Mapping[str, Sequence[str]] = {
-    "What was restarted is back": ("back",),
-    "The backtest is still known": ("known again",),
-    "It has ended, or could be cancelled": ("ended", "stays ended", "truly ended"),
-}
-"""Of a service that was restarted in mid-run or in mid-cancel."""
-GROUPS: Sequence[tuple[Kind, Mapping[str, Sequence[str]]]] = (
-    ("criterion", CRITERIA),
-    ("sanity check", SANITY_CHECKS),
-    ("witness", WITNESSES),
-    ("in a row", IN_A_ROW),
-    ("restart", RESTARTED),
-)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: what is checked, how it came out, and what was seen."""
-
-    kind: Kind
-    check: str
-    verdict: Verdict
-    seen: str
 
 
 def judge_all(history: History) -> dict[str, Judgement]:
@@ -187,26 +132,6 @@ def not_told(history: History) -> dict[str, str]:
     return reasons
 
 
-def table(found: Mapping[str, Judgement]) -> list[Row]:
-    """The seed's five criteria and three sanity checks, then the witnesses."""
-    return [
-        _row(kind, check, of)
-        for kind, checks in GROUPS
-        for check, names in checks.items()
-        if (of := [found[name] for name in names if name in found])
-    ]
-
-
-def _row(kind: Kind, check: str, of: Sequence[Judgement]) -> Row:
-    verdict: Verdict = "holds"
-    if any(judgement.violated for judgement in of):
-        verdict = "violated"
-    elif any(judgement.unknown for judgement in of):
-        verdict = "unknown"
-    telling = [judgement for judgement in of if judgement.verdict == verdict]
-    return Row(kind, check, verdict, "; ".join(judgement.seen for judgement in telling))
-
-
 def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None) -> Outcome:
     """``failed`` where anything is violated; ``passed`` only where everything that was asked for holds.
 
@@ -217,45 +142,8 @@ def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None
         return "failed"
     if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
         return "inconclusive"
-    witnesses = {name for names in WITNESSES.values() for name in names}
+    witnesses = {name for names in table.WITNESSES.values() for name in names}
     needed = [
         judgement for name, judgement in found.items() if name not in witnesses and (asked is None or name in asked)
     ]
     return "passed" if needed and all(judgement.holds for judgement in needed) else "inconclusive"
-
-
-def believed(found: Mapping[str, Judgement]) -> str:
-    """What the verdict rests on, strongest witness first (design: "Whom to believe"), and what was not heard."""
-    computing, view = found.get("processor quiet"), found["worker stopped"]
-    if computing and not computing.unknown:
-        return "the worker's processor time, the worker's own view and the backend's"
-    if not view.unknown:
-        why = computing.seen if computing else "others used it in the same moments"
-        return f"the worker's own view and the backend's, not on its processor time: {why}"
-    return f"the backend's view only, not on the worker: {view.seen}"
-
-
-def in_words(history: History, found: Mapping[str, Judgement]) -> str:
-    """One paragraph that a product person understands: what was tried and what happened, with numbers."""
-    figures = {name: value for judgement in found.values() for name, value in judgement.figures.items()}
-    told = [f"A backtest of {history.about.get('candidate', 'unknown data')} was started."]
-    if "cancelled_at_percent" in figures:
-        left = f", with about {figures['left_s']:.1f} s left to run" if "left_s" in figures else ""
-        told.append(f"At {percent(figures['cancelled_at_percent'])} the cancel was sent{left}.")
-    did = [f"acknowledged it after {figures['acknowledged_s']:.2f} s"] if "acknowledged_s" in figures else []
-    if "cancelled_s" in figures:
-        how = "failed" if found["cancelled"].observations else "cancelled"
-        did.append(f"reported the backtest {how} within {figures['cancelled_s']:.2f} s")
-    if did:
-        told.append(f"KTRDR {' and '.join(did)}.")
-    if "worker_idle_s" in figures:
-        told.append(f"The worker was idle within {figures['worker_idle_s']:.2f} s of the cancel.")
-    if "frozen_s" in figures:
-        told.append(
-            f"Progress did not move for {figures['frozen_s']:.1f} s, in which {figures['updates_due']:.0f} updates were due."
-        )
-    if "next runs" in found and found["next runs"].holds:
-        told.append(f"The next backtest was accepted at once and ran {figures['next_runs_s']:.2f} s after its start.")
-    wrong = [judgement for judgement in found.values() if judgement.violated]
-    told += [f"Wrong: {judgement.expected}, but {judgement.seen}." for judgement in wrong]
-    return " ".join(told)

@@ -11,6 +11,7 @@ from pathlib import Path
 from honest_behave.outcomes import BadConfiguration
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import NoAnswer, Transcript, TransportError
+from ktrdr_qa.system import into_a_pipe
 from ktrdr_qa.target.choosing import choose
 from ktrdr_qa.target.settings import known_targets, load
 
@@ -73,4 +74,4 @@ def _one_line(mistake: BadConfiguration) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(into_a_pipe(main))

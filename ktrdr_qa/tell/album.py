@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import table, verdict
+from ktrdr_qa.judge.in_words import believed
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import compose
 from ktrdr_qa.platform.client import Client
@@ -20,6 +21,7 @@ from ktrdr_qa.target.settings import Target
 from ktrdr_qa.tell import evidence, summary, trends
 from ktrdr_qa.tell.painter import Drawing, Painter
 from ktrdr_qa.tell.scenario_end import ScenarioEnd
+from ktrdr_qa.words import once
 
 
 class Album:
@@ -56,16 +58,18 @@ class Album:
         """Verdict, table, the seed's evidence, picture and history of a recording, which ``begin`` was called with."""
         found = end.judged
         failed = end.outcome in ("failed", "inconclusive")
-        rows = evidence.markdown_table(verdict.table(found))
-        rests = f"The verdict rests on {verdict.believed(found)}."
-        observed = evidence.markdown_list("Observations", end.observations)
+        rows = evidence.markdown_table(table.rows(found, end.asked))
+        rests = f"The verdict rests on {believed(found)}."
+        observed = evidence.markdown_list("Observations", once(end.observations))
         last_words = summary.gist(end.reason) if end.outcome == "inconclusive" else rests
         in_words, rests, last_words = map(evidence.escaped, (end.in_words, rests, last_words))
         at.describe(f"**{summary.headline(end)}**\n\n{in_words}\n\n{last_words}")
         at.markdown("Criteria and sanity checks", f"{in_words}\n\n{rows}\n\n{rests}{observed}")
+        if told := evidence.table_of_tries(history):
+            at.markdown("How each try of the race ended", told)
         if told := evidence.trend_in_a_row(history):
             at.markdown("Trend over the backtests in a row", told)
-        self._picture(at, "Picture of the run", self._drawing)
+        self._picture(at, evidence.name_of_the_picture(history), self._drawing)
         if failed:
             self._offending_readings(at, history, found)
         self._trend(at, end)

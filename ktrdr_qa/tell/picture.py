@@ -46,6 +46,24 @@ _MISTAKES = {
     "reason kept": "reason lost",
     "each answered": "not each answered",
     "one takes effect": "more than one took effect",
+    "one end": "ended in two ways or none",
+    "answer fits": "answer does not fit the end",
+    "no flip": "did not stay as it ended",
+    "neighbours run on": "another slowed down",
+    "neighbours untouched": "another's record was touched",
+    "next keeps pace": "next on its worker is slow",
+    "starts answered": "a start not answered plainly",
+    "starts run": "an accepted one did not run",
+    "none called failed": "an accepted one called failed",
+    "lists agree": "list disagrees",
+    "filters match": "filter lists others",
+    "pages whole": "pages lose or double",
+    "worker agrees": "worker's record disagrees",
+    "back": "not back after the restart",
+    "known again": "forgotten by the restart",
+    "ended": "not ended after the restart",
+    "stays ended": "came back to life",
+    "truly ended": "called completed",
 }
 """What is wrong where a judgement is violated, short enough for a label."""
 
@@ -199,6 +217,8 @@ def _labels(run: _Run) -> list[Label]:
             ("cancel_sent", backtest, "cancel sent"),
             ("cancel_answered", backtest, "answered"),
             ("cancel_lost", backtest, "no answer"),
+            ("restart_begun", backtest, "restarted"),
+            ("restarted", backtest, "restart done"),
             ("next_accepted", run.following, "new backtest started"),
             ("next_refused", "", "new backtest refused"),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +15,10 @@ STOPPED = "Interrupted: it was stopped in the middle"
 
 @dataclass
 class ScenarioEnd:
-    """Its outcome and the reason; ``judged`` and ``in_words`` are of its backtest, at the end of the recording."""
+    """Its outcome and the reason; ``judged`` and ``in_words`` are of its backtest, at the end of the recording.
+
+    ``asked`` names the judgements that sentences about that backtest have asked for, of whatever scenario; None where that was not noted.
+    """
 
     feature: str
     name: str
@@ -25,6 +28,7 @@ class ScenarioEnd:
     observations: list[str] = field(default_factory=list)
     in_words: str = ""
     backtest: str = ""
+    asked: Sequence[str] | None = None
     exception: BaseException | None = None
 
     @classmethod

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from honest_behave.problems import describe
 from honest_behave.results import CATEGORY_RULES, INCONCLUSIVE, PLATFORM_NOT_READY, PRODUCT_DEFECT, SUITE_ERROR
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import table, verdict
+from ktrdr_qa.judge.in_words import believed
 from ktrdr_qa.tell import evidence
+from ktrdr_qa.words import once
 
 if TYPE_CHECKING:
     from ktrdr_qa.judge.judgement import Judgement
@@ -40,7 +42,7 @@ _MEANINGS = {
 }
 """By category, the gravest first: a run with several kinds of trouble is called by the first."""
 NAMED_IN_THE_LINE = 3
-"""So many scenarios that were not checked are named in the verdict line; the reasons name all of them."""
+"""So many features, or scenarios that were not checked, are named in the verdict line; the summary names all of them."""
 _LABEL = re.compile(r"\s*(but|try|cure|advice|again): ")
 """What the parts of a failure text begin with (style: "Failure text")."""
 _KNOWS = ("unknown", "holds", "violated")
@@ -176,6 +178,12 @@ def most_known(ended: Sequence[ScenarioEnd], backtest: str) -> dict[str, Judgeme
     return known
 
 
+def _asked(ended: Sequence[ScenarioEnd], backtest: str) -> frozenset[str] | None:
+    """The judgements that sentences asked for of a backtest; None where that was not noted."""
+    noted = [end.asked for end in ended if end.backtest == backtest and end.asked is not None]
+    return frozenset(name for asked in noted for name in asked) if noted else None
+
+
 def nothing_was_cancelled(ended: Sequence[ScenarioEnd]) -> bool:
     """Whether scenarios passed, and none of them with a backtest that was seen cancelled, or ended by a restart."""
     passed = [end for end in ended if end.outcome == "passed"]
@@ -188,9 +196,9 @@ def of(run: Facts, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, An
     outcome = outcome_of(run, failed=failed)
     told = decisive(run.ended)
     found = most_known(run.ended, told.backtest) if told else {}
-    rows = verdict.table(found)
+    rows = table.rows(found, _asked(run.ended, told.backtest) if told else ())
     not_reached = _not_reached(run)
-    reasons = _reasons(run, outcome, found, trouble, not_reached)
+    reasons = _reasons(run, outcome, found, rows, trouble, not_reached)
     not_checked = [
         *(NotChecked(e.feature, e.name, "skipped", gist(e.reason)) for e in run.ended if e.outcome == "skipped"),
         *not_reached,
@@ -221,7 +229,7 @@ def of(run: Facts, *, failed: bool, trouble: Sequence[str] = ()) -> dict[str, An
         "not_checked": [asdict(one) for one in not_checked],
         "checks": [asdict(row) for row in rows],
         "figures": {k: round(v, 4) for j in found.values() for k, v in j.figures.items()},
-        "observations": sorted({o for end in run.ended for o in end.observations}),
+        "observations": sorted(once(o for end in run.ended for o in end.observations)),
         "versions": versions(),
     }
 
@@ -230,6 +238,7 @@ def _reasons(
     run: Facts,
     outcome: verdict.Outcome,
     found: Mapping[str, Judgement],
+    rows: Sequence[table.Row],
     trouble: Sequence[str],
     not_reached: Sequence[NotChecked],
 ) -> list[str]:
@@ -245,8 +254,8 @@ def _reasons(
     elif not_run:
         reasons.append(f"{len(not_run)} of {len(run.planned)} scenarios were not run: {why}")
     if outcome == "passed":
-        reasons += [f"it rests on {verdict.believed(found)}"] if found else []
-        reasons += _without_a_verdict(verdict.table(found))
+        reasons += [f"it rests on {believed(found)}"] if found else []
+        reasons += _without_a_verdict(rows)
     if not reasons and outcome == "inconclusive":
         passed = any(end.outcome == "passed" for end in run.ended)
         reasons.append(
@@ -270,10 +279,10 @@ def _not_reached(run: Facts) -> list[NotChecked]:
     return found
 
 
-def _without_a_verdict(rows: Sequence[verdict.Row]) -> list[str]:
+def _without_a_verdict(rows: Sequence[table.Row]) -> list[str]:
     """The recipe's criteria, its sanity checks and the witnesses that a pass says nothing about."""
     asked = {row.check: row.verdict for row in rows}
-    of_all = [*verdict.CRITERIA, *verdict.SANITY_CHECKS, *verdict.WITNESSES]
+    of_all = [*table.CRITERIA, *table.SANITY_CHECKS, *table.WITNESSES]
     told = {
         "not known": [check for check in of_all if asked.get(check) == "unknown"],
         "not asked": [check for check in of_all if check not in asked],
@@ -341,12 +350,14 @@ def _what_passed(told: Mapping[str, Any]) -> str:
         return f"{len(passed)} of {len(passed) + len(names)} scenarios; not checked: {', '.join(named)}"
     features = dict.fromkeys(str(scenario["feature"]) for scenario in passed)
     *others, last = [name[:1].lower() + name[1:] for name in features]
+    if len(others) >= NAMED_IN_THE_LINE + 1:
+        others, last = others[:NAMED_IN_THE_LINE], f"{len(features) - NAMED_IN_THE_LINE} more"
     return f"{', '.join(others)} and {last} work" if others else f"{last} works"
 
 
 def markdown(told: Mapping[str, Any]) -> str:
     """The summary for a pull request or a chat; what others wrote is shown as they wrote it."""
-    rows = [verdict.Row(**row) for row in told["checks"]]
+    rows = [table.Row(**row) for row in told["checks"]]
     parts = [f"## {evidence.escaped(verdict_line(told))}", evidence.escaped(told["what_happened"])]
     parts.append("\n".join(f"- {evidence.escaped(reason)}" for reason in told["reasons"]))
     if rows:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ktrdr_qa.system import into_a_pipe
 from tests.gallery.behave_run import ROOT, SHORT_LIMITS, Ran, embedded_target, run_suite
 from tools import readme
 
@@ -301,4 +302,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(into_a_pipe(main))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ktrdr_qa.judge import __main__ as judge
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import table, verdict
+from ktrdr_qa.judge.in_words import believed, in_words
 from ktrdr_qa.record.history import History
 from tests.judging.film import B, W, film, health, healthy, plus, registry, saw, without
 
@@ -53,10 +54,10 @@ def test_it_prints_the_paragraph_every_row_and_what_it_rests_on(
     told = capsys.readouterr().out
     plain = " ".join(told.split())
     found = verdict.judge_all(FAILED)
-    assert verdict.in_words(FAILED, found) in plain
-    for row in verdict.table(found):
+    assert in_words(FAILED, found) in plain
+    for row in table.rows(found):
         assert f"{row.verdict} {row.kind} {row.check} {row.seen}" in plain
-    assert f"The verdict rests on {verdict.believed(found)}." in plain
+    assert f"The verdict rests on {believed(found)}." in plain
     assert "Observations: - The registry freed the worker 3.7 s after the cancel was answered." in plain
     assert max(len(line) for line in told.splitlines()) <= judge.WIDTH
 
@@ -71,9 +72,9 @@ def test_the_json_holds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[s
     document = json.loads(capsys.readouterr().out)
     found = verdict.judge_all(FAILED)
     assert (document["format"], document["version"]) == ("ktrdr-qa/verdict", 1)
-    assert document["in_words"] == verdict.in_words(FAILED, found)
-    assert document["rests_on"] == verdict.believed(found)
-    assert [row["check"] for row in document["rows"]] == [row.check for row in verdict.table(found)]
+    assert document["in_words"] == in_words(FAILED, found)
+    assert document["rests_on"] == believed(found)
+    assert [row["check"] for row in document["rows"]] == [row.check for row in table.rows(found)]
     assert {judged["name"]: judged["verdict"] for judged in document["judgements"]} == {
         name: judgement.verdict for name, judgement in found.items()
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ktrdr_qa.judge import afterwards
-from ktrdr_qa.judge.verdict import OF_A_LONE_ONE, believed, in_words, judge_all, outcome
+from ktrdr_qa.judge.in_words import believed, in_words
+from ktrdr_qa.judge.verdict import OF_A_LONE_ONE, judge_all, outcome
 from ktrdr_qa.record.history import History
 from ktrdr_qa.tell.picture import paint
 from tests.judging.film import ENDED, OTHER, B, cancelled, did, film, healthy, plus, saw, started, without

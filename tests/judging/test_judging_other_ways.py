@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa.judge import reason, together, vain, verdict
+from ktrdr_qa.judge.in_words import in_words
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import Event, History, Sample, from_json
 from tests.judging.film import B, Case, W, cancelled, cases, did, film, healthy, plus, saw
@@ -625,4 +626,4 @@ def test_each_kind_of_cancel_brings_its_own_judgements(again: bool) -> None:
 def test_a_violation_of_one_of_them_makes_the_verdict_failed() -> None:
     found = verdict.judge_all(plus(healthy(), in_vain(5.0, 500)))
     assert verdict.outcome(found, ["acknowledged"]) == "failed"
-    assert "Wrong: each cancel that has nothing to cancel" in verdict.in_words(healthy(), found)
+    assert "Wrong: each cancel that has nothing to cancel" in in_words(healthy(), found)

@@ -40,8 +40,8 @@ def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
     history = crowded(accepted("op_3"), moves("op_3"), refused(), refused(), refused(409, says="busy"))
     found = judged(history)
     assert [j.name for j in found.values() if not j.holds] == []
-    assert found["starts answered"].seen == f"1 further ones were accepted, 3 refused: {SAYS}"
-    assert found["starts answered"].observations == ("1 of 4 further starts were accepted by 2 workers.",)
+    assert found["starts answered"].seen == f"1 was accepted and 3 refused, '{SAYS}'"
+    assert found["starts answered"].observations == ("1 of 4 further starts was accepted by 2 workers.",)
     assert found["starts run"].seen == "1 of 1 moved"
     assert found["none called failed"].seen == "none of 1 failed in 8 s; 0 have ended"
     assert found.keys() <= verdict.judge_all(history).keys()

@@ -130,7 +130,7 @@ def test_known_again(case: Case) -> None:
         "as an orphan that was cancelled",
         after(saw(13.0, "running", 20.0), orphan_cancelled(13.5), saw(14.0, "cancelled", 0.0)),
         "holds",
-        'it was "cancelled" at 0.0 % 3.5 s after the restart, when it was cancelled after it',
+        'it was "cancelled" at 0.0 % 3.5 s after the restart, by a cancel that was sent after it',
     ),
     Case("not yet", after(saw(13.0, "running", 20.0)), "unknown", "it has not ended yet"),
     Case(

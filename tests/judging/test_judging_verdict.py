@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import table, verdict
+from ktrdr_qa.judge.in_words import believed, in_words
 from ktrdr_qa.judge.judgement import Judgement, Verdict
-from ktrdr_qa.judge.verdict import Row, believed, in_words, judge_all, not_told, outcome, table
+from ktrdr_qa.judge.table import Row, rows
+from ktrdr_qa.judge.verdict import judge_all, not_told, outcome
 from tests.judging.film import (
     NEXT,
     B,
@@ -82,9 +84,9 @@ def test_a_healthy_run_that_keeps_its_last_percentage_holds_as_well() -> None:
 
 
 def test_every_judgement_is_shown_in_the_table_and_every_row_asks_for_one_that_is_made() -> None:
-    shown = [name for of in (verdict.CRITERIA, verdict.SANITY_CHECKS, verdict.WITNESSES) for name in of.values()]
+    shown = [name for of in (table.CRITERIA, table.SANITY_CHECKS, table.WITNESSES) for name in of.values()]
     assert {name for names in shown for name in names} == NAMES
-    assert {name for names in verdict.WITNESSES.values() for name in names} == WITNESSES
+    assert {name for names in table.WITNESSES.values() for name in names} == WITNESSES
 
 
 def test_an_empty_history_is_unknown_in_every_judgement_and_inconclusive() -> None:
@@ -337,8 +339,8 @@ def test_where_nothing_is_asked_for_nothing_passes() -> None:
 
 
 def test_the_table_has_five_criteria_three_sanity_checks_and_three_witnesses() -> None:
-    rows = table(found())
-    assert [(row.kind, row.check) for row in rows] == [
+    told = rows(found())
+    assert [(row.kind, row.check) for row in told] == [
         ("criterion", "Backtest was running before cancel"),
         ("criterion", "Cancel request succeeds"),
         ("criterion", "Status changes to cancelled/failed"),
@@ -351,7 +353,7 @@ def test_the_table_has_five_criteria_three_sanity_checks_and_three_witnesses() -
         ("witness", "The worker's processor is quiet"),
         ("witness", "The worker's place is free again"),
     ]
-    assert {row.verdict for row in rows} == {"holds"}
+    assert {row.verdict for row in told} == {"holds"}
 
 
 @pytest.mark.parametrize(
@@ -371,17 +373,17 @@ def test_the_table_has_five_criteria_three_sanity_checks_and_three_witnesses() -
 def test_a_row_is_as_bad_as_the_worst_of_its_judgements_and_tells_what_those_saw(
     verdicts: dict[str, Verdict], row: Row
 ) -> None:
-    assert table(found(**verdicts))[1] == row
+    assert rows(found(**verdicts))[1] == row
 
 
 def test_a_row_leaves_out_what_was_not_judged_and_is_left_out_without_any() -> None:
     judged = found(was_running="violated")
     for name in ("running", "moving", "frozen", "does not come back"):
         del judged[name]
-    rows = {row.check: row for row in table(judged)}
-    assert rows["Backtest was running before cancel"].seen == "was running violated"
-    assert "Progress stops increasing" not in rows
-    assert len(rows) == 10
+    told = {row.check: row for row in rows(judged)}
+    assert told["Backtest was running before cancel"].seen == "was running violated"
+    assert "Progress stops increasing" not in told
+    assert len(told) == 10
 
 
 # --- in words ----------------------------------------------------------------------------------------------------

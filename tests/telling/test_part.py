@@ -228,6 +228,25 @@ def test_criteria_without_an_answer_are_named() -> None:
     assert f"not asked: {missing}" in told["reasons"]
 
 
+def test_a_pass_of_many_features_names_three() -> None:
+    four = [ended("A", feature=f"Doing {name}") for name in ("this", "that", "more", "even more")]
+    line = summary.verdict_line(of(*four))
+    assert line.startswith("PASSED: doing this, doing that, doing more and doing even more work, on ")
+    line = summary.verdict_line(of(*four, ended("A", feature="Doing it all")))
+    assert line.startswith("PASSED: doing this, doing that, doing more and 2 more work, on ")
+
+
+def test_rows_that_nobody_asked_for_are_left_out_of_another_way() -> None:
+    unknown = Judgement("next runs", "unknown", "", "no new backtest was accepted")
+    found = {**GREEN, "reason kept": Judgement("reason kept", "holds", "", "it gives it"), "next runs": unknown}
+    told = of(ended("A", judged=found, asked=["reason kept"]), ended("B", judged=found, asked=["frozen"]))
+    assert told["checks"][0]["check"] == "The reason is kept"
+    assert "New operations work immediately" not in [row["check"] for row in told["checks"]]
+    assert any(reason.startswith("not asked: New operations work immediately") for reason in told["reasons"])
+    told = of(ended("A", judged=found, asked=["reason kept"]), ended("B", judged=found, asked=["next runs"]))
+    assert "New operations work immediately" in [row["check"] for row in told["checks"]]
+
+
 def test_pass_without_a_cancellation_is_noticed() -> None:
     preflight_only = ended("A", judged={}, backtest="")
     unknown = {"cancelled": Judgement("cancelled", "unknown", "", "it was not cancelled")}

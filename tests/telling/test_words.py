@@ -23,13 +23,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import table
 from ktrdr_qa.platform import compose, readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript, TransportError
 from ktrdr_qa.tell import evidence, summary
 from ktrdr_qa.tell.console import Console
-from ktrdr_qa.words import DEEPEST, never_fail_to_say, percent, plain, plain_value
+from ktrdr_qa.words import DEEPEST, never_fail_to_say, once, percent, plain, plain_value
 from tests.deployments.proxy import Answer, proxy
 
 NASTY = [
@@ -321,7 +321,20 @@ def test_a_stream_that_lacks_a_character_shows_another(monkeypatch: pytest.Monke
     assert raw.getvalue() == b"a ? b ?\n"
 
 
+def test_what_differs_in_its_figures_alone_is_said_once_with_their_range() -> None:
+    lost = [
+        f"The record of progress was lost: {height} % before the cancel, 0.0 % after it." for height in (26.4, 2.3, 5.0)
+    ]
+    assert once([*lost, "Another."]) == [
+        "The record of progress was lost: 2.3 % to 26.4 % before the cancel, 0.0 % after it.",
+        "Another.",
+    ]
+    assert once(lost[:1] * 2) == lost[:1]
+    for apart in (["HTTP 404 for it.", "HTTP 500 for it."], ["op_2 s", "op_3 s"], ["2024-01-31 s", "2024-01-30 s"]):
+        assert once(apart) == apart
+
+
 def test_table_of_checks_is_one_line_a_check() -> None:
-    rows = [verdict.Row("criterion", "check", "violated", "a\n| b |\x1b")]
+    rows = [table.Row("criterion", "check", "violated", "a\n| b |\x1b")]
     assert len(evidence.markdown_table(rows).split("\n")) == 3
     assert re.search(r"a \\\| b \\\|", evidence.markdown_table(rows))
