@@ -20,7 +20,7 @@ GONE_S = 1.0
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The judgements of a restart; none where nothing was restarted."""
-    backtest = str(history.about.get("backtest", ""))
+    backtest = history.backtest
     restarted = history.event("restarted", backtest)
     if restarted is None:
         return []

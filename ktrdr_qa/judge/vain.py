@@ -10,10 +10,9 @@ or 412). A redirect (15.4) carries nothing out either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import SAME_MOMENT_S, counted, gone_from, moment_of, rises_in, state_of
+from ktrdr_qa.judge.reading import counted, gone_from, is_same_moment, rises_in, state_of
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -200,17 +199,11 @@ def _what_changed(before: Sample, s: Sample) -> str:
     if s.status != before.status:
         return f'the status turned from "{before.status}" to "{s.status}"'
     for name in _KEPT:
-        if (was := before.facts.get(name)) and (now := s.facts.get(name)) != was and not _same_moment(was, now):
+        if (was := before.facts.get(name)) and (now := s.facts.get(name)) != was and not is_same_moment(was, now):
             return f"{name} changed from {was!r} to {now!r}"
     if before.percentage is not None and s.percentage is not None and s.percentage < before.percentage:
         return f"the progress fell from {before.percentage:g} % to {s.percentage:g} %"
     return ""
-
-
-def _same_moment(one: Any, other: Any) -> bool:
-    """Whether two times are the same in other words: a record may be read back from a store in another spelling."""
-    then, now = moment_of(one), moment_of(other)
-    return bool(then and now and abs((now - then).total_seconds()) <= SAME_MOMENT_S)
 
 
 def _worker_of(readings: Sequence[Sample]) -> str:

@@ -26,20 +26,19 @@ WHOLE = ""
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the views, where they were read."""
-    backtest = str(history.about.get("backtest", ""))
-    if not history.event("views_begun", ""):
+    if not any(e.kind == "views_begun" for e in history.events):
         return []
     return [
-        lists_agree(history, backtest),
+        lists_agree(history, history.backtest),
         filters_match(history),
         pages_are_whole(history),
-        worker_agrees(history, backtest, limits["worker_idle_s"]),
+        worker_agrees(history, history.backtest, limits["worker_idle_s"]),
     ]
 
 
-def _rows(s: Sample) -> dict[str, str]:
-    rows = s.facts.get("rows")
-    return rows if isinstance(rows, dict) else {}
+def _rows(s: Sample) -> Mapping[str, str]:
+    rows: Mapping[str, str] = s.facts["rows"]
+    return rows
 
 
 def _matches(question: str, status: str) -> bool:
@@ -54,13 +53,16 @@ def _listings(history: History) -> list[Sample]:
     return [s for s in history.samples if s.view == "listing" and not s.problem]
 
 
-def statuses_near(readings: Sequence[Sample], s: Sample, before_s: float, after_s: float) -> set[str]:
-    """What a view said from a while before a reading of another one until a while after it, its last word before that too."""
-    near = {
-        str(r.status) for r in readings if s.asked_s - before_s <= r.answered_s and r.asked_s <= s.answered_s + after_s
-    }
-    earlier = [r for r in readings if r.answered_s < s.asked_s - before_s]
-    return near | ({str(earlier[-1].status)} if earlier else set())
+def statuses_near(readings: Sequence[Sample], s: Sample, lag_s: float) -> set[str]:
+    """What a view may have said within its lag of a reading of another one: its words then, the last before, the next after.
+
+    Nothing where it was not read both before and after that reading: its state then is not known.
+    """
+    if not (any(r.answered_s <= s.asked_s for r in readings) and any(r.asked_s >= s.answered_s for r in readings)):
+        return set()
+    before = sum(r.answered_s < s.asked_s - lag_s for r in readings)
+    until = sum(r.asked_s <= s.answered_s + lag_s for r in readings)
+    return {str(r.status) for r in readings[max(0, before - 1) : until + 1]}
 
 
 def lists_agree(history: History, backtest: str) -> Judgement:
@@ -72,15 +74,13 @@ def lists_agree(history: History, backtest: str) -> Judgement:
     record = history.of("backend", backtest)
     compared = 0
     for s in _listings(history):
-        near = statuses_near(record, s, COVERED_GAP_S, COVERED_GAP_S)
-        was_there = any(r.answered_s <= s.asked_s for r in record)
-        if not was_there or near - KNOWN:
+        near = statuses_near(record, s, COVERED_GAP_S)
+        if not near or near - KNOWN:
             continue
-        shown, under = _rows(s).get(backtest), f'under "{s.subject}"' if s.subject else "the list"
-        at = f"{under} has it as" if s.subject else "the list has it as"
+        shown, under = _rows(s).get(backtest), f'the list under "{s.subject}"' if s.subject else "the list"
         said = " or ".join(sorted(f'"{word}"' for word in near))
         if shown is not None and shown not in near:
-            return rule.violated(f'{at} "{shown}", and its record said {said}', s.answered_s)
+            return rule.violated(f'{under} has it as "{shown}", and its record said {said}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
             return rule.violated(f"{under} does not name it, and its record said {said}", s.answered_s)
         compared += 1
@@ -138,7 +138,7 @@ def _doubled(ids: Iterable[str]) -> str:
     return ""
 
 
-def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> Judgement:
+def worker_agrees(history: History, backtest: str, limit_s: float) -> Judgement:
     """The worker's own record and KTRDR's say the same within the lag of a refresh, and KTRDR's progress is not ahead.
 
     After the cancel the worker has the limit of its own rule, ``limit_s``.
@@ -148,7 +148,7 @@ def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> J
     own = [s for s in history.of("worker", backtest) if s.status in KNOWN]
     compared = 0
     for s in own:
-        near = statuses_near(record, s, lag_s, lag_s) - {MISSING}
+        near = statuses_near(record, s, lag_s) - {MISSING}
         if near and s.status not in near:
             said = " or ".join(sorted(f'"{word}"' for word in near))
             return rule.violated(f"its worker has it {state_of(s)}, and KTRDR's record said {said}", s.answered_s)
@@ -160,6 +160,7 @@ def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> J
                 for r in record
                 if r.status == "running" == s.status
                 and r.answered_s <= s.asked_s
+                and s.percentage is not None
                 and height_of(r) > height_of(s) + ROUNDED
             ),
             None,

@@ -33,6 +33,8 @@ MODULES = {
         (
             *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
             *("others", "outages", "next_backtest", "worker", "processor", "verdict"),
+            *("endurance", "restarts", "vain", "reason", "together"),
+            *("race", "neighbours", "oversubscribed", "views"),
         ),
         "judge",
     ),
