@@ -38,7 +38,7 @@ def judged(history: History) -> dict[str, Judgement]:
 
 
 def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
-    history = crowded(accepted("op_3"), moves("op_3"), refused(), refused(503, says="full"), refused(409, says="busy"))
+    history = crowded(accepted("op_3"), moves("op_3"), refused(), refused(503, says="full"), refused(400, says="busy"))
     found = judged(history)
     assert [j.name for j in found.values() if not j.holds] == []
     assert found["starts answered"].seen == f"1 further ones were accepted, 3 refused: {SAYS}"
@@ -211,6 +211,19 @@ def test_one_that_waits_for_a_place_is_not_held_against_ktrdr_while_none_is_free
     assert judged(free)["starts run"].violated
     assert judged(crowded(accepted("op_4"), waits))["starts run"].violated
     assert judged(crowded(accepted("op_4"), waits, places=1))["starts run"].holds, "the other one has somebody else's"
+
+
+def test_those_that_wait_are_counted_and_do_not_move() -> None:
+    waits = [moves(name, pace=0.0, status="pending") for name in ("op_4", "op_5")]
+    queued = judged(crowded(accepted("op_3"), moves("op_3"), accepted("op_4"), accepted("op_5"), waits))["starts run"]
+    assert queued.seen == "1 of 3 moved"
+    assert queued.observations == ("2 of the accepted backtests waited for a place to the end.",)
+
+
+def test_a_place_is_free_from_the_reading_on_that_says_so() -> None:
+    ends = [accepted("op_3"), moves("op_3", 2.5), saw(3.0, "completed", 100.0, of="op_3")]
+    waits = [accepted("op_4"), saw(3.0, "pending", 0.0, of="op_4"), saw(6.5, "running", 0.0, of="op_4")]
+    assert judged(crowded(ends, waits))["starts run"].violated
 
 
 def test_one_that_had_to_wait_has_the_whole_limit_from_then_on() -> None:

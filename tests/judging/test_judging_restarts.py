@@ -29,8 +29,19 @@ def after(*parts: Part, service: str = "backend") -> Any:
     return film(RAN, restarted(service), parts, backtest=B, worker=W, limits=LIMITS)
 
 
+EXPECTED = {
+    "back": "the backend is back within 5 s of its restart",
+    "known again": "the backtest has a record within 4 s of the restart of the backend",
+    "ended": "the backtest has ended, at the latest 2.0 s after its cancel, although the backend was restarted",
+    "stays ended": "a backtest that has ended does not come back to life, not even by a restart",
+    "truly ended": "a backtest whose worker was restarted is not called completed",
+}
+
+
 def judged(name: str, case: Case) -> None:
     found: Judgement = verdict.judge_all(case.history)[name]
+    of_worker = any(e.facts.get("service") == "worker" for e in case.history.events)
+    assert found.expected == EXPECTED[name].replace(*("backend", f"worker {W}") if of_worker else ("", ""))
     assert (found.verdict, found.seen, found.at_s) == (case.verdict, case.seen, case.at_s)
 
 
@@ -89,6 +100,52 @@ BACK = [registry(11.0, B), health(11.2, None)]
         "5.5 s later: it is not registered",
         16.0,
     ),
+    Case(
+        "a registry that cannot be read tells nothing of it, for so long as it may",
+        after(
+            BACK, lost(10.6, of="", view="registry"), lost(15.5, "refused", of="", view="registry"), service="worker"
+        ),
+        "holds",
+        "it answered 0.70 s after it was restarted",
+    ),
+    Case(
+        "a registry that cannot be read any more",
+        after(registry(9.0, B), health(11.2, None), lost(16.0, "refused", of="", view="registry"), service="worker"),
+        "violated",
+        "5.5 s later: refused",
+        16.0,
+    ),
+    Case(
+        "another worker that does not come back",
+        after(BACK, health(9.0, None, "w2"), lost(16.0, of="w2", view="health"), service="worker"),
+        "holds",
+        "it answered 0.70 s after it was restarted",
+    ),
+    Case(
+        "a record of the worker's that is missing is no registry's word",
+        after(health(9.0, B), saw(11.0, MISSING, of=W, view="health"), service="worker"),
+        "holds",
+        "it answered 0.50 s after it was restarted",
+    ),
+    Case(
+        "silent at the very limit",
+        after(lost(15.5, "refused"), saw(16.0, "running")),
+        "holds",
+        "it answered 5.50 s after it was restarted",
+    ),
+    Case(
+        "silent twice after it",
+        after(lost(15.6, "slow"), lost(16.0, "refused"), saw(17.0, "running")),
+        "violated",
+        "5.5 s later: refused",
+        15.6,
+    ),
+    Case(
+        "asked while it was restarted",
+        after(lost(10.4, "refused"), saw(10.5, "running"), lost(17.0, "refused")),
+        "holds",
+        "it answered 0.00 s after it was restarted",
+    ),
     Case("a worker that nobody can ask", after(service="worker"), "unknown", "it has not answered yet"),
 )
 def test_back(case: Case) -> None:
@@ -108,10 +165,35 @@ def test_back(case: Case) -> None:
     ),
     Case(
         "there, and gone again",
-        after(saw(11.0, "running"), saw(12.0, MISSING), saw(13.5, MISSING)),
+        after(saw(11.0, "running"), saw(12.0, MISSING), saw(12.5, MISSING), saw(13.0, MISSING)),
         "violated",
-        "its record was there, and is gone again (HTTP 404, 2 readings)",
+        "its record was there, and is gone again (HTTP 404, 3 readings)",
         12.0,
+    ),
+    Case(
+        "there, and perhaps gone again",
+        after(saw(11.0, "running"), saw(12.0, MISSING), saw(12.9, MISSING)),
+        "holds",
+        'it was "running" 0.50 s later',
+    ),
+    Case(
+        "one replica of two that never gets it",
+        after([saw(11.0 + 0.5 * n, MISSING if n % 2 else "running") for n in range(20)]),
+        "holds",
+        'it was "running" 0.50 s later',
+    ),
+    Case(
+        "missing at the very limit",
+        after(saw(14.5, MISSING), saw(14.6, "running")),
+        "holds",
+        'it was "running" 4.10 s later',
+    ),
+    Case(
+        "there too late",
+        after(saw(14.6, MISSING), saw(15.0, MISSING), saw(15.1, "running")),
+        "violated",
+        "KTRDR has no record of it (HTTP 404) 4.5 s later (3 readings)",
+        14.6,
     ),
     Case(
         "a replica that lags",
@@ -154,6 +236,25 @@ def test_known_again(case: Case) -> None:
         15.6,
     ),
     Case(
+        "as an orphan whose end was read at the very limit",
+        after(orphan_cancelled(13.5), saw(15.5, "cancelled", 0.0)),
+        "holds",
+        'it was "cancelled" at 0.0 % 5.0 s after the restart, when it was cancelled after it',
+    ),
+    Case(
+        "an end that was read late, and nothing before it",
+        after(orphan_cancelled(13.5), saw(15.5, "running"), saw(15.6, MISSING), saw(15.7, "cancelled", 0.0)),
+        "unknown",
+        "it has not ended yet; its cancel was answered 200",
+    ),
+    Case(
+        "still there, and again",
+        after(orphan_cancelled(13.5), saw(15.6, "running", 20.0), saw(16.5, "running", 21.0)),
+        "violated",
+        'it is still "running" at 21.0 % 3.0 s later; its cancel was answered 200',
+        15.6,
+    ),
+    Case(
         "before the restart only",
         film(RAN, saw(9.9, "cancelled", 0.0), restarted(), backtest=B, limits=LIMITS),
         "unknown",
@@ -173,10 +274,44 @@ def interrupted(http: int | None) -> Event:
     Case("not ended", after(saw(12.0, "running")), "unknown", "it has not ended yet"),
     Case(
         "it comes back to life",
-        after(saw(12.0, "cancelled", 0.0), saw(12.5, "running", 5.0)),
+        after(saw(12.0, "cancelled", 0.0), saw(13.1, "running", 5.0)),
         "violated",
         'it was "cancelled" at 0.0 %, and after the restart "running" at 5.0 % again',
-        12.5,
+        13.1,
+    ),
+    Case(
+        "a replica that lags",
+        after(
+            saw(12.0, "cancelled", 0.0), saw(12.4, "running", 5.0), saw(13.0, "running", 5.0), saw(13.2, "cancelled")
+        ),
+        "holds",
+        'it stayed "cancelled"',
+    ),
+    Case(
+        "it came back to life before the restart",
+        film(RAN, saw(9.1, "failed"), saw(10.2, "running", 5.0), restarted(), backtest=B, limits=LIMITS),
+        "violated",
+        'it was "failed", and before the restart "running" at 5.0 % again',
+        10.2,
+    ),
+    Case(
+        "it came back to life as the service did",
+        film(RAN, saw(9.1, "failed"), saw(10.5, "running", 5.0), restarted(), backtest=B, limits=LIMITS),
+        "violated",
+        'it was "failed", and before the restart "running" at 5.0 % again',
+        10.5,
+    ),
+    Case(
+        "a cancel that was acknowledged has until the limit after the restart",
+        after(interrupted(200), saw(12.5, "running", 20.0), saw(13.0, "cancelled")),
+        "holds",
+        'it stayed "cancelled"',
+    ),
+    Case(
+        "one that was acknowledged after the restart has until the limit after that",
+        after(did("cancel_interrupted", 11.0, http=200), saw(13.0, "running", 20.0), saw(13.2, "cancelled")),
+        "holds",
+        'it stayed "cancelled"',
     ),
     Case(
         "the restart undoes its end",
@@ -224,8 +359,15 @@ KILLED = 'it was "running" at 20.0 % when its worker was killed, and then "compl
         12.0,
     ),
     Case(
+        "completed by nobody, after the last that was known of it was told late",
+        after(saw(11.0, "running", 21.0), saw(12.0, "completed", 100.0), service="worker"),
+        "violated",
+        KILLED,
+        12.0,
+    ),
+    Case(
         "completed, having been resumed",
-        after(saw(11.0, "running", 40.0), saw(12.0, "completed", 100.0), service="worker"),
+        after(saw(11.0, "running", 30.0), saw(11.5, "running", 40.0), saw(12.0, "completed", 100.0), service="worker"),
         "holds",
         'it was called "completed"',
     ),
