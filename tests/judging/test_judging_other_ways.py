@@ -61,6 +61,12 @@ def record(
         5.0,
     ),
     Case(
+        "the last that is no acknowledgement, and no error of the server",
+        film(in_vain(5.0, 300), in_vain(6.0, 499)),
+        "holds",
+        "2 were turned down with HTTP 300, 499",
+    ),
+    Case(
         "an acknowledgement without a word",
         film(did(vain.ANSWERED, 5.0, GHOST, what="it", http=204, sent_s=4.9)),
         "violated",
@@ -117,6 +123,13 @@ RUNS = [saw(4.0, "running", 20.0), saw(4.5, "running", 22.0)]
         film(RUNS, in_vain(5.0, what="a long id"), in_vain(6.0), saw(5.4, "cancelled", 0.0)),
         "violated",
         f'{B} was "running" at 22.0 %, and is "cancelled" 0.50 s after the cancel of a long id; it was not asked for',
+        5.4,
+    ),
+    Case(
+        "it fails, and did not before",
+        film(RUNS, in_vain(5.0), saw(5.4, "failed", 0.0)),
+        "violated",
+        f'{B} was "running" at 22.0 %, and is "failed" 0.50 s after the cancel of it; it was not asked for',
         5.4,
     ),
     Case(
@@ -215,6 +228,19 @@ def row(at_s: float, status: str, of: str = DONE) -> Sample:
         5.1,
     ),
     Case(
+        "a replica lags",
+        film(ended(), row(4.0, "completed"), in_vain(5.0), row(5.1, "running"), row(7.0, "running")),
+        "holds",
+        "1 is listed as before",
+    ),
+    Case(
+        "what had ended is listed as running",
+        film(ended(), row(4.0, "completed"), in_vain(5.0), row(7.1, "running")),
+        "violated",
+        f'it named {DONE} as "completed", and says "running" after the cancel',
+        7.1,
+    ),
+    Case(
         "what ran may have ended meanwhile",
         film(row(4.0, "running", B), in_vain(5.0), row(5.1, "completed", B)),
         "holds",
@@ -230,7 +256,9 @@ def row(at_s: float, status: str, of: str = DONE) -> Sample:
     Case("not read before", film(ended(), in_vain(5.0), row(5.1, "completed")), "unknown", "not read"),
 )
 def test_list_unchanged(case: Case) -> None:
-    case.check(vain.leave_the_list_alone(case.history), "list unchanged", "the list of backtests is as it was before")
+    case.check(
+        vain.leave_the_list_alone(case.history, 2.0), "list unchanged", "the list of backtests is as it was before"
+    )
 
 
 # --- what had ended ----------------------------------------------------------------------------------------------
@@ -268,6 +296,19 @@ CANCELLED_DONE = in_vain(5.0, 400, what="a backtest that is completed", of=DONE)
         "violated",
         f"of a backtest that is completed ({DONE}) error_message changed from 'no data' to 'cancelled', 0.50 s after its cancel",
         5.5,
+    ),
+    Case(
+        "it is told to have been cancelled, in its error message",
+        film(ended(), record(2.0), CANCELLED_DONE, record(5.5, error_message="cancelled")),
+        "violated",
+        f"of a backtest that is completed ({DONE}) error_message changed from None to 'cancelled', 0.50 s after its cancel",
+        5.5,
+    ),
+    Case(
+        "one that failed may tell why a moment later",
+        film(ended(DONE, "failed"), record(2.0, "failed"), CANCELLED_DONE, record(5.5, "failed", error_message="no data")),
+        "holds",
+        "1 record is as before",
     ),
     Case(
         "its end changes",
