@@ -111,10 +111,11 @@ def _keeps(
     heights = [s.percentage for s in before if s.percentage is not None][-1:]
     heights += [s.percentage for s in after if s.percentage is not None]
     # What was lost of it is for ``are_untouched``.
-    made, due = heights[-1] - min(heights), min(usual * span_s, 100.0 - heights[0])
+    made, left = heights[-1] - min(heights), 100.0 - heights[0]
+    due = min(usual * span_s, left)
     least = CLEARLY_SLOWER * due - _usual_step([*before, *after])
     if least <= 0:
-        return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=True)
+        return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
     return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s) if made < least else rule.holds(seen)
 

@@ -254,6 +254,8 @@ def test_a_neighbour_that_nears_its_end_is_due_no_more_than_is_left() -> None:
     stands = [saw(11.0 + n, "running", 96.0, of=OTHER) for n in range(20)]
     told = on(beside(stands, before=nearer))
     assert told.unknown and told.final and told.seen == f"{OTHER} was to make 4.0 % only, too little to tell"
+    short = neighbours.run_on(beside(RUNS_ON[:8]), B, 1.0, 0)
+    assert short.unknown and not short.final and short.seen == f"{OTHER} was to make 4.0 % only, too little to tell"
 
 
 def test_a_neighbour_is_watched_for_three_of_its_steps() -> None:
