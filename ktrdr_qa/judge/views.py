@@ -14,7 +14,6 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.record.history import History, Sample
-from ktrdr_qa.words import percent
 
 LAGS_S = 2.0
 """So far a backend that refreshes once a second may be behind its worker, an answer's time included."""
@@ -43,10 +42,13 @@ def _rows(s: Sample) -> Mapping[str, str]:
 
 def _matches(question: str, status: str) -> bool:
     """Whether a backtest of this status belongs under a filter."""
-    name, _, value = question.partition("=")
-    if name == "active_only":
+    if question == "active_only=true":
         return status not in TERMINAL
-    return value == status if name == "status" else True
+    return question == f"status={status}" or not question.startswith("status=")
+
+
+def _either(statuses: Iterable[str]) -> str:
+    return " or ".join(sorted(f'"{word}"' for word in statuses))
 
 
 def _listings(history: History) -> list[Sample]:
@@ -78,11 +80,10 @@ def lists_agree(history: History, backtest: str) -> Judgement:
         if not near or near - KNOWN:
             continue
         shown, under = _rows(s).get(backtest), f'the list under "{s.subject}"' if s.subject else "the list"
-        said = " or ".join(sorted(f'"{word}"' for word in near))
         if shown is not None and shown not in near:
-            return rule.violated(f'{under} has it as "{shown}", and its record said {said}', s.answered_s)
+            return rule.violated(f'{under} has it as "{shown}", and its record said {_either(near)}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
-            return rule.violated(f"{under} does not name it, and its record said {said}", s.answered_s)
+            return rule.violated(f"{under} does not name it, and its record said {_either(near)}", s.answered_s)
         compared += 1
     if not compared:
         return rule.unknown("the list was not read while the record was")
@@ -112,9 +113,8 @@ def pages_are_whole(history: History) -> Judgement:
     Where a backtest was begun in between, the pages shift, and nothing is held against them.
     """
     rule = Rule("pages whole", "the pages of the list neither lose nor double a backtest")
-    walks = [s for s in history.samples if s.view == "pages" and not s.problem]
-    compared, most = 0, 0
-    for s in walks:
+    compared = []
+    for s in history.of("pages", WHOLE):
         before, paged, after = (list(s.facts.get(name) or []) for name in ("before", "paged", "after"))
         if before != after or len(before) < 2:
             continue
@@ -123,10 +123,10 @@ def pages_are_whole(history: History) -> Judgement:
         if lost := [one for one in before if one not in paged]:
             seen = f"the pages of the list do not have {lost[0]}, which the whole list has"
             return rule.violated(f"{seen} ({len(lost)} of {len(before)} lost)", s.answered_s)
-        compared, most = compared + 1, max(most, len(before))
+        compared.append(len(before))
     if not compared:
         return rule.unknown("the list was never the same before and after its pages were read, or has no two backtests")
-    return rule.holds(f"{compared} times page by page, {most} backtests each once")
+    return rule.holds(f"{len(compared)} times page by page, {max(compared)} backtests each once")
 
 
 def _doubled(ids: Iterable[str]) -> str:
@@ -146,13 +146,14 @@ def worker_agrees(history: History, backtest: str, limit_s: float) -> Judgement:
     rule = Rule("worker agrees", "the worker's own record of the backtest agrees with KTRDR's at all times")
     record, lag_s = history.of("backend", backtest), max(LAGS_S, limit_s)
     own = [s for s in history.of("worker", backtest) if s.status in KNOWN]
-    compared = 0
+    compared: list[Sample] = []
     for s in own:
         near = statuses_near(record, s, lag_s) - {MISSING}
         if near and s.status not in near:
-            said = " or ".join(sorted(f'"{word}"' for word in near))
-            return rule.violated(f"its worker has it {state_of(s)}, and KTRDR's record said {said}", s.answered_s)
-        compared += bool(near)
+            return rule.violated(
+                f"its worker has it {state_of(s)}, and KTRDR's record said {_either(near)}", s.answered_s
+            )
+        compared += [s] if near else []
     for s in own:
         ahead = next(
             (
@@ -166,8 +167,8 @@ def worker_agrees(history: History, backtest: str, limit_s: float) -> Judgement:
             None,
         )
         if ahead:
-            seen = f"KTRDR had it at {percent_of(ahead)}, and its worker later at {percent(height_of(s), ahead.percentage)}"
+            seen = f"KTRDR had it at {percent_of(ahead)}, and its worker later at {percent_of(s)}"
             return rule.violated(f"{seen} only: KTRDR's progress is ahead of the worker's", s.answered_s)
     if not compared:
         return rule.unknown("the worker's own record was not read while the backtest ran", final=not own)
-    return rule.holds(f"{counted(own)} of the worker's own record agree")
+    return rule.holds(f"{counted(compared)} of the worker's own record agree")

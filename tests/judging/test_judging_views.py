@@ -224,18 +224,39 @@ def test_what_the_record_was_not_read_after_is_not_compared_with_it() -> None:
 
 def test_the_lag_of_a_replica_ends_at_its_limit() -> None:
     """One reading before the lag and one after it count as well: in between it may have turned."""
-    record = [
+    at, later = (Sample("listing", "", 11.0, s, facts={"rows": {B: "pending"}}) for s in (12.0, 11.9))
+    sooner = Sample("listing", "", 11.1, 12.0, facts={"rows": {B: "pending"}})
+    before = [
         saw(9.0, "running"),
         saw(9.5, "pending"),
         saw(10.0, "running"),
         saw(13.0, "running"),
-        saw(13.5, "pending"),
+        saw(13.5, "running"),
     ]
-    record += [saw(14.0, "running"), saw(20.0, "running")]
-    at = Sample("listing", "", 11.0, 12.0, facts={"rows": {B: "pending"}})
-    assert record_of(*record, lists=at)["lists agree"].holds
-    late = Sample("listing", "", 11.1, 11.9, facts={"rows": {B: "pending"}})
-    assert record_of(*record, lists=late)["lists agree"].violated
+    assert record_of(*before, lists=at)["lists agree"].holds
+    assert record_of(*before, lists=sooner)["lists agree"].violated
+    after = [
+        saw(9.0, "running"),
+        saw(10.0, "running"),
+        saw(13.0, "running"),
+        saw(13.5, "pending"),
+        saw(14.0, "running"),
+    ]
+    assert record_of(*after, lists=at)["lists agree"].holds
+    assert record_of(*after, lists=later)["lists agree"].violated
+
+
+def test_what_the_record_may_have_said_is_told_in_full() -> None:
+    turns = [saw(9.0, "running", 9.0), saw(9.5, "cancelled"), saw(12.0, "cancelled")]
+    found = record_of(*turns, lists=listing(9.4, op_1="failed"), own=saw(9.4, "failed", view="worker"))
+    assert found["lists agree"].seen == 'the list has it as "failed", and its record said "cancelled" or "running"'
+    assert found["worker agrees"].seen.endswith('and KTRDR\'s record said "cancelled" or "running"')
+
+
+def test_readings_of_the_worker_that_nothing_can_be_compared_with_are_not_counted() -> None:
+    record = [saw(4.0, "running", 0.11), saw(6.0, "running", 0.11)]
+    own = [saw(at_s, "running", 0.0, view="worker") for at_s in (3.0, 5.0, 5.5, 7.0)]
+    assert record_of(*record, own=own)["worker agrees"].seen == "2 readings of the worker's own record agree"
 
 
 def test_a_record_that_is_missing_or_in_a_state_that_nobody_knows_is_compared_with_nothing() -> None:
