@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.pace import PACE_SPAN_S
 from ktrdr_qa.judge.reading import (
-    COVERED_GAP_S,
     before_cancel,
     height_of,
     is_same_moment,
@@ -30,6 +28,8 @@ from ktrdr_qa.words import percent
 
 CLEARLY_SLOWER = 0.5
 """A neighbour that makes less than this part of the progress that was due, and one usual step less, is slower."""
+FALLEN_S = 0.5
+"""Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
 
 def _started(history: History) -> dict[str, float]:
@@ -41,9 +41,7 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
     """The rules of the neighbours, where there were some."""
     backtest, least_s = history.backtest, limits["frozen_s"]
     updates = float(history.about.get("updates", 3))
-    found = []
-    if _started(history):
-        found += [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)]
+    found = [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)] if _started(history) else []
     if any(e.kind == "follower_started" for e in history.events):
         found.append(follower_keeps_pace(history, backtest, least_s, updates))
     return found
@@ -176,8 +174,8 @@ def _touched(before: Sequence[Sample], s: Sample) -> str:
 def _fall(readings: Sequence[Sample], sent_s: float) -> tuple[Sample, str] | None:
     """The reading after the cancel from which on progress is below what it was, and the words for it.
 
-    A replica that lags shows the past now and then: it has fallen where it stays below for ``COVERED_GAP_S``, and that
-    counts only where it did not do so before the cancel as well.
+    A replica that lags shows the past now and then: it has fallen where it stays below for ``FALLEN_S``, and that counts only
+    where it did not do so before the cancel as well.
     """
     highest, fallen = 0.0, None
     for s in readings:
@@ -185,7 +183,7 @@ def _fall(readings: Sequence[Sample], sent_s: float) -> tuple[Sample, str] | Non
             continue
         fallen = None if s.percentage >= highest else fallen or s
         highest = max(highest, s.percentage)
-        if fallen and s.asked_s - fallen.answered_s >= COVERED_GAP_S:
+        if fallen and s.asked_s - fallen.answered_s >= FALLEN_S:
             fell = f"its progress fell from {percent(highest)} to {percent_of(fallen)}"
             return (fallen, fell) if fallen.asked_s > sent_s else None
     return None
@@ -206,7 +204,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
             f"{follower} was {state_of(broken)} {after_s:.1f} s after its start: {words}", broken.answered_s
         )
     named = {str(s.facts["worker"]) for s in readings if s.facts.get("worker")}
-    if named - {str(history.about.get("worker", ""))}:
+    if named - {history.about.get("worker")}:
         return rule.unknown(
             f"it was given to {', '.join(sorted(named))}, not to the worker of the cancelled one", final=True
         )
@@ -215,7 +213,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     rises = rises_in(readings)
     if usual is None or not rises:
         return rule.unknown("its pace was not seen" if usual else "the pace of the cancelled one was not seen")
-    window_s = max(least_s, PACE_SPAN_S, updates * longest_step_s(before_cancel(history, backtest)))
+    window_s = max(least_s, updates * longest_step_s(before_cancel(history, backtest)))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
     return _keeps(rule, follower, usual, [first], after, (first.answered_s, window_s))

@@ -148,6 +148,8 @@ def stays_ended(history: History, restarted: Event, limit_s: float) -> Judgement
     if back := next((s for s in readings if s.asked_s > end.answered_s + COVERED_GAP_S and not s.terminal), None):
         when = "after the restart" if back.asked_s > restarted.at_s else "before the restart"
         return rule.violated(f"it was {state_of(end)}, and {when} {state_of(back)} again", back.asked_s)
+    if readings[-1].asked_s <= end.answered_s + COVERED_GAP_S:
+        return rule.unknown(f'it was "{end.status}", and was not read for {COVERED_GAP_S:g} s after that')
     return rule.holds(f'it stayed "{end.status}"')
 
 

@@ -307,16 +307,16 @@ def test_a_record_may_be_told_in_other_words_and_must_not_change_its_times() -> 
     assert untouched(beside(RUNS_ON, failed)).holds, "that it failed is for the other rule"
 
 
-def test_progress_has_fallen_where_it_stays_below_for_longer_than_a_replica_lags() -> None:
+def test_progress_has_fallen_where_it_stays_below_for_half_a_second() -> None:
     def fell(*heights: float, from_s: float = 11.0) -> Judgement:
-        after = [saw(from_s + 0.5 * n, "running", height, of=OTHER) for n, height in enumerate(heights)]
+        after = [saw(from_s + 0.25 * n, "running", height, of=OTHER) for n, height in enumerate(heights)]
         return untouched(beside(RUNS_ON[:3], after))
 
-    assert fell(14.0, 14.0, 16.0, 14.0, 14.0, 18.0).holds, "twice for 0.5 s"
+    assert fell(14.0, 14.0, 16.0, 14.0, 14.0, 18.0).holds, "twice for 0.25 s"
     assert fell(14.0, 14.5, 15.0).seen == f"{OTHER}: its progress fell from 16.0 % to 14.0 %, 1.0 s after the cancel"
     assert fell(14.0, 14.5, 15.0).at_s == 11.0
     assert (
-        fell(20.0, 14.0, 14.5, 15.0).seen == f"{OTHER}: its progress fell from 20.0 % to 14.0 %, 1.5 s after the cancel"
+        fell(20.0, 14.0, 14.5, 15.0).seen == f"{OTHER}: its progress fell from 20.0 % to 14.0 %, 1.2 s after the cancel"
     )
     unread = [
         saw(11.0, "running", 14.0, of=OTHER),
@@ -325,6 +325,9 @@ def test_progress_has_fallen_where_it_stays_below_for_longer_than_a_replica_lags
     ]
     assert untouched(beside(RUNS_ON[:3], unread)).holds
     assert untouched(beside(RUNS_ON[:3], unread, saw(12.1, "running", 14.0, of=OTHER))).violated
+    begins = [saw(2.0 + n, "running", 0.1 * n, of=OTHER) for n in range(8)]
+    again = [saw(10.5 + 0.25 * n, "running", 0.1, of=OTHER) for n in range(3)]
+    assert untouched(beside(again, before=begins)).seen.startswith(f"{OTHER}: its progress fell from 0.7 % to 0.1 %")
     before = [*runs(2.0, 6.0), *(saw(6.5 + 0.5 * n, "running", 4.0, of=OTHER) for n in range(6))]
     assert untouched(beside(runs(10.25, 15.0, base=4.0), before=before)).holds, "it did so before the cancel as well"
     at_it = [*runs(2.0, 9.75), *(saw(10.0 + 0.5 * n, "running", 4.0, of=OTHER) for n in range(6))]
@@ -363,3 +366,60 @@ def test_the_next_one_is_judged_with_the_limits_of_the_recording() -> None:
     assert [j.seen for j in neighbours.judgements(alone, verdict.LIMITS_S)] == [
         f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
     ]
+
+
+def test_the_pace_of_two_rises_and_a_slow_one_are_enough_to_tell() -> None:
+    two = [saw(9.0, "running", 2.0, of=OTHER), saw(9.5, "running", 3.0, of=OTHER)]
+    assert (
+        on(beside(runs(10.25, 15.0, base=3.0), before=two)).seen == f"{OTHER} made 8.0 % in 5.0 s, and 10.0 % was due"
+    )
+    assert neighbours.are_moving(beside(before=[*two, saw(20.0, "running", 3.0, of=OTHER)]), 5.0).holds
+    slow = on(beside(runs(10.25, 15.0, pace=0.5, base=4.0), before=runs(2.0, 10.0, pace=0.5)))
+    assert slow.seen == f"{OTHER} made 2.0 % in 5.0 s, and 2.5 % was due"
+
+
+def test_the_usual_step_is_the_median_of_its_steps() -> None:
+    """Steps of 1, 1, 4 and 4: half of the 12 % that were due, less 4 %, are 2 %, and it made 4 %."""
+    before = [
+        saw(at_s, "running", height, of=OTHER) for at_s, height in ((2.0, 2.0), (4.0, 3.0), (6.0, 4.0), (8.0, 8.0))
+    ]
+    after = [saw(15.0, "running", 12.0, of=OTHER), saw(22.0, "running", 12.0, of=OTHER)]
+    assert on(beside(after, before=before)).seen == f"{OTHER} made 4.0 % in 12.0 s, and 12.0 % was due"
+
+
+def test_what_was_read_as_the_cancel_was_sent_is_from_before_it() -> None:
+    ended = on(beside(saw(10.0, "cancelled", 0.0, of=OTHER)))
+    assert ended.seen == f"{OTHER} was not read for 3.0 s yet"
+    once = [saw(10.0, "running", 16.0, of=OTHER, **BEGAN)]
+    changed = saw(10.5, "running", 16.0, of=OTHER, created_at="2026-11-22T18:52:40Z")
+    assert untouched(beside(changed, before=once)).violated
+
+
+def test_a_next_one_that_stands_after_its_first_step_is_slow() -> None:
+    """The cancelled one made 1 % every two seconds: three such steps are watched, in which 3 % were due."""
+    ran = [saw(float(t), "running", float(t // 2), worker=W) for t in range(1, 10)]
+    stands = [saw(12.0 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(13)]
+
+    def after(until: int) -> Judgement:
+        history = film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands[:until], worker=W)
+        return neighbours.follower_keeps_pace(history, B, 1.0, 3)
+
+    assert after(12).seen == f"{NEXT} was not read for 6.0 s yet"
+    assert after(13).seen == f'{NEXT} made 0.0 % in 6.0 s, and 3.0 % was due: it was "running" at 1.0 %'
+    (judged,) = neighbours.judgements(
+        film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands, backtest=B, updates=1),
+        {"frozen_s": 3.0},
+    )
+    assert judged.seen == f"it was given to {W}, not to the worker of the cancelled one"
+
+
+def test_a_next_one_that_makes_little_because_little_was_due_is_told_by_what_it_made() -> None:
+    ran = [saw(1.0 + 2.0 * n, "running", 0.5 * (n + 1), worker=W) for n in range(5)]
+    stands = [saw(12.0 + 0.5 * n, "running", 0.5, of=NEXT, worker=W) for n in range(13)]
+    history = film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands, worker=W)
+    assert neighbours.follower_keeps_pace(history, B, 1.0, 3).violated
+
+
+def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None:
+    found = neighbours.judgements(beside(runs(10.25, 13.0, base=16.0)), verdict.LIMITS_S)
+    assert found[0].seen == f"{OTHER} made 4.0 % in 3.0 s, and 6.0 % was due"

@@ -270,7 +270,13 @@ def interrupted(http: int | None) -> Event:
 
 
 @cases(
-    Case("it stays", after(saw(12.0, "failed"), saw(13.0, "failed")), "holds", 'it stayed "failed"'),
+    Case("it stays", after(saw(12.0, "failed"), saw(13.1, "failed")), "holds", 'it stayed "failed"'),
+    Case(
+        "not read any more",
+        after(saw(12.0, "failed"), saw(13.0, "failed"), saw(14.0, MISSING)),
+        "unknown",
+        'it was "failed", and was not read for 1 s after that',
+    ),
     Case("not ended", after(saw(12.0, "running")), "unknown", "it has not ended yet"),
     Case(
         "it comes back to life",
@@ -282,7 +288,7 @@ def interrupted(http: int | None) -> Event:
     Case(
         "a replica that lags",
         after(
-            saw(12.0, "cancelled", 0.0), saw(12.4, "running", 5.0), saw(13.0, "running", 5.0), saw(13.2, "cancelled")
+            saw(12.0, "cancelled", 0.0), saw(12.4, "running", 5.0), saw(13.0, "running", 5.0), saw(13.1, "cancelled")
         ),
         "holds",
         'it stayed "cancelled"',
@@ -303,13 +309,18 @@ def interrupted(http: int | None) -> Event:
     ),
     Case(
         "a cancel that was acknowledged has until the limit after the restart",
-        after(interrupted(200), saw(12.5, "running", 20.0), saw(13.0, "cancelled")),
+        after(interrupted(200), saw(12.5, "running", 20.0), saw(13.0, "cancelled"), saw(14.1, "cancelled")),
         "holds",
         'it stayed "cancelled"',
     ),
     Case(
         "one that was acknowledged after the restart has until the limit after that",
-        after(did("cancel_interrupted", 11.0, http=200), saw(13.0, "running", 20.0), saw(13.2, "cancelled")),
+        after(
+            did("cancel_interrupted", 11.0, http=200),
+            saw(13.0, "running", 20.0),
+            saw(13.2, "cancelled"),
+            saw(14.3, "cancelled"),
+        ),
         "holds",
         'it stayed "cancelled"',
     ),
@@ -329,13 +340,13 @@ def interrupted(http: int | None) -> Event:
     ),
     Case(
         "one that was not acknowledged may be",
-        after(interrupted(None), saw(12.6, "running", 21.0), saw(13.0, "failed")),
+        after(interrupted(None), saw(12.6, "running", 21.0), saw(13.0, "failed"), saw(14.1, "failed")),
         "holds",
         'it stayed "failed"',
     ),
     Case(
         "a gap in its records is none",
-        after(saw(12.0, "failed"), saw(12.5, MISSING), saw(13.0, "failed")),
+        after(saw(12.0, "failed"), saw(12.5, MISSING), saw(13.1, "failed")),
         "holds",
         'it stayed "failed"',
     ),
