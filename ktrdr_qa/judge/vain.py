@@ -71,9 +71,9 @@ def leave_the_running_alone(history: History) -> Judgement:
         before = [s for s in readings if s.answered_s <= since_s]
         if backtest in ended or not before or before[-1].terminal:
             continue
-        for s in readings:
-            if s.answered_s <= since_s or _cancelled_by_us(history, backtest, s):
-                continue
+        for s in readings[len(before) :]:
+            if _cancelled_by_us(history, backtest, s):
+                break
             if s.status in ("cancelled", "failed"):
                 seen = f'{backtest} was {state_of(before[-1])}, and is "{s.status}" {s.answered_s - since_s:.2f} s after the '
                 return rule.violated(f"{seen}cancel of {first.facts.get('what')}; it was not asked for", s.answered_s)
@@ -95,7 +95,7 @@ def leave_the_list_alone(history: History, limit_s: float) -> Judgement:
     for operation in history.subjects("list"):
         readings = history.of("list", operation)
         before = [s for s in readings if s.answered_s <= since_s]
-        after = [s for s in readings if s.asked_s >= last.at_s and not _cancelled_by_us(history, operation, s)]
+        after = [s for s in readings if s.asked_s >= last.at_s]
         named = next((s for s in after if s.status != MISSING), None)
         if operation in ghosts and named and not any(s.status != MISSING for s in before):
             seen = f'it names {operation} as "{named.status}", which nobody has started, since a cancel of it'

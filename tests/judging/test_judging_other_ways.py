@@ -126,6 +126,32 @@ RUNS = [saw(4.0, "running", 20.0), saw(4.5, "running", 22.0)]
         5.4,
     ),
     Case(
+        "the last word before counts, one that was read as the cancel was sent",
+        film(RUNS, saw(4.9, "running", 23.0), in_vain(5.0), saw(5.4, "cancelled", 0.0)),
+        "violated",
+        f'{B} was "running" at 23.0 %, and is "cancelled" 0.50 s after the cancel of it; it was not asked for',
+        5.4,
+    ),
+    Case(
+        "what was read as the answer came is not from afterwards",
+        film(RUNS, in_vain(5.0), saw(5.0, "running", 23.0)),
+        "unknown",
+        "none was seen afterwards",
+    ),
+    Case(
+        "it is cancelled in the very moment of its own cancel",
+        film(RUNS, in_vain(5.0), saw(8.0, "cancelled", 0.0), cancelled(8.0)),
+        "violated",
+        f'{B} was "running" at 22.0 %, and is "cancelled" 3.10 s after the cancel of it; it was not asked for',
+        8.0,
+    ),
+    Case(
+        "another had ended before",
+        film(ended("op_0"), record(2.0, of="op_0"), RUNS, in_vain(5.0), saw(5.4, "running", 23.0)),
+        "holds",
+        'one that ran was "running" at 23.0 % afterwards',
+    ),
+    Case(
         "it fails, and did not before",
         film(RUNS, in_vain(5.0), saw(5.4, "failed", 0.0)),
         "violated",
@@ -247,6 +273,12 @@ def row(at_s: float, status: str, of: str = DONE) -> Sample:
         "1 is listed as before",
     ),
     Case(
+        "another was not read afterwards, and the rest as the cancel was sent and answered",
+        film(ended(), row(4.0, "running", B), row(4.9, "completed"), in_vain(5.0), row(5.0, "completed")),
+        "holds",
+        "1 is listed as before",
+    ),
+    Case(
         "a list that never names it tells nothing",
         film(ended(), row(4.0, "missing"), in_vain(5.0), row(5.1, "missing")),
         "unknown",
@@ -270,6 +302,12 @@ CANCELLED_DONE = in_vain(5.0, 400, what="a backtest that is completed", of=DONE)
     Case(
         "it is as before",
         film(ended(), record(2.0), CANCELLED_DONE, record(5.1), record(6.0)),
+        "holds",
+        "1 record is as before",
+    ),
+    Case(
+        "it was read as the cancel was sent and answered",
+        film(ended(), record(4.9), CANCELLED_DONE, record(5.0)),
         "holds",
         "1 record is as before",
     ),
@@ -442,6 +480,56 @@ HAD_RUN = film(ended(), record(2.0), CANCELLED_DONE)
         36.5,
     ),
     Case(
+        "it is at the limit",
+        plus(HAD_RUN, following(6.0, "running"), following(36.0, "running")),
+        "unknown",
+        "that worker was not seen to run another one",
+    ),
+    Case(
+        "it stands still in the end",
+        plus(HAD_RUN, following(6.0, "pending"), following(20.0, "resuming"), following(36.5, "running")),
+        "violated",
+        f'{W}, which had run {DONE}: its next one, {NEXT_ONE}, was "running" at 0.0 % after 30.5 s (3 readings)',
+        36.5,
+    ),
+    Case(
+        "it has failed for long, which may be its model's path",
+        plus(HAD_RUN, following(6.4, "failed"), following(40.0, "failed")),
+        "unknown",
+        "that worker was not seen to run another one",
+    ),
+    Case(
+        "the first of them is on another worker, and the last has not moved yet",
+        plus(
+            HAD_RUN,
+            saw(5.0, "running", 3.0, of="op_4", worker="worker_2"),
+            following(5.0, "running", 3.0),
+            saw(6.0, "running", 0.0, of="op_6", worker=W),
+        ),
+        "holds",
+        f'{W} runs {NEXT_ONE}: "running" at 3.0 %',
+    ),
+    Case(
+        "of another that had ended it is not said who ran it",
+        film(
+            ended(BROKEN, "failed"),
+            ended(),
+            record(2.0, "failed", of=BROKEN, worker=None),
+            record(2.0),
+            in_vain(4.0, 400, of=BROKEN),
+            CANCELLED_DONE,
+            following(6.0, "running", 3.0),
+        ),
+        "holds",
+        f'{W} runs {NEXT_ONE}: "running" at 3.0 %',
+    ),
+    Case(
+        "KTRDR does not say who runs what",
+        film(ended(), record(2.0, worker=None), CANCELLED_DONE, following(6.0, "cancelled", worker=None)),
+        "unknown",
+        "that worker was not seen to run another one",
+    ),
+    Case(
         "it is on another worker",
         plus(HAD_RUN, following(6.0, "running", 3.0, worker="worker_2")),
         "unknown",
@@ -469,6 +557,21 @@ HAD_RUN = film(ended(), record(2.0), CANCELLED_DONE)
 def test_worker_takes_the_next(case: Case) -> None:
     expected = "the worker of a backtest that was cancelled after its end runs the next one"
     case.check(vain.keep_no_worker(case.history, 30.0), "worker takes the next", expected)
+
+
+def test_cancels_in_vain_are_judged_by_the_limits_of_the_recording() -> None:
+    """A replica shows what had ended as running, in the list too, and the next one takes its time."""
+    lags = [saw(5.5, "running", 90.0, of=DONE), row(4.0, "completed"), row(5.5, "running"), row(8.0, "completed")]
+    history = film(
+        ended(), record(2.0), CANCELLED_DONE, lags, record(8.0), following(6.0, "running"), following(9.0, "running")
+    )
+
+    def violated(cancelled_s: float, new_backtest_s: float) -> list[str]:
+        limits = {"cancelled_s": cancelled_s, "new_backtest_s": new_backtest_s}
+        return [j.name for j in vain.judgements(history, limits) if j.violated]
+
+    assert violated(2.0, 30.0) == []
+    assert violated(0.4, 2.0) == ["list unchanged", "ended unchanged", "worker takes the next"]
 
 
 # --- with a reason -----------------------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge import restarts, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.statuses import MISSING
-from ktrdr_qa.record.history import Event
+from ktrdr_qa.record.history import Event, History
 from tests.judging.film import B, Case, Part, W, cases, did, film, health, lost, registry, saw, started
 
 LIMITS = {"back_s": 5.0, "known_again_s": 4.0, "cancelled_s": 2.0}
@@ -47,6 +47,25 @@ def judged(name: str, case: Case) -> None:
 
 def test_a_history_without_a_restart_is_not_asked() -> None:
     assert "back" not in verdict.judge_all(film(RAN, backtest=B))
+
+
+def test_how_long_it_was_away_is_a_figure() -> None:
+    assert dict(verdict.judge_all(after(saw(11.0, "running")))["back"].figures) == {"back_s": 0.5}
+
+
+def test_until_the_restart_is_all_that_was_known_as_it_began() -> None:
+    before = (saw(9.0, "running", 20.0), saw(10.0, "running", 30.0))
+    begun, done = restarted()
+    kept = restarts.until_restart(film(before, saw(9.9, "failed", took_s=0.2), begun, done, backtest=B))
+    assert kept == History(before, (begun,), 10.0, {"backtest": B})
+    assert restarts.until_restart(film(before)) == film(before)
+
+
+def test_the_last_word_before_a_worker_was_killed_is_told() -> None:
+    history = after(saw(9.5, "running", 25.0), saw(12.0, "completed", 100.0), service="worker")
+    assert verdict.judge_all(history)["truly ended"].seen.startswith(
+        'it was "running" at 25.0 % when its worker was killed'
+    )
 
 
 def test_what_comes_after_a_restart_says_nothing_about_the_run_up() -> None:
@@ -116,6 +135,19 @@ BACK = [registry(11.0, B), health(11.2, None)]
         16.0,
     ),
     Case(
+        "another worker is listed, and this one is not",
+        after(
+            health(11.0, None),
+            registry(9.0, B),
+            registry(11.0, None, worker="w2"),
+            registry(16.0, None, MISSING),
+            service="worker",
+        ),
+        "violated",
+        "5.5 s later: it is not registered",
+        16.0,
+    ),
+    Case(
         "another worker that does not come back",
         after(BACK, health(9.0, None, "w2"), lost(16.0, of="w2", view="health"), service="worker"),
         "holds",
@@ -181,6 +213,13 @@ def test_back(case: Case) -> None:
         after([saw(11.0 + 0.5 * n, MISSING if n % 2 else "running") for n in range(20)]),
         "holds",
         'it was "running" 0.50 s later',
+    ),
+    Case("as it was restarted", after(saw(10.5, "running", 20.0)), "holds", 'it was "running" at 20.0 % 0.00 s later'),
+    Case(
+        "missing on one replica and there on the other",
+        after(saw(15.0, "running"), saw(15.0, MISSING)),
+        "holds",
+        'it was "running" 4.50 s later',
     ),
     Case(
         "missing at the very limit",
