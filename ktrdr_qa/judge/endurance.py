@@ -179,7 +179,7 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
         readings = history.of("process", process)
         trend = trend_of(figure.values(readings))
         if trend is None:
-            unread.append(_why_unread(history, process, figure))
+            unread.append(_why_unread(history, process))
             continue
         told.append(f"{process} {figure.told(trend)}")
         if trend.grows(max(figure.margin, figure.share * trend.begin)):
@@ -197,7 +197,7 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     return rule.holds(", ".join(told))
 
 
-def _why_unread(history: History, process: str, figure: Figure) -> str:
+def _why_unread(history: History, process: str) -> str:
     laps = len(_laps(history))
     if laps < FEWEST:
         return _too_few(laps)

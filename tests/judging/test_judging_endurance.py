@@ -182,7 +182,10 @@ def test_a_figure_that_the_metrics_do_not_name_is_not_told() -> None:
     bare = [Sample(s.view, s.subject, s.asked_s, s.answered_s, facts={"lap": s.facts["lap"]}) for s in series().samples]
     found = told(film(bare, series().events, backtest=B))
     assert {found[f.name].verdict for f in FIGURES} == {"unknown"}
-    assert "its metrics do not name it" in found["processor steady"].seen
+    assert found["processor steady"].seen == (
+        "of backend it could not be read: its metrics do not name it; of worker_1 it could not be read: its metrics do not "
+        "name it"
+    )
     assert told(film(series().events, backtest=B))["memory steady"].seen == "no process of KTRDR's could be read"
 
 
@@ -236,6 +239,7 @@ def test_the_table_has_the_thirds() -> None:
 def test_a_trend_is_the_mean_of_the_middle_half_of_each_third_after_the_first_tenth() -> None:
     """Of 24 the first 2 are left out; the thirds are 2 to 8, 9 to 16 and 17 to 23, their middles 3 to 7, 11 to 14, 18 to 22."""
     assert trend_of([float(n * n) for n in range(24)]) == endurance.Trend(27.0, 157.5, 402.0, 40.0, 25.0)
+    assert trend_of([float(n * n) for n in range(27)]) == endurance.Trend(31.5, 198.0, 507.5, 33.0, 28.0)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +274,14 @@ def test_each_rule_says_what_it_expects() -> None:
         assert dict(judgement.figures) == pytest.approx(
             {"first_cancels_s": 0.05 if last_s == 0.05 else 0.18, "last_cancels_s": last_s}, abs=0.006
         )
+
+
+def test_all_that_grows_is_told() -> None:
+    both = film(*(series(of=[of], files=lambda n: 14.0 + n).samples for of in ("backend", "worker_1")), series().events)
+    assert told(both)["files steady"].seen == (
+        "it grew: backend 27.0 to 58.0 (+1.00 with each), worker_1 27.0 to 58.0 (+1.00 with each)"
+    )
+    assert told(series(cancelled_s=lambda n: 1.0 * n))["latency steady"].seen.endswith(": 1000 ms more with each")
 
 
 def test_those_that_were_not_seen_cancelled_are_counted_out() -> None:
