@@ -62,8 +62,10 @@ class Crowd:
     def start_too_many(self, more: int) -> None:
         """Start so many more at the same moment that, with the one that runs, there are ``more`` than workers."""
         scene = self._scene
-        workers = len(self._places.registered(tries=3))
-        scene.recorder.note("oversubscribed", workers=workers)
+        registered = self._places.registered(tries=3)
+        workers, free = len(registered), sum(readings.takes_work(w) for w in registered)
+        # What is not free, but for the place of the one that runs, has somebody else's.
+        scene.recorder.note("oversubscribed", workers=workers, places=max(1, min(workers, free + 1)))
         count = max(1, workers - 1 + more)
         with ThreadPoolExecutor(count) as pool:
             # Leaving the block waits for every answer, after a signal as well: what was started is owned.

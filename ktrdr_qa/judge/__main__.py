@@ -85,7 +85,7 @@ def judge(history: History) -> dict[str, Judgement]:
         raise NoHistory(f"the history is damaged: {history.about['asked']!r} is no list of judgements")
     try:
         return verdict.judge_all(history)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise NoHistory(f"the history is damaged: {error}") from error
 
 

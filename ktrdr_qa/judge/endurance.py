@@ -82,7 +82,7 @@ class Figure:
         """One for each rest: what its last reading says, and of the processor the cores used in it."""
         rests: dict[int, list[Sample]] = {}
         for s in readings:
-            rests.setdefault(int(s.facts.get("lap", 0)), []).append(s)
+            rests.setdefault(s.facts["lap"], []).append(s)
         found = (self._value(rest) for rest in rests.values())
         return [value for value in found if value is not None]
 
@@ -115,10 +115,19 @@ FIGURES = (
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The judgements of backtests in a row; none where the history is of a single one."""
-    laps = [e for e in history.events if e.kind == "lap"]
+    laps = _laps(history)
     if not laps:
         return []
     return [latency_is_steady(laps), places_are_kept(history), *(does_not_grow(history, figure) for figure in FIGURES)]
+
+
+def _laps(history: History) -> list[Event]:
+    return [e for e in history.events if e.kind == "lap"]
+
+
+def _taken(laps: Sequence[Event]) -> list[float]:
+    """How long each took to be seen cancelled; one that was not is none of these."""
+    return [e.facts["cancelled_s"] for e in laps if e.facts.get("cancelled_s") is not None]
 
 
 def latency_is_steady(laps: Sequence[Event]) -> Judgement:
@@ -127,9 +136,10 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     The time is from sending the cancel to seeing the backtest cancelled.
     """
     rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
-    trend = trend_of([float(e.facts["cancelled_s"]) for e in laps if e.facts.get("cancelled_s") is not None])
+    taken = _taken(laps)
+    trend = trend_of(taken)
     if trend is None:
-        return rule.unknown(_too_few(len(laps)))
+        return rule.unknown(_too_few(len(taken)))
     seen = f"a cancel took {trend.begin:.2f} s at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
     figures = {"first_cancels_s": trend.begin, "last_cancels_s": trend.end}
     if trend.grows(LATENCY_MARGIN_S):
@@ -169,16 +179,15 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
         readings = history.of("process", process)
         trend = trend_of(figure.values(readings))
         if trend is None:
-            unread.append(_why_unread(history, process, figure))
+            unread.append(_why_unread(history, process))
             continue
         told.append(f"{process} {figure.told(trend)}")
         if trend.grows(max(figure.margin, figure.share * trend.begin)):
             each = f"{trend.each:+.{figure.digits + 1}f}{figure.unit} with each"
             grown.append(f"{process} {figure.told(trend)} ({each})")
-    last = next((e for e in reversed(history.events) if e.kind == "lap"), None)
     if grown:
-        return rule.violated(f"it grew: {', '.join(grown)}", last.at_s if last else None)
-    load = float(history.about.get("load_per_core", 0.0))
+        return rule.violated(f"it grew: {', '.join(grown)}", _laps(history)[-1].at_s)
+    load = history.about.get("load_per_core", 0.0)
     if figure.fact == "cores" and load > BUSY_HOST:
         unread.append(
             f"{load:.1f} processes a core want to run on this host, so that one which computes may look quiet"
@@ -188,8 +197,8 @@ def does_not_grow(history: History, figure: Figure) -> Judgement:
     return rule.holds(", ".join(told))
 
 
-def _why_unread(history: History, process: str, figure: Figure) -> str:
-    laps = sum(1 for e in history.events if e.kind == "lap")
+def _why_unread(history: History, process: str) -> str:
+    laps = len(_laps(history))
     if laps < FEWEST:
         return _too_few(laps)
     lost = history.problems("process", process)
@@ -202,8 +211,7 @@ def _too_few(laps: int) -> str:
 
 def table(history: History) -> Iterator[tuple[str, str, list[str]]]:
     """For the report: what, of whom, and its height in each third."""
-    taken = [float(e.facts["cancelled_s"]) for e in history.events if e.kind == "lap" and "cancelled_s" in e.facts]
-    if trend := trend_of(taken):
+    if trend := trend_of(_taken(_laps(history))):
         yield "time until a backtest is seen cancelled", "KTRDR", _heights(trend, 2, " s")
     for figure in FIGURES:
         for process in history.subjects("process"):

@@ -58,8 +58,7 @@ def _the_backtest(history: History, found: Found) -> Iterator[str]:
 
 
 def _how_it_was_cancelled(history: History) -> str:
-    backtest, body = str(history.about.get("backtest", "")), history.about.get("cancel_body")
-    at_once = len(together.answers_of(history, backtest))
+    body, at_once = history.about.get("cancel_body"), len(together.answers_of(history))
     if at_once:
         return f"{at_once} cancels were sent at the same moment"
     if isinstance(body, dict) and body.get("reason"):

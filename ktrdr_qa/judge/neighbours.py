@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.pace import PACE_SPAN_S
 from ktrdr_qa.judge.reading import (
     before_cancel,
     height_of,
+    is_same_moment,
     longest_step_s,
+    may_still_move_s,
     percent_of,
     rises_in,
     state_of,
+    while_it_ran,
 )
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
@@ -26,20 +28,20 @@ from ktrdr_qa.words import percent
 
 CLEARLY_SLOWER = 0.5
 """A neighbour that makes less than this part of the progress that was due, and one usual step less, is slower."""
+FALLEN_S = 0.5
+"""Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
 
-def neighbours_of(history: History) -> list[str]:
-    """This run's backtests on the other workers."""
-    return [e.subject for e in history.events if e.kind == "neighbour_started"]
+def _started(history: History) -> dict[str, float]:
+    """This run's backtests on the other workers, and when each was started."""
+    return {e.subject: e.at_s for e in history.events if e.kind == "neighbour_started"}
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the neighbours, where there were some."""
-    backtest, least_s = str(history.about.get("backtest", "")), limits["frozen_s"]
+    backtest, least_s = history.backtest, limits["frozen_s"]
     updates = float(history.about.get("updates", 3))
-    found = []
-    if neighbours_of(history):
-        found += [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)]
+    found = [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)] if _started(history) else []
     if any(e.kind == "follower_started" for e in history.events):
         found.append(follower_keeps_pace(history, backtest, least_s, updates))
     return found
@@ -48,16 +50,17 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
 def are_moving(history: History, limit_s: float) -> Judgement:
     """Every neighbour was seen to move twice: its pace is known."""
     rule = Rule("neighbours moving", f"the other backtests are moving within {limit_s:.1f} s")
-    neighbours = neighbours_of(history)
-    for other in neighbours:
-        readings, began = history.of("backend", other), history.event("neighbour_started", other)
+    neighbours = _started(history)
+    for other, began_s in neighbours.items():
+        readings, rises = history.of("backend", other), rises_in(history.of("backend", other))
         ended = next((s for s in readings if s.terminal), None)
-        if len(rises_in(readings)) >= 2:
+        if len(rises) >= 2:
             continue
         if ended and ended.status != "completed":
             words = ended.facts.get("error_message") or "no reason given"
             return rule.violated(f"{other} was {state_of(ended)}: {words}", ended.answered_s)
-        late = next((s for s in readings if began and s.asked_s > began.at_s + limit_s), None)
+        by_s = began_s + limit_s
+        late = next((s for s in readings if s.asked_s > by_s + may_still_move_s(rises, s, began_s)), None)
         if late:
             return rule.violated(f"{other} was {state_of(late)} after {limit_s:.1f} s", late.asked_s)
         return rule.unknown(f"{other} was not seen to move", final=bool(ended))
@@ -71,8 +74,8 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
     if sent is None:
         return rule.unknown("no cancel was sent")
     told = []
-    for other in neighbours_of(history):
-        readings = _while_it_ran(history, other)
+    for other in _started(history):
+        readings = while_it_ran(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s]
         after = [s for s in readings if s.asked_s > sent.at_s]
         if broken := next((s for s in after if s.terminal and s.status != "completed"), None):
@@ -103,19 +106,16 @@ def _keeps(
         return rule.unknown(f"{other} was not read for {window_s:.1f} s yet")
     last = after[-1]
     span_s = last.asked_s - from_s
-    due = usual * span_s
+    heights = [s.percentage for s in before if s.percentage is not None][-1:]
+    heights += [s.percentage for s in after if s.percentage is not None]
     # What was lost of it is for ``are_untouched``.
-    steps = (height_of(b) - height_of(a) for a, b in pairwise([*before[-1:], *after]))
-    made = sum(step for step in steps if step > 0)
-    seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(min(due, 100.0))} was due"
-    slow = made < CLEARLY_SLOWER * due - _highest_step([*before, *after])
-    return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s) if slow else rule.holds(seen)
-
-
-def _while_it_ran(history: History, other: str) -> list[Sample]:
-    """The backend's readings of a backtest until this run itself ended it."""
-    ended_by_us = history.event("clean_up", other)
-    return [s for s in history.of("backend", other) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
+    made, left = heights[-1] - min(heights), 100.0 - heights[0]
+    due = min(usual * span_s, left)
+    least = CLEARLY_SLOWER * due - _usual_step([*before, *after])
+    if least <= 0:
+        return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
+    seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
+    return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s) if made < least else rule.holds(seen)
 
 
 def _pace(readings: Sequence[Sample]) -> float | None:
@@ -126,7 +126,7 @@ def _pace(readings: Sequence[Sample]) -> float | None:
     return (height_of(rises[-1]) - height_of(rises[0])) / span_s
 
 
-def _highest_step(readings: Sequence[Sample]) -> float:
+def _usual_step(readings: Sequence[Sample]) -> float:
     """The usual granularity of a progress, in percent: the median of its steps."""
     rises = rises_in(readings)
     steps = sorted(height_of(b) - height_of(a) for a, b in pairwise(rises))
@@ -140,8 +140,8 @@ def are_untouched(history: History, backtest: str) -> Judgement:
     if sent is None:
         return rule.unknown("no cancel was sent")
     read = 0
-    for other in neighbours_of(history):
-        readings = _while_it_ran(history, other)
+    for other in _started(history):
+        readings = while_it_ran(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s and s.status != MISSING]
         after = [s for s in readings if s.asked_s > sent.at_s]
         for s in after:
@@ -160,28 +160,33 @@ def _touched(before: Sequence[Sample], s: Sample) -> str:
     """What a reading shows that a running backtest's record cannot have become by itself; empty where nothing."""
     for name in ("created_at", "started_at"):
         then = next((r.facts[name] for r in reversed(before) if r.facts.get(name)), None)
-        if then and s.facts.get(name) not in (None, then):
-            return f"its {name} was {then}, and is {s.facts[name]}"
+        now = s.facts.get(name)
+        if then and now and now != then and not is_same_moment(then, now):
+            return f"its {name} was {then}, and is {now}"
     if not s.terminal and s.status != MISSING and s.facts.get("completed_at"):
         return f"it is {state_of(s)}, and says that it ended at {s.facts['completed_at']}"
-    if s.status in ("running", "completed") and s.facts.get("error_message"):
-        return f"it is {state_of(s)}, and carries the error {s.facts['error_message']}"
+    error = s.facts.get("error_message")
+    if s.status in ("running", "completed") and error and error not in [r.facts.get("error_message") for r in before]:
+        return f"it is {state_of(s)}, and carries the error {error}"
     return ""
 
 
 def _fall(readings: Sequence[Sample], sent_s: float) -> tuple[Sample, str] | None:
     """The reading after the cancel from which on progress is below what it was, and the words for it.
 
-    A replica that lags shows the past now and then: only two readings in a row count, and only where it did not do so
-    before the cancel as well.
+    A replica that lags shows the past now and then: it has fallen where it stays below for ``FALLEN_S``, and that counts only
+    where it did not do so before the cancel as well.
     """
-    falls, highest = [], 0.0
-    running = [s for s in readings if s.status == "running" and s.percentage is not None]
-    for s, then in pairwise(running):
-        if height_of(s) < highest and height_of(then) < highest:
-            falls.append((s, f"its progress fell from {percent(highest)} to {percent_of(s)}"))
-        highest = max(highest, height_of(s))
-    return falls[0] if falls and falls[0][0].asked_s > sent_s else None
+    highest, fallen = 0.0, None
+    for s in readings:
+        if s.status != "running" or s.percentage is None:
+            continue
+        fallen = None if s.percentage >= highest else fallen or s
+        highest = max(highest, s.percentage)
+        if fallen and s.asked_s - fallen.answered_s >= FALLEN_S:
+            fell = f"its progress fell from {percent(highest)} to {percent_of(fallen)}"
+            return (fallen, fell) if fallen.asked_s > sent_s else None
+    return None
 
 
 def follower_keeps_pace(history: History, backtest: str, least_s: float, updates: float) -> Judgement:
@@ -191,7 +196,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     if started is None:
         return rule.unknown("none was started")
     follower, usual = started.subject, _pace(before_cancel(history, backtest))
-    readings = _while_it_ran(history, follower)
+    readings = while_it_ran(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
         words = broken.facts.get("error_message") or "no reason given"
         after_s = broken.answered_s - started.at_s
@@ -199,7 +204,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
             f"{follower} was {state_of(broken)} {after_s:.1f} s after its start: {words}", broken.answered_s
         )
     named = {str(s.facts["worker"]) for s in readings if s.facts.get("worker")}
-    if named - {str(history.about.get("worker", ""))}:
+    if named - {history.about.get("worker")}:
         return rule.unknown(
             f"it was given to {', '.join(sorted(named))}, not to the worker of the cancelled one", final=True
         )
@@ -208,7 +213,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     rises = rises_in(readings)
     if usual is None or not rises:
         return rule.unknown("its pace was not seen" if usual else "the pace of the cancelled one was not seen")
-    window_s = max(least_s, PACE_SPAN_S, updates * longest_step_s(before_cancel(history, backtest)))
+    window_s = max(least_s, updates * longest_step_s(before_cancel(history, backtest)))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
     return _keeps(rule, follower, usual, [first], after, (first.answered_s, window_s))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import rises_in, state_of
+from ktrdr_qa.judge.reading import may_still_move_s, rises_in, state_of, while_it_ran
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -28,95 +28,103 @@ def further_starts(history: History) -> int:
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of an oversubscribed platform, where there were more starts than places."""
-    if not history.event("oversubscribed", ""):
+    if not any(e.kind == "oversubscribed" for e in history.events):
         return []
     return [each_is_answered(history), each_runs(history, limits["new_backtest_s"]), none_called_failed(history)]
+
+
+def _begun(history: History) -> Event:
+    """What was known when the starts were sent: of how many workers, and how many ``places`` of them were not others'."""
+    return next(e for e in history.events if e.kind == "oversubscribed")
 
 
 def each_is_answered(history: History) -> Judgement:
     """Every start is accepted under an id of its own, or refused by a 4xx or 503 that says why."""
     rule = Rule("starts answered", "each start is accepted under an id of its own, or refused in plain words")
-    begun = history.event("oversubscribed", "")
     refused = [e for e in history.events if e.kind == "further_refused"]
-    given: list[str] = [str(history.about.get("backtest", ""))]
+    given = [history.backtest]
     for e in accepted_in(history):
         if e.subject in given:
             return rule.violated(f"two starts were given the same id: {e.subject}", e.at_s)
         given.append(e.subject)
+    lost = [e for e in refused if e.facts.get("http") in (None, 429)]
     for e in refused:
-        http, words, says = e.facts.get("http"), e.facts.get("words", ""), e.facts.get("says")
-        if http is None or http == 429:
+        http, words = int(e.facts.get("http") or 429), e.facts.get("words")
+        if http == 429:
             continue
         if not (400 <= http < 500 or http == 503):
             return rule.violated(f"a start was answered {words}", e.at_s)
-        if not says:
+        if not e.facts.get("says"):
             return rule.violated(f"a start was refused with HTTP {http}, and no word says why: {words}", e.at_s)
-    lost = [e for e in refused if e.facts.get("http") in (None, 429)]
-    if begun is None or lost:
-        return rule.unknown(
-            f"{len(lost)} starts had no answer of their own: {lost[0].facts.get('words')}" if lost else ""
-        )
-    told = (
-        f"{len(given) - 1} of {len(given) - 1 + len(refused)} further starts {'was' if len(given) == 2 else 'were'} accepted by {begun.facts.get('workers')} workers.",
-    )
-    words = f" and {len(refused)} refused, {refused[0].facts.get('says')!r}" if refused else ""
-    return rule.holds(f"{len(given) - 1} {'was' if len(given) == 2 else 'were'} accepted{words}", told)
+    accepted, sent = len(given) - 1, len(given) - 1 + len(refused)
+    if lost:
+        words = lost[0].facts.get("words")
+        return rule.unknown(f"{len(lost)} of {sent} starts had no answer of their own: {words}")
+    workers = _begun(history).facts.get("workers")
+    told = (f"{accepted} of {sent} further starts were accepted by {workers} workers.",)
+    words = f", {len(refused)} refused: {refused[0].facts.get('says')}" if refused else ""
+    return rule.holds(f"{accepted} further ones were accepted{words}", told)
 
 
 def each_runs(history: History, limit_s: float) -> Judgement:
-    """What was accepted moves within the limit, or waits while every worker has another of this run's.
+    """What was accepted moves within the limit, or waits while every place has another of this run's.
 
-    That it fails is for ``none_called_failed``.
+    Where it had to wait the limit counts from then on. That it fails is for ``none_called_failed``.
     """
     rule = Rule("starts run", f"each start that was accepted runs within {limit_s:.1f} s")
     accepted = accepted_in(history)
     waiting = 0
     for e in accepted:
         readings = history.of("backend", e.subject)
-        if any(s.terminal for s in readings) or len(rises_in(readings)) >= 2:
-            continue
-        late = [s for s in readings if s.asked_s > e.at_s + limit_s and not _is_queued(history, s)]
+        rises = rises_in(readings)
+        moved = next((at for at, s in enumerate(readings) if s.terminal or s in rises[1:]), None)
+        before = readings[:moved]
+        queued = [s for s in before if _is_queued(history, s)]
+        since_s = max([e.at_s, *(s.answered_s for s in queued)])
+        late = next((s for s in before if s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s)), None)
         if late:
-            gone = "KTRDR has no record of it" if late[0].status == MISSING else f"it was {state_of(late[0])}"
-            seen = f"{e.subject} was accepted, and {late[0].asked_s - e.at_s:.1f} s later {gone}"
-            return rule.violated(seen, late[0].asked_s)
-        if not readings or not _is_queued(history, readings[-1]):
-            return rule.unknown(f"{e.subject} was not seen to move yet")
-        waiting += 1
+            gone = "KTRDR has no record of it" if late.status == MISSING else f"it was {state_of(late)}"
+            seen = f"{e.subject} was accepted, and {late.asked_s - e.at_s:.1f} s later {gone}"
+            return rule.violated(seen, late.asked_s)
+        if moved is None:
+            if not (queued and queued[-1] is before[-1]):
+                return rule.unknown(f"{e.subject} was not seen to move yet")
+            waiting += 1
     told = (f"{waiting} of the accepted backtests waited for a place to the end.",) if waiting else ()
     return rule.holds(f"{len(accepted) - waiting} of {len(accepted)} moved", told)
 
 
 def _is_queued(history: History, s: Sample) -> bool:
-    """Whether a backtest that is pending had no place to run: as many others of this run were running as there are workers."""
-    begun = history.event("oversubscribed", "")
-    workers = int(begun.facts.get("workers", 0)) if begun else 0
+    """Whether a backtest that is pending had no place to run: as many others of this run were running as there are places."""
+    if s.status != "pending":
+        return False
     running = 0
-    for other in {str(history.about.get("backtest", "")), *(e.subject for e in accepted_in(history))} - {s.subject}:
+    for other in {history.backtest, *(e.subject for e in accepted_in(history))} - {s.subject}:
         before = [r for r in history.of("backend", other) if r.answered_s <= s.asked_s]
         running += bool(before) and before[-1].status == "running"
-    return s.status == "pending" and running >= workers > 0
+    return running >= int(_begun(history).facts["places"])
 
 
 def none_called_failed(history: History) -> Judgement:
-    """No accepted backtest is called failed; where its worker can be asked, it says whether it runs all the same."""
+    """No accepted backtest is called failed, or cancelled before this run ends it.
+
+    Where the worker of one that failed can be asked, it says whether it runs all the same.
+    """
     rule = Rule(
-        "none called failed", "no backtest that was accepted is called failed, least of all while a worker runs it"
+        "none called failed",
+        "no backtest that was accepted is called failed or cancelled, least of all while a worker runs it",
     )
     accepted = accepted_in(history)
-    failed = [
-        (s, e)
-        for e in accepted
-        if (s := next((s for s in history.of("backend", e.subject) if s.status == "failed"), None))
-    ]
-    if failed:
-        s, e = failed[0]
+    ended = {e.subject: next((s for s in while_it_ran(history, e.subject) if s.terminal), None) for e in accepted}
+    broken = [(s, e) for e in accepted if (s := ended[e.subject]) and s.status != "completed"]
+    if broken:
+        s, e = broken[0]
         own = next((w for w in reversed(history.of("worker", e.subject)) if w.asked_s >= s.asked_s), None)
         words = s.facts.get("error_message") or "no reason given"
-        seen = f"{len(failed)} of {len(accepted)} were called failed; {e.subject} {s.answered_s - e.at_s:.1f} s after its start ({words})"
+        seen = f"{len(broken)} of {len(accepted)} were called {s.status}; {e.subject} {s.answered_s - e.at_s:.1f} s after its start ({words})"
         alive = own and own.status in ("running", "completed")
         after = f", and then its worker had it {state_of(own)}" if own and alive else ""
         return rule.violated(seen + after, s.answered_s)
-    ended = sum(any(s.terminal for s in history.of("backend", e.subject)) for e in accepted)
     watched_s = history.until_s - min((e.at_s for e in accepted), default=history.until_s)
-    return rule.holds(f"none of {len(accepted)} failed in {watched_s:.0f} s; {ended} have ended")
+    done = sum(bool(end) for end in ended.values())
+    return rule.holds(f"none of {len(accepted)} failed in {watched_s:.0f} s; {done} have ended")

@@ -8,8 +8,9 @@ server failed); KTRDR's contract: a cancel of what has ended is answered 400, an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import cancel_due_from, state_of
@@ -24,14 +25,14 @@ class Try:
     backtest: str
     number: int
     offset_s: float
-    sent_s: float
     due_s: float
     """From when on the backtest had to be over: when the cancel was answered, or was known to have come too late."""
-    answer: Event | None
+    answer: Event
+    """One without facts where there is none."""
     lost: bool
     """Whether an answer to the cancel was lost, so that the last one was to a repeat."""
     readings: tuple[Sample, ...]
-    """The backend's readings since the cancel was sent."""
+    """The backend's readings of its record."""
 
     @property
     def end(self) -> Sample | None:
@@ -43,12 +44,12 @@ class Try:
 
     @property
     def http(self) -> int | None:
-        return self.answer.facts.get("http") if self.answer else None
+        return self.answer.facts.get("http")
 
     @property
     def reached_the_worker(self) -> bool | None:
         """What the answer to the cancel says of that; None where it does not."""
-        return self.answer.facts.get("remote_cancelled") if self.answer else None
+        return self.answer.facts.get("remote_cancelled")
 
     @property
     def who(self) -> str:
@@ -61,28 +62,24 @@ def tries_of(history: History) -> list[Try]:
 
 
 def _try(history: History, e: Event) -> Try:
-    sent = history.last_event("cancel_sent", e.subject)
     answer = history.last_event("cancel_answered", e.subject) or history.last_event("cancel_too_late", e.subject)
-    sent_s = sent.at_s if sent else e.at_s
-    due_s = cancel_due_from(history, e.subject) or (answer.at_s if answer else sent_s)
-    # Where it was seen to end before the cancel was sent, that end is the one.
-    readings = history.of("backend", e.subject)
-    first = next((s for s in readings if s.terminal or s.answered_s > sent_s), None)
-    since = tuple(s for s in readings if first and s.answered_s >= first.answered_s)
+    answer = answer or replace(e, at_s=math.inf)
+    due_s = cancel_due_from(history, e.subject) or answer.at_s
     lost = history.event("cancel_lost", e.subject) is not None
-    number, offset_s = int(e.facts.get("number", 0)), float(e.facts.get("offset_s", 0.0))
-    return Try(e.subject, number, offset_s, sent_s, due_s, answer, lost, since)
+    readings = history.of("backend", e.subject)
+    return Try(e.subject, e.facts["number"], e.facts["offset_s"], due_s, answer, lost, readings)
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the race, where one was run."""
-    if not history.event("race_begun", ""):
+    begun = next((e for e in history.events if e.kind == "race_begun"), None)
+    if begun is None:
         return []
     return [
         ends_one_way(history, limits["cancelled_s"]),
         answers_fit(history),
         stays_as_it_ended(history, limits["cancelled_s"]),
-        met_the_end(history),
+        met_the_end(history, begun.facts["tries"]),
     ]
 
 
@@ -104,9 +101,10 @@ def ends_one_way(history: History, limit_s: float) -> Judgement:
         for s in t.readings:
             if s.status == "cancelled" and s.facts.get("has_result"):
                 return rule.violated(f'{t.who} is "cancelled", yet carries the result of a completed one', s.answered_s)
-        own = next((s for s in history.of("worker", t.backtest) if s.status == "completed"), None)
-        if own and t.ended_as == "cancelled":
-            seen = f'{t.who} is "cancelled" by KTRDR\'s record and "completed" by its worker\'s own'
+        both = {"cancelled", "completed"}
+        own = next((s for s in history.of("worker", t.backtest) if {s.status, t.ended_as} == both), None)
+        if own:
+            seen = f'{t.who} is "{t.ended_as}" by KTRDR\'s record and "{own.status}" by its worker\'s own'
             if t.reached_the_worker:
                 return rule.violated(f"{seen}, which was told, by the answer to the cancel", own.answered_s)
             crossed.append(f"{seen}: the two crossed.")
@@ -116,11 +114,10 @@ def ends_one_way(history: History, limit_s: float) -> Judgement:
     return rule.holds(f"each of {len(tries)} ended in one way", tuple(crossed))
 
 
-def met_the_end(history: History) -> Judgement:
+def met_the_end(history: History, wanted: int) -> Judgement:
     """It was a race: all tries were made, and some ended in each way; else no cancel was near enough to an end to tell."""
     rule = Rule("met the end", "the cancels meet the end: some backtests are cancelled, and some completed")
-    tries, begun = tries_of(history), history.event("race_begun", "")
-    wanted = int(begun.facts.get("tries", 0)) if begun else 0
+    tries = tries_of(history)
     ended = [t.ended_as for t in tries]
     counts = {how: ended.count(how) for how in ("cancelled", "completed", "failed")}
     figures = {f"race_{how}": float(count) for how, count in counts.items()}
@@ -132,7 +129,7 @@ def met_the_end(history: History) -> Judgement:
         return rule.unknown(f"{seen}: none was near enough to its end for the two to meet", (), figures, final=True)
     offsets_s = [t.offset_s for t in tries]
     between = f"from {min(offsets_s):+.2f} s to {max(offsets_s):+.2f} s of the end that their own pace predicted"
-    told = f"{seen[0].upper()}{seen[1:]}, where the cancel was sent {between}."
+    told = f"O{seen[1:]}, where the cancel was sent {between}."
     return rule.holds(seen, (told,), figures)
 
 
@@ -142,17 +139,19 @@ def answers_fit(history: History) -> Judgement:
     tries = tries_of(history)
     fit = 0
     for t in tries:
-        if t.answer is None or t.http is None or t.http == 429:
+        if t.http is None or t.http == 429:
             continue
         words = str(t.answer.facts.get("words") or f"HTTP {t.http}")
-        if t.http >= 300 and t.http not in TURNED_DOWN:
+        if t.http in TURNED_DOWN:
+            if t.ended_as == "cancelled" and not t.lost:
+                seen = f'{t.who} was turned down ({words}), and is "cancelled" all the same'
+                return rule.violated(seen, t.answer.at_s)
+        elif t.http >= 300:
             return rule.violated(f"{t.who} was answered {words}", t.answer.at_s)
-        if t.http in TURNED_DOWN and t.ended_as == "cancelled" and not t.lost:
-            return rule.violated(f'{t.who} was turned down ({words}), and is "cancelled" all the same', t.answer.at_s)
-        if t.http < 300 and t.answer.facts.get("status") == "cancelled" and t.ended_as == "completed":
+        elif t.answer.facts.get("status") == "cancelled" and t.ended_as == "completed":
             seen = f'{t.who} was answered "cancelled" with HTTP {t.http}, and it is "completed"'
             return rule.violated(seen, t.answer.at_s)
-        fit += bool(t.ended_as)
+        fit += t.end is not None
     if not fit:
         return rule.unknown(f"none of {len(tries)} answers could be compared")
     return rule.holds(f"{fit} of {len(tries)} answers were compared")

@@ -87,6 +87,12 @@ def moment_of(text: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def is_same_moment(one: Any, other: Any) -> bool:
+    """Whether two times are the same in other words: a record may be read back from a store in another spelling."""
+    then, now = moment_of(one), moment_of(other)
+    return bool(then and now and abs((now - then).total_seconds()) <= SAME_MOMENT_S)
+
+
 # --- what was asked for ------------------------------------------------------------------------------------------
 
 A_DAY = timedelta(days=1)
@@ -126,6 +132,12 @@ def unwatched(since_s: float, limit_s: float, before: Sample | None, first: Samp
     if first.asked_s <= since_s + limit_s or first.asked_s - from_s <= COVERED_GAP_S:
         return ""
     return f"no reading between {from_s - since_s:.1f} s and {first.asked_s - since_s:.1f} s after"
+
+
+def while_it_ran(history: History, backtest: str) -> list[Sample]:
+    """The backend's readings of a backtest until this run itself ended it."""
+    ended_by_us = history.event("clean_up", backtest)
+    return [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
 
 
 def missing_at_first(readings: Sequence[Sample], since_s: float) -> tuple[str, ...]:

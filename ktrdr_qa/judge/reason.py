@@ -13,7 +13,7 @@ from ktrdr_qa.record.history import History, Sample
 def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
     """The judgement of a history whose cancel gave a reason; none of any other."""
     if asked := _asked(history):
-        yield is_kept(history, str(history.about.get("backtest", "")), asked)
+        yield is_kept(history, history.backtest, asked)
 
 
 def is_kept(history: History, backtest: str, reason: str) -> Judgement:

@@ -7,21 +7,18 @@ user can clear it. What is not: that it is forgotten, cannot be cancelled, comes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import takewhile
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import counted, rises_in, state_of
+from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, gone_from, rises_in, state_of
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample, View
-
-GONE_S = 1.0
-"""A record that is missing in all readings for so long is gone, and no replica's lag."""
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The judgements of a restart; none where nothing was restarted."""
-    backtest = str(history.about.get("backtest", ""))
-    restarted = history.event("restarted", backtest)
+    restarted = next((e for e in history.events if e.kind == "restarted"), None)
     if restarted is None:
         return []
     return [
@@ -43,41 +40,45 @@ def until_restart(history: History) -> History:
 
 
 def _of_worker(restarted: Event) -> bool:
-    return restarted.facts.get("service") == "worker"
+    return bool(restarted.facts["service"] == "worker")
 
 
 def _who(restarted: Event) -> str:
-    return f"the worker {restarted.facts.get('worker')}" if _of_worker(restarted) else "the backend"
+    return f"the worker {restarted.facts['worker']}" if _of_worker(restarted) else "the backend"
 
 
 def is_back(history: History, restarted: Event, limit_s: float) -> Judgement:
     """A service that was restarted answers again; of a worker also that KTRDR lists it."""
     rule = Rule("back", f"{_who(restarted)} is back within {limit_s:.0f} s of its restart")
-    since_s = restarted.at_s
-    took_s, silent = 0.0, []
+    since_s, backs = restarted.at_s, []
     for way in _ways_of_asking(history, restarted):
-        back = next((s for s in way if not s.problem and (s.view == "backend" or s.status != MISSING)), None)
-        took_s = max(took_s, back.answered_s - since_s if back else limit_s)
-        late = [s for s in way if s.asked_s > since_s + limit_s and (back is None or s.answered_s < back.answered_s)]
+        silent = list(takewhile(_is_away, way))
+        late = [s for s in silent if s.asked_s > since_s + limit_s]
         if late:
             why = late[-1].problem or "it is not registered"
             return rule.violated(f"{late[-1].asked_s - since_s:.1f} s later: {why}", late[0].asked_s)
-        silent += [] if back else [way]
-    if silent or not took_s:
+        backs.append(way[len(silent)].answered_s - since_s if len(silent) < len(way) else None)
+    if not backs or None in backs:
         return rule.unknown("it has not answered yet")
+    took_s = max(back_s or 0.0 for back_s in backs)
     return rule.holds(f"it answered {took_s:.2f} s after it was restarted", figures={"back_s": took_s})
 
 
+def _is_away(s: Sample) -> bool:
+    """Whether a reading tells that a service is not there; of the backend a missing record is an answer."""
+    return bool(s.problem) or (s.view == "registry" and s.status == MISSING)
+
+
 def _ways_of_asking(history: History, restarted: Event) -> list[list[Sample]]:
-    """The readings since the restart that tell whether the service is back; of a worker those that are made of it."""
-    if not _of_worker(restarted):
-        lost = history.problems("backend", restarted.subject)
-        return [sorted((s for s in (*_after(history, restarted), *lost) if s.asked_s >= restarted.at_s), key=_when)]
-    views: tuple[View, ...] = ("health", "registry")
-    worker = str(restarted.facts.get("worker", ""))
-    asked = [s for s in history.samples if s.subject == worker or (s.view == "registry" and s.problem)]
-    ways = [[s for s in asked if s.view == view] for view in views if history.of(view, worker)]
-    return [[s for s in way if s.asked_s >= restarted.at_s] for way in ways]
+    """The readings since the restart that tell whether the service is back, lost ones too; of a worker those made of it."""
+    views: tuple[View, ...] = ("health", "registry") if _of_worker(restarted) else ("backend",)
+    of = restarted.facts["worker"] if _of_worker(restarted) else restarted.subject
+    since = [s for s in history.samples if s.asked_s >= restarted.at_s]
+    return [
+        [s for s in since if s.view == view and (s.subject == of or (s.problem and view == "registry"))]
+        for view in views
+        if history.of(view, of)
+    ]
 
 
 def is_known_again(history: History, restarted: Event, limit_s: float) -> Judgement:
@@ -96,8 +97,8 @@ def is_known_again(history: History, restarted: Event, limit_s: float) -> Judgem
         return rule.violated(seen, late[0].asked_s)
     if known is None:
         return rule.unknown("it could not be read yet")
-    gone = [s for s in after if s.status == MISSING and s.asked_s > known.answered_s]
-    if gone and after[-1].status == MISSING and gone[-1].asked_s - gone[0].asked_s >= GONE_S:
+    gone = list(takewhile(lambda s: s.status == MISSING, reversed(after)))[::-1]
+    if gone and gone_from(gone):
         return rule.violated(f"its record was there, and is gone again (HTTP 404, {counted(gone)})", gone[0].asked_s)
     return rule.holds(f"it was {state_of(known)} {known.answered_s - restarted.at_s:.2f} s later")
 
@@ -143,9 +144,12 @@ def stays_ended(history: History, restarted: Event, limit_s: float) -> Judgement
     end = next((s for s in readings if s.terminal), None)
     if end is None:
         return rule.unknown("it has not ended yet")
-    if back := next((s for s in readings if s.asked_s > end.answered_s and not s.terminal), None):
+    # A replica that lags may show once more what was; a restart may bring back the past for good.
+    if back := next((s for s in readings if s.asked_s > end.answered_s + COVERED_GAP_S and not s.terminal), None):
         when = "after the restart" if back.asked_s > restarted.at_s else "before the restart"
         return rule.violated(f"it was {state_of(end)}, and {when} {state_of(back)} again", back.asked_s)
+    if readings[-1].asked_s <= end.answered_s + COVERED_GAP_S:
+        return rule.unknown(f'it was "{end.status}", and was not read for {COVERED_GAP_S:g} s after that')
     return rule.holds(f'it stayed "{end.status}"')
 
 
@@ -160,19 +164,12 @@ def truly_ended(history: History, restarted: Event) -> Judgement:
     if end is None:
         return rule.unknown("it has not ended yet")
     before = until_restart(history).of("backend", restarted.subject)
-    if _of_worker(restarted) and end.status == "completed" and before and not _went_on(before[-1], after):
+    went_on = len(rises_in(after)) > 1
+    if _of_worker(restarted) and end.status == "completed" and before and not went_on:
         return rule.violated(
             f"it was {state_of(before[-1])} when its worker was killed, and then {state_of(end)}", end.answered_s
         )
     return rule.holds(f'it was called "{end.status}"')
-
-
-def _went_on(before: Sample, after: Sequence[Sample]) -> bool:
-    return len(rises_in(s for s in [before, *after] if s.status == "running")) > 1
-
-
-def _when(sample: Sample) -> float:
-    return sample.answered_s
 
 
 def _after(history: History, restarted: Event) -> list[Sample]:

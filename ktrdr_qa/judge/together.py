@@ -20,20 +20,19 @@ ANSWERED = "one_of_several_answered"
 
 def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
     """The judgements of a history with several cancels at once; none of any other."""
-    backtest = str(history.about.get("backtest", ""))
-    if history.event(ANSWERED, backtest):
-        yield none_breaks(history, backtest)
-        yield one_takes_effect(history, backtest)
+    if answers_of(history):
+        yield none_breaks(history)
+        yield one_takes_effect(history, history.backtest)
 
 
-def none_breaks(history: History, backtest: str) -> Judgement:
+def none_breaks(history: History) -> Judgement:
     """At least one is acknowledged; the others are turned down (4xx) or confirm it (2xx)."""
-    answers = answers_of(history, backtest)
+    answers = answers_of(history)
     rule = Rule("each answered", f"of {len(answers)} cancels at once one is acknowledged, and none breaks KTRDR")
     for e in answers:
         http = e.facts.get("http")
         if isinstance(http, int) and http >= 500:
-            return rule.violated(f"{_name(e)} was answered {e.facts.get('words') or f'HTTP {http}'}", e.at_s)
+            return rule.violated(f"{_name(e)} was answered {e.facts.get('words')}", e.at_s)
     open_ = [e for e in answers if e.facts.get("http") in (None, 429)]
     acknowledged = [e for e in answers if _acknowledges(e)]
     if not acknowledged and not open_:
@@ -54,7 +53,7 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
         return rule.unknown(ended)
     end, after = ended
     records = [s for s in (end, *after) if s.terminal]
-    answers = answers_of(history, backtest)
+    answers = answers_of(history)
     first = next((s for s in records if s.facts.get("completed_at")), end)
     winner: Event | None = None
     for s in records:
@@ -78,9 +77,8 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
     return rule.holds(f"it ended once, by {_name(winner)}")
 
 
-def answers_of(history: History, backtest: str) -> list[Event]:
-    """The answers to the cancels that were sent at once."""
-    return [e for e in history.events if e.kind == ANSWERED and e.subject == backtest]
+def _answers(history: History) -> list[Event]:
+    return [e for e in history.events if e.kind == ANSWERED]
 
 
 def _acknowledges(e: Event) -> bool:

@@ -10,10 +10,9 @@ or 412). A redirect (15.4) carries nothing out either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import SAME_MOMENT_S, counted, gone_from, moment_of, rises_in, state_of
+from ktrdr_qa.judge.reading import counted, gone_from, is_same_moment, rises_in, state_of
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -24,11 +23,11 @@ _KEPT = ("completed_at", "error_message", "has_result")
 
 def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
     """The judgements of a history in which such cancels were sent; none of any other."""
-    if not any(e.kind == ANSWERED for e in history.events):
+    if not _sent(history):
         return
     yield are_turned_down(history)
     yield leave_the_running_alone(history)
-    yield leave_the_list_alone(history)
+    yield leave_the_list_alone(history, limits["cancelled_s"])
     if _ended_before(history):
         yield leave_the_ended_alone(history, limits["cancelled_s"])
         yield keep_no_worker(history, limits["new_backtest_s"])
@@ -40,7 +39,7 @@ def are_turned_down(history: History) -> Judgement:
     unknown = []
     sent = _sent(history)
     for e in sent:
-        http, what, words = e.facts.get("http"), e.facts.get("what"), str(e.facts.get("words") or "")
+        http, what, words = e.facts.get("http"), e.facts.get("what"), e.facts.get("words")
         if not isinstance(http, int):
             return rule.violated(f"the cancel of {what} got no answer, twice: {words}", e.at_s)
         if http < 300:
@@ -48,7 +47,7 @@ def are_turned_down(history: History) -> Judgement:
             seen = f"the cancel of {what} was acknowledged with HTTP {http}{told}, as if there were something to cancel"
             return rule.violated(seen, e.at_s)
         if http >= 500:
-            return rule.violated(f"the cancel of {what} was answered {words or f'HTTP {http}'}", e.at_s)
+            return rule.violated(f"the cancel of {what} was answered {words}", e.at_s)
         if http == 429:
             unknown.append(f"the cancel of {what} was turned away: {words}")
     if unknown:
@@ -58,13 +57,13 @@ def are_turned_down(history: History) -> Judgement:
 
 
 def leave_the_running_alone(history: History) -> Judgement:
-    """What ran meanwhile was not cancelled by them: nobody else had asked for it.
+    """What ran meanwhile was not ended by them: nobody else had asked for it. One that fails just then was, as far as is seen.
 
     Only this run's backtests count: whoever owns another may have cancelled it.
     """
     rule = Rule("running unharmed", "no running backtest is cancelled by a cancel of something else")
     first, last = _sent(history)[0], _sent(history)[-1]
-    since_s = float(first.facts.get("sent_s", first.at_s))
+    since_s = first.facts["sent_s"]
     ended = {e.subject for e in _ended_before(history)}
     ran_on = []
     for backtest in history.subjects("backend"):
@@ -72,11 +71,11 @@ def leave_the_running_alone(history: History) -> Judgement:
         before = [s for s in readings if s.answered_s <= since_s]
         if backtest in ended or not before or before[-1].terminal:
             continue
-        for s in readings:
-            if s.answered_s <= since_s or _cancelled_by_us(history, backtest, s):
-                continue
-            if s.status == "cancelled":
-                seen = f'{backtest} was {state_of(before[-1])}, and is "cancelled" {s.answered_s - since_s:.2f} s after the '
+        for s in readings[len(before) :]:
+            if _cancelled_by_us(history, backtest, s):
+                break
+            if s.status in ("cancelled", "failed"):
+                seen = f'{backtest} was {state_of(before[-1])}, and is "{s.status}" {s.answered_s - since_s:.2f} s after the '
                 return rule.violated(f"{seen}cancel of {first.facts.get('what')}; it was not asked for", s.answered_s)
             if s.asked_s > last.at_s and s.status != MISSING:
                 ran_on.append(state_of(s))
@@ -85,18 +84,18 @@ def leave_the_running_alone(history: History) -> Judgement:
     )
 
 
-def leave_the_list_alone(history: History) -> Judgement:
-    """The list names what it named before, as it was, and nothing by an id that nobody has."""
+def leave_the_list_alone(history: History, limit_s: float) -> Judgement:
+    """The list names what it named before, as it was, and nothing by an id that nobody has; a replica may lag."""
     rule = Rule("list unchanged", "the list of backtests is as it was before")
     first, last = _sent(history)[0], _sent(history)[-1]
-    since_s = float(first.facts.get("sent_s", first.at_s))
+    since_s = first.facts["sent_s"]
     ended = {e.subject for e in _ended_before(history)}
-    ghosts = {e.subject for e in _sent(history) if e.subject} - ended
+    ghosts = {e.subject for e in _sent(history)} - ended
     same = 0
     for operation in history.subjects("list"):
         readings = history.of("list", operation)
         before = [s for s in readings if s.answered_s <= since_s]
-        after = [s for s in readings if s.asked_s >= last.at_s and not _cancelled_by_us(history, operation, s)]
+        after = [s for s in readings if s.asked_s >= last.at_s]
         named = next((s for s in after if s.status != MISSING), None)
         if operation in ghosts and named and not any(s.status != MISSING for s in before):
             seen = f'it names {operation} as "{named.status}", which nobody has started, since a cancel of it'
@@ -104,6 +103,7 @@ def leave_the_list_alone(history: History) -> Judgement:
         if not before or not after or before[-1].status == MISSING:
             continue
         if operation in ended:
+            after = [s for s in after if not _lags(s, last, limit_s)]
             changed = next((s for s in after if s.status != before[-1].status), None)
             if changed:
                 was = f'it named {operation} as "{before[-1].status}"'
@@ -116,12 +116,12 @@ def leave_the_list_alone(history: History) -> Judgement:
 def leave_the_ended_alone(history: History, limit_s: float) -> Judgement:
     """The record of what had ended does not change: a terminal state is the last one (AIP-151; contract, "Statuses")."""
     rule = Rule("ended unchanged", "the records of what had ended are as they were")
-    sent = {e.subject: e for e in reversed(_sent(history)) if e.subject}
-    same: list[str] = []
+    sent = {e.subject: e for e in reversed(_sent(history))}
+    same = 0
     for operation in (e.subject for e in _ended_before(history) if e.subject in sent):
         e = sent[operation]
         readings = history.of("backend", operation)
-        before = [s for s in readings if s.terminal and s.answered_s <= float(e.facts.get("sent_s", e.at_s))]
+        before = [s for s in readings if s.terminal and s.answered_s <= e.facts["sent_s"]]
         after = [s for s in readings if s.asked_s >= e.at_s]
         if not before:
             return rule.unknown(f"the record of {operation} was not read before its cancel")
@@ -129,23 +129,22 @@ def leave_the_ended_alone(history: History, limit_s: float) -> Judgement:
             what = f"{e.facts.get('what')} ({operation})"
             if s.status == MISSING and gone_from(after[at:]):
                 return rule.violated(f"the record of {what} is gone (HTTP 404) after its cancel", s.answered_s)
-            lags = not s.terminal and s.asked_s <= e.at_s + limit_s
-            if s.status != MISSING and not lags and (changed := _what_changed(before[-1], s)):
+            if s.status != MISSING and not _lags(s, e, limit_s) and (changed := _what_changed(before[-1], s)):
                 return rule.violated(
                     f"of {what} {changed}, {s.answered_s - e.at_s:.2f} s after its cancel", s.answered_s
                 )
-        same += [operation] if any(s.status == before[-1].status for s in after) else []
-        if operation not in same:
+        if not any(s.status == before[-1].status for s in after):
             return rule.unknown(f"the record of {operation} was not read after its cancel")
+        same += 1
     if not same:
         return rule.unknown("nothing that had ended was cancelled")
-    return rule.holds(f"{len(same)} {'record is' if len(same) == 1 else 'records are'} as before")
+    return rule.holds(f"{same} {'record is' if same == 1 else 'records are'} as before")
 
 
 def keep_no_worker(history: History, limit_s: float) -> Judgement:
     """The worker that ran what had ended takes the next backtest, and runs it: the late cancel is not kept for that one."""
     rule = Rule("worker takes the next", "the worker of a backtest that was cancelled after its end runs the next one")
-    sent = {e.subject: e for e in reversed(_sent(history)) if e.subject}
+    sent = {e.subject: e for e in reversed(_sent(history))}
     before = [e.subject for e in _ended_before(history)]
     seen = []
     for ended in (one for one in before if one in sent):
@@ -196,21 +195,22 @@ def _cancelled_by_us(history: History, backtest: str, s: Sample) -> bool:
     return any(e.subject == backtest and e.kind in _OWN_CANCELS and e.at_s < s.answered_s for e in history.events)
 
 
+def _lags(s: Sample, since: Event, limit_s: float) -> bool:
+    """Whether a replica may still show what had ended as it was before, so soon after a cancel."""
+    return not s.terminal and s.status != MISSING and s.asked_s <= since.at_s + limit_s
+
+
 def _what_changed(before: Sample, s: Sample) -> str:
     if s.status != before.status:
         return f'the status turned from "{before.status}" to "{s.status}"'
     for name in _KEPT:
-        if (was := before.facts.get(name)) and (now := s.facts.get(name)) != was and not _same_moment(was, now):
+        was, now = before.facts.get(name), s.facts.get(name)
+        told = was or (name == "error_message" and s.status == "completed")
+        if told and now != was and not is_same_moment(was, now):
             return f"{name} changed from {was!r} to {now!r}"
     if before.percentage is not None and s.percentage is not None and s.percentage < before.percentage:
         return f"the progress fell from {before.percentage:g} % to {s.percentage:g} %"
     return ""
-
-
-def _same_moment(one: Any, other: Any) -> bool:
-    """Whether two times are the same in other words: a record may be read back from a store in another spelling."""
-    then, now = moment_of(one), moment_of(other)
-    return bool(then and now and abs((now - then).total_seconds()) <= SAME_MOMENT_S)
 
 
 def _worker_of(readings: Sequence[Sample]) -> str:

@@ -117,7 +117,7 @@ def limits_of(history: History) -> dict[str, float]:
 
 def not_told(history: History) -> dict[str, str]:
     """Judgements of what an older KTRDR, or an older history, may not tell at all, with the reason."""
-    backtest = str(history.about.get("backtest", ""))
+    backtest = history.backtest
     records = history.of("backend", backtest)
     reasons = {}
     if not history.of("list", backtest):

@@ -14,7 +14,6 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.record.history import History, Sample
-from ktrdr_qa.words import percent
 
 LAGS_S = 2.0
 """So far a backend that refreshes once a second may be behind its worker, an answer's time included."""
@@ -26,41 +25,46 @@ WHOLE = ""
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
     """The rules of the views, where they were read."""
-    backtest = str(history.about.get("backtest", ""))
-    if not history.event("views_begun", ""):
+    if not any(e.kind == "views_begun" for e in history.events):
         return []
     return [
-        lists_agree(history, backtest),
+        lists_agree(history, history.backtest),
         filters_match(history),
         pages_are_whole(history),
-        worker_agrees(history, backtest, limits["worker_idle_s"]),
+        worker_agrees(history, history.backtest, limits["worker_idle_s"]),
     ]
 
 
-def _rows(s: Sample) -> dict[str, str]:
-    rows = s.facts.get("rows")
-    return rows if isinstance(rows, dict) else {}
+def _rows(s: Sample) -> Mapping[str, str]:
+    rows: Mapping[str, str] = s.facts["rows"]
+    return rows
 
 
 def _matches(question: str, status: str) -> bool:
     """Whether a backtest of this status belongs under a filter."""
-    name, _, value = question.partition("=")
-    if name == "active_only":
+    if question == "active_only=true":
         return status not in TERMINAL
-    return value == status if name == "status" else True
+    return question == f"status={status}" or not question.startswith("status=")
+
+
+def _either(statuses: Iterable[str]) -> str:
+    return " or ".join(sorted(f'"{word}"' for word in statuses))
 
 
 def _listings(history: History) -> list[Sample]:
     return [s for s in history.samples if s.view == "listing" and not s.problem]
 
 
-def statuses_near(readings: Sequence[Sample], s: Sample, before_s: float, after_s: float) -> set[str]:
-    """What a view said from a while before a reading of another one until a while after it, its last word before that too."""
-    near = {
-        str(r.status) for r in readings if s.asked_s - before_s <= r.answered_s and r.asked_s <= s.answered_s + after_s
-    }
-    earlier = [r for r in readings if r.answered_s < s.asked_s - before_s]
-    return near | ({str(earlier[-1].status)} if earlier else set())
+def statuses_near(readings: Sequence[Sample], s: Sample, lag_s: float) -> set[str]:
+    """What a view may have said within its lag of a reading of another one: its words then, the last before, the next after.
+
+    Nothing where it was not read both before and after that reading: its state then is not known.
+    """
+    if not (any(r.answered_s <= s.asked_s for r in readings) and any(r.asked_s >= s.answered_s for r in readings)):
+        return set()
+    before = sum(r.answered_s < s.asked_s - lag_s for r in readings)
+    until = sum(r.asked_s <= s.answered_s + lag_s for r in readings)
+    return {str(r.status) for r in readings[max(0, before - 1) : until + 1]}
 
 
 def lists_agree(history: History, backtest: str) -> Judgement:
@@ -72,17 +76,14 @@ def lists_agree(history: History, backtest: str) -> Judgement:
     record = history.of("backend", backtest)
     compared = 0
     for s in _listings(history):
-        near = statuses_near(record, s, COVERED_GAP_S, COVERED_GAP_S)
-        was_there = any(r.answered_s <= s.asked_s for r in record)
-        if not was_there or near - KNOWN:
+        near = statuses_near(record, s, COVERED_GAP_S)
+        if not near or near - KNOWN:
             continue
-        shown, under = _rows(s).get(backtest), f'under "{s.subject}"' if s.subject else "the list"
-        at = f"{under} has it as" if s.subject else "the list has it as"
-        said = " or ".join(sorted(f'"{word}"' for word in near))
+        shown, under = _rows(s).get(backtest), f'the list under "{s.subject}"' if s.subject else "the list"
         if shown is not None and shown not in near:
-            return rule.violated(f'{at} "{shown}", and its record said {said}', s.answered_s)
+            return rule.violated(f'{under} has it as "{shown}", and its record said {_either(near)}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
-            return rule.violated(f"{under} does not name it, and its record said {said}", s.answered_s)
+            return rule.violated(f"{under} does not name it, and its record said {_either(near)}", s.answered_s)
         compared += 1
     if not compared:
         return rule.unknown("the list was not read while the record was")
@@ -112,9 +113,8 @@ def pages_are_whole(history: History) -> Judgement:
     Where a backtest was begun in between, the pages shift, and nothing is held against them.
     """
     rule = Rule("pages whole", "the pages of the list neither lose nor double a backtest")
-    walks = [s for s in history.samples if s.view == "pages" and not s.problem]
-    compared, most = 0, 0
-    for s in walks:
+    compared = []
+    for s in history.of("pages", WHOLE):
         before, paged, after = (list(s.facts.get(name) or []) for name in ("before", "paged", "after"))
         if before != after or len(before) < 2:
             continue
@@ -123,10 +123,10 @@ def pages_are_whole(history: History) -> Judgement:
         if lost := [one for one in before if one not in paged]:
             seen = f"the pages of the list do not have {lost[0]}, which the whole list has"
             return rule.violated(f"{seen} ({len(lost)} of {len(before)} lost)", s.answered_s)
-        compared, most = compared + 1, max(most, len(before))
+        compared.append(len(before))
     if not compared:
         return rule.unknown("the list was never the same before and after its pages were read, or has no two backtests")
-    return rule.holds(f"{compared} times page by page, {most} backtests each once")
+    return rule.holds(f"{len(compared)} times page by page, {max(compared)} backtests each once")
 
 
 def _doubled(ids: Iterable[str]) -> str:
@@ -138,7 +138,7 @@ def _doubled(ids: Iterable[str]) -> str:
     return ""
 
 
-def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> Judgement:
+def worker_agrees(history: History, backtest: str, limit_s: float) -> Judgement:
     """The worker's own record and KTRDR's say the same within the lag of a refresh, and KTRDR's progress is not ahead.
 
     After the cancel the worker has the limit of its own rule, ``limit_s``.
@@ -146,13 +146,14 @@ def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> J
     rule = Rule("worker agrees", "the worker's own record of the backtest agrees with KTRDR's at all times")
     record, lag_s = history.of("backend", backtest), max(LAGS_S, limit_s)
     own = [s for s in history.of("worker", backtest) if s.status in KNOWN]
-    compared = 0
+    compared: list[Sample] = []
     for s in own:
-        near = statuses_near(record, s, lag_s, lag_s) - {MISSING}
+        near = statuses_near(record, s, lag_s) - {MISSING}
         if near and s.status not in near:
-            said = " or ".join(sorted(f'"{word}"' for word in near))
-            return rule.violated(f"its worker has it {state_of(s)}, and KTRDR's record said {said}", s.answered_s)
-        compared += bool(near)
+            return rule.violated(
+                f"its worker has it {state_of(s)}, and KTRDR's record said {_either(near)}", s.answered_s
+            )
+        compared += [s] if near else []
     for s in own:
         ahead = next(
             (
@@ -160,13 +161,14 @@ def worker_agrees(history: History, backtest: str, limit_s: float = LAGS_S) -> J
                 for r in record
                 if r.status == "running" == s.status
                 and r.answered_s <= s.asked_s
+                and s.percentage is not None
                 and height_of(r) > height_of(s) + ROUNDED
             ),
             None,
         )
         if ahead:
-            seen = f"KTRDR had it at {percent_of(ahead)}, and its worker later at {percent(height_of(s), ahead.percentage)}"
+            seen = f"KTRDR had it at {percent_of(ahead)}, and its worker later at {percent_of(s)}"
             return rule.violated(f"{seen} only: KTRDR's progress is ahead of the worker's", s.answered_s)
     if not compared:
         return rule.unknown("the worker's own record was not read while the backtest ran", final=not own)
-    return rule.holds(f"{counted(own)} of the worker's own record agree")
+    return rule.holds(f"{counted(compared)} of the worker's own record agree")

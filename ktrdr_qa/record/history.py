@@ -69,6 +69,11 @@ class History:
     until_s: float = 0.0
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def backtest(self) -> str:
+        """The one that is cancelled; empty where none was started."""
+        return str(self.about.get("backtest", ""))
+
     def of(self, view: View, subject: str) -> tuple[Sample, ...]:
         """The readings of one view of one subject that could be had, oldest first."""
         return self._by_view_and_subject.get((view, subject, False), ())

@@ -108,7 +108,7 @@ class _Run:
 
 
 def _run_of(history: History) -> _Run:
-    backtest = str(history.about.get("backtest", ""))
+    backtest = history.backtest
     began = history.event("start_sent", backtest)
     return _Run(
         history,

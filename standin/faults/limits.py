@@ -25,7 +25,7 @@ FLIPS_AFTER_S = 0.35
 SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
 LISTED_LATE_S = 1.9
-LOST_BESIDES = 2.0
+LOST_BESIDES = 2.5
 """So much more progress than it had made, in percent, is lost to a neighbour: a while it stays at 0."""
 LISTED_AS = "/api/v1/operations"
 

@@ -182,7 +182,10 @@ def test_a_figure_that_the_metrics_do_not_name_is_not_told() -> None:
     bare = [Sample(s.view, s.subject, s.asked_s, s.answered_s, facts={"lap": s.facts["lap"]}) for s in series().samples]
     found = told(film(bare, series().events, backtest=B))
     assert {found[f.name].verdict for f in FIGURES} == {"unknown"}
-    assert "its metrics do not name it" in found["processor steady"].seen
+    assert found["processor steady"].seen == (
+        "of backend it could not be read: its metrics do not name it; of worker_1 it could not be read: its metrics do not "
+        "name it"
+    )
     assert told(film(series().events, backtest=B))["memory steady"].seen == "no process of KTRDR's could be read"
 
 
@@ -231,3 +234,108 @@ def test_the_table_has_the_thirds() -> None:
     assert ("memory", "worker_1", ["58.0 MB", "73.5 MB", "89.0 MB"]) in rows
     assert len(rows) == 1 + 4 * 2
     assert list(table(series(9))) == []
+
+
+def test_a_trend_is_the_mean_of_the_middle_half_of_each_third_after_the_first_tenth() -> None:
+    """Of 24 the first 2 are left out; the thirds are 2 to 8, 9 to 16 and 17 to 23, their middles 3 to 7, 11 to 14, 18 to 22."""
+    assert trend_of([float(n * n) for n in range(24)]) == endurance.Trend(27.0, 157.5, 402.0, 40.0, 25.0)
+    assert trend_of([float(n * n) for n in range(27)]) == endurance.Trend(31.5, 198.0, 507.5, 33.0, 28.0)
+
+
+@pytest.mark.parametrize(
+    ("heights", "spread", "margin", "grows"),
+    [
+        ((0.0, 5.0, 10.0), 0.0, 10.0, False),
+        ((0.0, 5.0, 10.0), 0.0, 9.9, True),
+        ((0.0, 5.0, 10.0), 5.0, 1.0, False),
+        ((0.0, 5.0, 10.0), 4.9, 1.0, True),
+        ((0.0, 2.0, 10.0), 0.0, 1.0, True),
+        ((0.0, 1.9, 10.0), 0.0, 1.0, False),
+        ((0.0, 8.0, 10.0), 0.0, 1.0, True),
+        ((0.0, 8.1, 10.0), 0.0, 1.0, False),
+        ((5.0, 7.0, 10.0), 0.0, 4.9, True),
+    ],
+)
+def test_what_is_a_growth(heights: tuple[float, float, float], spread: float, margin: float, grows: bool) -> None:
+    assert endurance.Trend(*heights, spread, 0.0).grows(margin) is grows
+
+
+def test_each_rule_says_what_it_expects() -> None:
+    assert {name: j.expected for name, j in told(series()).items()} == {
+        "latency steady": "the last backtests were cancelled as quickly as the first",
+        "places kept": "every place that was free before the first backtest is free again after the last",
+        "memory steady": "in no process of KTRDR's does the memory grow with the backtests",
+        "files steady": "in no process of KTRDR's does the number of open files grow with the backtests",
+        "active steady": "in no process of KTRDR's does the number of operations called active grow with the backtests",
+        "processor steady": "in no process of KTRDR's does the use of the processor at rest grow with the backtests",
+    }
+    slower = told(series(cancelled_s=lambda n: 0.05 + 0.01 * n))["latency steady"]
+    for judgement, last_s in ((told(series())["latency steady"], 0.05), (slower, 0.49)):
+        assert dict(judgement.figures) == pytest.approx(
+            {"first_cancels_s": 0.05 if last_s == 0.05 else 0.18, "last_cancels_s": last_s}, abs=0.006
+        )
+
+
+def test_all_that_grows_is_told() -> None:
+    both = film(*(series(of=[of], files=lambda n: 14.0 + n).samples for of in ("backend", "worker_1")), series().events)
+    assert told(both)["files steady"].seen == (
+        "it grew: backend 27.0 to 58.0 (+1.00 with each), worker_1 27.0 to 58.0 (+1.00 with each)"
+    )
+    assert told(series(cancelled_s=lambda n: 1.0 * n))["latency steady"].seen.endswith(": 1000 ms more with each")
+
+
+def test_those_that_were_not_seen_cancelled_are_counted_out() -> None:
+    history = series()
+    unseen = [e if e.kind != "lap" or e.facts["number"] > 40 else did("lap", e.at_s, number=0) for e in history.events]
+    assert told(film(history.samples, unseen))["latency steady"].seen == (
+        "11 backtests are too few to tell a trend from chance; 24 are needed"
+    )
+    rows = list(table(film(history.samples, unseen)))
+    assert [row[:2] for row in rows] == [(f.what, of) for f in FIGURES for of in ("backend", "worker_1")]
+
+
+def test_what_was_lost_of_a_process_is_told_last_and_all_that_could_not_be_read() -> None:
+    lost = [Sample("process", of, at_s, at_s, problem=f"{of} at {at_s}") for of in ("a", "b") for at_s in (1.0, 2.0)]
+    seen = told(film(series().events, lost))["files steady"].seen
+    assert seen == "of a it could not be read: a at 2.0; of b it could not be read: b at 2.0"
+    one = told(film(series().events, series().samples, lost[:1], load_per_core=2.1))["processor steady"].seen
+    assert one == (
+        "of a it could not be read: a at 1.0; 2.1 processes a core want to run on this host, so that one which computes "
+        "may look quiet; backend 0.01 to 0.01 cores; worker_1 0.01 to 0.01 cores"
+    )
+    few = told(film([e for e in series().events if e.kind != "lap" or e.facts["number"] <= 23], lost[:1]))[
+        "files steady"
+    ]
+    assert few.seen == "23 backtests are too few to tell a trend from chance; 24 are needed"
+    enough = told(film([e for e in series().events if e.kind != "lap" or e.facts["number"] <= 24], lost[:1]))
+    assert enough["files steady"].seen == "of a it could not be read: a at 1.0"
+
+
+def test_places_that_are_lost_are_named_and_what_is_not_known_says_why() -> None:
+    lost = endurance.places_are_kept(film(counted(0.5, ["w1", "w2", "w3"]), counted(30.0), counted(60.0, ["w2"])))
+    assert lost.seen == "3 were free before the first, and 1 are after the last: lost is w1, w3" and lost.at_s == 60.0
+    assert endurance.places_are_kept(film()).seen == "the places were not counted before and after"
+    assert endurance.places_are_kept(film(counted(0.5), counted(60.0, [], [], 0))).seen == (
+        "KTRDR did not list its workers, or none was free"
+    )
+    nobody = did("places", 60.0, "", free=None, others=None, listed=1)
+    assert endurance.places_are_kept(film(counted(0.5), nobody)).seen.endswith("0 are after the last: lost is w1, w2")
+    assert endurance.places_are_kept(film(did("places", 0.5, "", free=None, listed=1), counted(60.0))).unknown
+
+
+def test_the_processor_of_a_rest_is_what_it_used_over_its_time() -> None:
+    (figure,) = [f for f in FIGURES if f.fact == "cores"]
+
+    def used(*readings: tuple[float, float | None], lap: int = 1) -> list[Sample]:
+        return [Sample("process", "w", at_s, at_s, cpu_s=cpu_s, facts={"lap": lap}) for at_s, cpu_s in readings]
+
+    assert figure.values([*used((1.0, 5.0), (1.5, 9.0), (3.0, 6.0)), *used((4.0, 6.0), (6.0, 6.0), lap=2)]) == [
+        0.5,
+        0.0,
+    ]
+    for told_nothing in (used((1.0, 5.0)), used((1.0, 5.0), (2.0, 4.0)), used((1.0, None), (2.0, 4.0))):
+        assert figure.values(told_nothing) == []
+    assert figure.values(used((1.0, 5.0), (2.0, None))) == []
+    (memory,) = [f for f in FIGURES if f.fact == "memory_bytes"]
+    named = [Sample("process", "w", 1.0, 1.0, facts={"lap": 1, "memory_bytes": 3e6})]
+    assert memory.values([*named, *used((2.0, 1.0), lap=2)]) == [3.0]

@@ -160,3 +160,266 @@ def test_the_next_one_on_the_same_worker_keeps_the_pace() -> None:
     assert elsewhere.unknown and elsewhere.seen == "it was given to worker_2, not to the worker of the cancelled one"
     assert followed(runs(12.0, 14.0, of=NEXT, worker=W)).unknown
     assert followed().unknown
+
+
+# --- each with its boundary --------------------------------------------------------------------------------------
+
+
+def test_what_is_expected_of_neighbours_and_what_was_seen_is_told() -> None:
+    two = beside(
+        RUNS_ON,
+        did("neighbour_started", 2.0, "op_8"),
+        runs(2.0, 10.0, of="op_8"),
+        runs(10.25, 15.0, base=16.0, of="op_8"),
+    )
+    found = {j.name: j for j in neighbours.judgements(two, verdict.LIMITS_S)}
+    assert (
+        found["neighbours run on"].expected == "the other backtests run on at the pace that they had before the cancel"
+    )
+    assert found["neighbours run on"].seen == (
+        f"{OTHER} made 8.0 % in 5.0 s, and 10.0 % was due; op_8 made 8.0 % in 5.0 s, and 10.0 % was due"
+    )
+    assert found["neighbours untouched"].expected == "the records of the other backtests are not touched by the cancel"
+    assert found["neighbours untouched"].seen == "2 read again after the cancel"
+    moving = neighbours.are_moving(two, 5.0)
+    assert (moving.name, moving.seen) == ("neighbours moving", "2 are moving")
+    assert moving.expected == "the other backtests are moving within 5.0 s"
+    none = neighbours.are_moving(film(started()), 5.0)
+    assert none.seen == "there is none" and none.final
+
+
+def test_the_second_neighbour_is_judged_as_the_first() -> None:
+    def second(*after: Part) -> History:
+        return beside(
+            RUNS_ON[:9], saw(12.6, "completed", 100.0, of=OTHER), did("neighbour_started", 2.0, "op_8"), *after
+        )
+
+    stands = second(runs(2.0, 10.0, of="op_8"), runs(10.25, 15.0, pace=0.0, base=16.0, of="op_8"))
+    assert on(stands).violated and on(stands).at_s == 15.0
+    told = second(runs(2.0, 10.0, of="op_8"), saw(10.5, "failed", 0.0, of="op_8"))
+    assert on(told).violated and on(told).at_s == 10.5
+    marked = second(runs(2.0, 10.0, of="op_8"), saw(10.5, "running", 16.0, of="op_8", error_message="gone", **BEGAN))
+    assert untouched(marked).violated and untouched(marked).at_s == 10.5
+    late = second(saw(7.5, "running", 0.0, of="op_8"))
+    assert neighbours.are_moving(late, 5.0).violated and neighbours.are_moving(late, 5.0).at_s == 7.5
+    assert untouched(second()).seen == "1 read again after the cancel"
+
+
+def test_a_neighbour_has_until_the_limit_to_move_and_longer_where_its_steps_are_coarse() -> None:
+    at = beside(before=[saw(7.0, "running", 0.0, of=OTHER)])
+    assert neighbours.are_moving(at, 5.0).seen == f"{OTHER} was not seen to move"
+    assert neighbours.are_moving(at, 5.0).unknown and not neighbours.are_moving(at, 5.0).final
+    coarse = beside(before=[saw(2.0 + 0.5 * n, "running", 10.0 * (n // 8), of=OTHER) for n in range(16)])
+    assert neighbours.are_moving(coarse, 5.0).unknown
+    stands = beside(before=[saw(2.0 + 0.5 * n, "running", 10.0 * (n >= 2), of=OTHER) for n in range(16)])
+    assert neighbours.are_moving(stands, 5.0).seen == f'{OTHER} was "running" at 10.0 % after 5.0 s'
+    assert neighbours.are_moving(stands, 5.0).at_s == 9.0
+    done = neighbours.are_moving(beside(before=[saw(2.5, "completed", 100.0, of=OTHER)]), 5.0)
+    assert done.unknown and done.final
+    ended = neighbours.are_moving(beside(before=[saw(2.5, "cancelled", 0.0, of=OTHER)]), 5.0)
+    assert ended.seen == f'{OTHER} was "cancelled" at 0.0 %: no reason given' and ended.at_s == 2.5
+
+
+def test_a_neighbour_at_half_its_pace_is_slower_and_one_a_step_better_is_not() -> None:
+    """2 % a second before, so that 10 % are due in 5 s: half of that less one step of 2 % is 3 %."""
+    before = [saw(2.0 + n, "running", 2.0 * n, of=OTHER) for n in range(9)]
+
+    def makes(percent: float) -> Judgement:
+        steps = [saw(11.0, "running", 16.0 + percent / 2, of=OTHER), saw(15.0, "running", 16.0 + percent, of=OTHER)]
+        return on(beside(steps, before=before))
+
+    assert makes(3.0).holds
+    assert makes(2.9).seen == f'{OTHER} made 2.9 % in 5.0 s, and 10.0 % was due: it was "running" at 18.9 %'
+
+
+def test_a_record_that_flickers_is_no_progress() -> None:
+    """A 404 or a null between two readings at the same height would add that height each time."""
+    for gap in ("missing", "running"):
+        flickers = [
+            saw(10.25 + 0.25 * n, gap if n % 4 == 3 else "running", None if n % 4 == 3 else 16.0, of=OTHER)
+            for n in range(22)
+        ]
+        assert on(beside(flickers)).violated
+    gone = [saw(9.9, "missing", of=OTHER), saw(10.5, "missing", of=OTHER), saw(15.0, "missing", of=OTHER)]
+    assert on(beside(gone)).seen == f'{OTHER} made 0.0 % in 5.0 s, and 10.0 % was due: it was "missing"'
+    lags = [saw(s.asked_s, "running", 12.0 if n % 2 else 16.0, of=OTHER) for n, s in enumerate(RUNS_ON)]
+    assert on(beside(lags)).violated, "it stands still, read from two replicas"
+
+
+def test_a_neighbour_that_nears_its_end_is_due_no_more_than_is_left() -> None:
+    near = [saw(2.0 + n, "running", 74.0 + 2.0 * n, of=OTHER) for n in range(9)]
+    writes = [saw(11.0 + n, "running", min(100.0, 92.0 + 2.0 * n), of=OTHER) for n in range(20)]
+    assert on(beside(writes, before=near)).seen == f"{OTHER} made 10.0 % in 20.0 s, and 10.0 % was due"
+    nearer = [saw(2.0 + n, "running", 80.0 + 2.0 * n, of=OTHER) for n in range(9)]
+    stands = [saw(11.0 + n, "running", 96.0, of=OTHER) for n in range(20)]
+    told = on(beside(stands, before=nearer))
+    assert told.unknown and told.final and told.seen == f"{OTHER} was to make 4.0 % only, too little to tell"
+    short = neighbours.run_on(beside(RUNS_ON[:8]), B, 1.0, 0)
+    assert short.unknown and not short.final and short.seen == f"{OTHER} was to make 4.0 % only, too little to tell"
+
+
+def test_a_neighbour_is_watched_for_three_of_its_steps() -> None:
+    every_two = [saw(2.0 + 0.5 * n, "running", 4.0 * (n // 4), of=OTHER) for n in range(16)]
+    after = [saw(10.5 + 0.5 * n, "running", 16.0 + 4.0 * (n // 4), of=OTHER) for n in range(11)]
+    assert on(beside(after, before=every_two)).seen == f"{OTHER} was not read for 6.0 s yet"
+    assert on(beside(after, saw(16.0, "running", 28.0, of=OTHER), before=every_two)).holds
+    assert neighbours.run_on(beside(RUNS_ON), B, 6.0, 3).seen == f"{OTHER} was not read for 6.0 s yet"
+    assert on(beside()).seen == f"{OTHER} was not read for 3.0 s yet"
+    by_about = film(beside(after, before=every_two).samples, beside().events, backtest=B, updates=2)
+    assert {j.name: j.verdict for j in neighbours.judgements(by_about, verdict.LIMITS_S)}[
+        "neighbours run on"
+    ] == "holds"
+
+
+def test_without_a_cancel_nothing_can_be_compared() -> None:
+    not_cancelled = film(started(), did("neighbour_started", 2.0, OTHER), runs(2.0, 10.0))
+    assert on(not_cancelled).seen == untouched(not_cancelled).seen == "no cancel was sent"
+    assert untouched(beside()).seen == "none was read after the cancel"
+    unseen = on(beside(RUNS_ON, before=[saw(9.0, "running", 2.0, of=OTHER), saw(9.5, "running", 2.0, of=OTHER)]))
+    assert unseen.unknown and unseen.final
+    at_once = [saw(9.0, "running", 2.0, of=OTHER), saw(9.0, "running", 3.0, of=OTHER)]
+    assert on(beside(RUNS_ON, before=at_once)).seen == f"the pace of {OTHER} was not seen before the cancel"
+
+
+def test_a_record_may_be_told_in_other_words_and_must_not_change_its_times() -> None:
+    other_words = {"created_at": "2026-11-22T18:52:30.000+00:00", "started_at": None}
+    assert untouched(beside(runs(10.25, 15.0, base=16.0, **other_words))).holds
+    begun_again = runs(10.25, 15.0, base=16.0, created_at="2026-11-22T18:52:33Z")
+    assert untouched(beside(begun_again)).seen == (
+        f"{OTHER}: its created_at was 2026-11-22T18:52:30Z, and is 2026-11-22T18:52:33Z, 0.2 s after the cancel"
+    )
+    unnamed = beside(runs(10.25, 15.0, base=16.0), before=runs(2.0, 10.0, created_at=None, started_at=None))
+    assert untouched(unnamed).holds
+    warned = beside(
+        runs(10.25, 15.0, base=16.0, error_message="2 bars are missing"),
+        before=[*runs(2.0, 9.0, error_message="2 bars are missing"), saw(9.5, "running", 16.0, of=OTHER)],
+    )
+    assert untouched(warned).holds
+    done = saw(15.2, "completed", 100.0, of=OTHER, completed_at="2026-11-22T18:52:55Z", **BEGAN)
+    assert untouched(beside(RUNS_ON, done)).holds
+    with_error = saw(15.2, "completed", 100.0, of=OTHER, error_message="by user", **BEGAN)
+    assert untouched(beside(RUNS_ON, with_error)).seen == (
+        f'{OTHER}: it is "completed" at 100.0 %, and carries the error by user, 5.2 s after the cancel'
+    )
+    gone = saw(15.2, "missing", of=OTHER, completed_at="2026-11-22T18:52:55Z", error_message="no such operation")
+    assert untouched(beside(RUNS_ON, gone)).holds
+    failed = saw(15.2, "failed", 0.0, of=OTHER, error_message="no data", completed_at="2026-11-22T18:52:55Z", **BEGAN)
+    assert untouched(beside(RUNS_ON, failed)).holds, "that it failed is for the other rule"
+
+
+def test_progress_has_fallen_where_it_stays_below_for_half_a_second() -> None:
+    def fell(*heights: float, from_s: float = 11.0) -> Judgement:
+        after = [saw(from_s + 0.25 * n, "running", height, of=OTHER) for n, height in enumerate(heights)]
+        return untouched(beside(RUNS_ON[:3], after))
+
+    assert fell(14.0, 14.0, 16.0, 14.0, 14.0, 18.0).holds, "twice for 0.25 s"
+    assert fell(14.0, 14.5, 15.0).seen == f"{OTHER}: its progress fell from 16.0 % to 14.0 %, 1.0 s after the cancel"
+    assert fell(14.0, 14.5, 15.0).at_s == 11.0
+    assert (
+        fell(20.0, 14.0, 14.5, 15.0).seen == f"{OTHER}: its progress fell from 20.0 % to 14.0 %, 1.2 s after the cancel"
+    )
+    unread = [
+        saw(11.0, "running", 14.0, of=OTHER),
+        saw(11.5, "running", None, of=OTHER),
+        saw(12.0, "missing", of=OTHER),
+    ]
+    assert untouched(beside(RUNS_ON[:3], unread)).holds
+    assert untouched(beside(RUNS_ON[:3], unread, saw(12.1, "running", 14.0, of=OTHER))).violated
+    begins = [saw(2.0 + n, "running", 0.1 * n, of=OTHER) for n in range(8)]
+    again = [saw(10.5 + 0.25 * n, "running", 0.1, of=OTHER) for n in range(3)]
+    assert untouched(beside(again, before=begins)).seen.startswith(f"{OTHER}: its progress fell from 0.7 % to 0.1 %")
+    before = [*runs(2.0, 6.0), *(saw(6.5 + 0.5 * n, "running", 4.0, of=OTHER) for n in range(6))]
+    assert untouched(beside(runs(10.25, 15.0, base=4.0), before=before)).holds, "it did so before the cancel as well"
+    at_it = [*runs(2.0, 9.75), *(saw(10.0 + 0.5 * n, "running", 4.0, of=OTHER) for n in range(6))]
+    assert untouched(beside(before=at_it)).holds, "what was asked for when the cancel was sent is from before it"
+
+
+def test_of_the_next_one_it_is_told_what_is_not_known() -> None:
+    assert followed().seen == "its pace was not seen"
+    assert followed().expected == "the next backtest on the same worker runs at the pace of the cancelled one"
+    assert neighbours.follower_keeps_pace(beside(), B, 2.0, 3).seen == "none was started"
+    assert followed(runs(12.0, 14.0, of=NEXT, worker=W)).seen == f"{NEXT} was not read for 3.0 s yet"
+    assert (
+        neighbours.follower_keeps_pace(
+            beside(did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT, worker=W)), B, 9.0, 3
+        ).seen
+        == f"{NEXT} was not read for 9.0 s yet"
+    )
+    elsewhere = followed(runs(12.0, 20.0, of=NEXT, worker="w3"), saw(20.5, "running", 1.0, of=NEXT, worker="w2"))
+    assert elsewhere.final and elsewhere.seen == "it was given to w2, w3, not to the worker of the cancelled one"
+    assert followed(saw(13.0, "completed", 100.0, of=NEXT)).seen == f"{NEXT} completed"
+    broken = followed(saw(13.0, "failed", 0.0, of=NEXT, error_message="no data"))
+    assert broken.seen == f'{NEXT} was "failed" at 0.0 % 1.0 s after its start: no data' and broken.at_s == 13.0
+    ended = followed(runs(12.0, 20.0, of=NEXT), did("clean_up", 20.1, NEXT), saw(20.2, "cancelled", 0.0, of=NEXT))
+    assert ended.seen == f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
+    blind = film(did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT), cancelled(10.0))
+    assert neighbours.follower_keeps_pace(blind, B, 2.0, 3).seen == "the pace of the cancelled one was not seen"
+
+
+def test_the_next_one_is_judged_with_the_limits_of_the_recording() -> None:
+    following = beside(did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT, worker=W), RUNS_ON)
+    names = [j.name for j in neighbours.judgements(following, verdict.LIMITS_S) if j.holds]
+    assert names == ["neighbours run on", "neighbours untouched", "next keeps pace"]
+    alone = film(
+        [e for e in following.events if e.kind != "neighbour_started"], following.samples, backtest=B, worker=W
+    )
+    assert [j.seen for j in neighbours.judgements(alone, verdict.LIMITS_S)] == [
+        f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
+    ]
+
+
+def test_the_pace_of_two_rises_and_a_slow_one_are_enough_to_tell() -> None:
+    two = [saw(9.0, "running", 2.0, of=OTHER), saw(9.5, "running", 3.0, of=OTHER)]
+    assert (
+        on(beside(runs(10.25, 15.0, base=3.0), before=two)).seen == f"{OTHER} made 8.0 % in 5.0 s, and 10.0 % was due"
+    )
+    assert neighbours.are_moving(beside(before=[*two, saw(20.0, "running", 3.0, of=OTHER)]), 5.0).holds
+    slow = on(beside(runs(10.25, 15.0, pace=0.5, base=4.0), before=runs(2.0, 10.0, pace=0.5)))
+    assert slow.seen == f"{OTHER} made 2.0 % in 5.0 s, and 2.5 % was due"
+
+
+def test_the_usual_step_is_the_median_of_its_steps() -> None:
+    """Steps of 1, 1, 4 and 4: half of the 12 % that were due, less 4 %, are 2 %, and it made 4 %."""
+    before = [
+        saw(at_s, "running", height, of=OTHER) for at_s, height in ((2.0, 2.0), (4.0, 3.0), (6.0, 4.0), (8.0, 8.0))
+    ]
+    after = [saw(15.0, "running", 12.0, of=OTHER), saw(22.0, "running", 12.0, of=OTHER)]
+    assert on(beside(after, before=before)).seen == f"{OTHER} made 4.0 % in 12.0 s, and 12.0 % was due"
+
+
+def test_what_was_read_as_the_cancel_was_sent_is_from_before_it() -> None:
+    ended = on(beside(saw(10.0, "cancelled", 0.0, of=OTHER)))
+    assert ended.seen == f"{OTHER} was not read for 3.0 s yet"
+    once = [saw(10.0, "running", 16.0, of=OTHER, **BEGAN)]
+    changed = saw(10.5, "running", 16.0, of=OTHER, created_at="2026-11-22T18:52:40Z")
+    assert untouched(beside(changed, before=once)).violated
+
+
+def test_a_next_one_that_stands_after_its_first_step_is_slow() -> None:
+    """The cancelled one made 1 % every two seconds: three such steps are watched, in which 3 % were due."""
+    ran = [saw(float(t), "running", float(t // 2), worker=W) for t in range(1, 10)]
+    stands = [saw(12.0 + 0.5 * n, "running", 1.0, of=NEXT, worker=W) for n in range(13)]
+
+    def after(until: int) -> Judgement:
+        history = film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands[:until], worker=W)
+        return neighbours.follower_keeps_pace(history, B, 1.0, 3)
+
+    assert after(12).seen == f"{NEXT} was not read for 6.0 s yet"
+    assert after(13).seen == f'{NEXT} made 0.0 % in 6.0 s, and 3.0 % was due: it was "running" at 1.0 %'
+    (judged,) = neighbours.judgements(
+        film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands, backtest=B, updates=1),
+        {"frozen_s": 3.0},
+    )
+    assert judged.seen == f"it was given to {W}, not to the worker of the cancelled one"
+
+
+def test_a_next_one_that_makes_little_because_little_was_due_is_told_by_what_it_made() -> None:
+    ran = [saw(1.0 + 2.0 * n, "running", 0.5 * (n + 1), worker=W) for n in range(5)]
+    stands = [saw(12.0 + 0.5 * n, "running", 0.5, of=NEXT, worker=W) for n in range(13)]
+    history = film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands, worker=W)
+    assert neighbours.follower_keeps_pace(history, B, 1.0, 3).violated
+
+
+def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None:
+    found = neighbours.judgements(beside(runs(10.25, 13.0, base=16.0)), verdict.LIMITS_S)
+    assert found[0].seen == f"{OTHER} made 4.0 % in 3.0 s, and 6.0 % was due"

@@ -62,6 +62,12 @@ def record(
         5.0,
     ),
     Case(
+        "the last that is no acknowledgement, and no error of the server",
+        film(in_vain(5.0, 300), in_vain(6.0, 499)),
+        "holds",
+        "2 were turned down with HTTP 300, 499",
+    ),
+    Case(
         "an acknowledgement without a word",
         film(did(vain.ANSWERED, 5.0, GHOST, what="it", http=204, sent_s=4.9)),
         "violated",
@@ -118,6 +124,39 @@ RUNS = [saw(4.0, "running", 20.0), saw(4.5, "running", 22.0)]
         film(RUNS, in_vain(5.0, what="a long id"), in_vain(6.0), saw(5.4, "cancelled", 0.0)),
         "violated",
         f'{B} was "running" at 22.0 %, and is "cancelled" 0.50 s after the cancel of a long id; it was not asked for',
+        5.4,
+    ),
+    Case(
+        "the last word before counts, one that was read as the cancel was sent",
+        film(RUNS, saw(4.9, "running", 23.0), in_vain(5.0), saw(5.4, "cancelled", 0.0)),
+        "violated",
+        f'{B} was "running" at 23.0 %, and is "cancelled" 0.50 s after the cancel of it; it was not asked for',
+        5.4,
+    ),
+    Case(
+        "what was read as the answer came is not from afterwards",
+        film(RUNS, in_vain(5.0), saw(5.0, "running", 23.0)),
+        "unknown",
+        "none was seen afterwards",
+    ),
+    Case(
+        "it is cancelled in the very moment of its own cancel",
+        film(RUNS, in_vain(5.0), saw(8.0, "cancelled", 0.0), cancelled(8.0)),
+        "violated",
+        f'{B} was "running" at 22.0 %, and is "cancelled" 3.10 s after the cancel of it; it was not asked for',
+        8.0,
+    ),
+    Case(
+        "another had ended before",
+        film(ended("op_0"), record(2.0, of="op_0"), RUNS, in_vain(5.0), saw(5.4, "running", 23.0)),
+        "holds",
+        'one that ran was "running" at 23.0 % afterwards',
+    ),
+    Case(
+        "it fails, and did not before",
+        film(RUNS, in_vain(5.0), saw(5.4, "failed", 0.0)),
+        "violated",
+        f'{B} was "running" at 22.0 %, and is "failed" 0.50 s after the cancel of it; it was not asked for',
         5.4,
     ),
     Case(
@@ -216,8 +255,27 @@ def row(at_s: float, status: str, of: str = DONE) -> Sample:
         5.1,
     ),
     Case(
+        "a replica lags",
+        film(ended(), row(4.0, "completed"), in_vain(5.0), row(5.1, "running"), row(7.0, "running")),
+        "holds",
+        "1 is listed as before",
+    ),
+    Case(
+        "what had ended is listed as running",
+        film(ended(), row(4.0, "completed"), in_vain(5.0), row(7.1, "running")),
+        "violated",
+        f'it named {DONE} as "completed", and says "running" after the cancel',
+        7.1,
+    ),
+    Case(
         "what ran may have ended meanwhile",
         film(row(4.0, "running", B), in_vain(5.0), row(5.1, "completed", B)),
+        "holds",
+        "1 is listed as before",
+    ),
+    Case(
+        "another was not read afterwards, and the rest as the cancel was sent and answered",
+        film(ended(), row(4.0, "running", B), row(4.9, "completed"), in_vain(5.0), row(5.0, "completed")),
         "holds",
         "1 is listed as before",
     ),
@@ -231,7 +289,9 @@ def row(at_s: float, status: str, of: str = DONE) -> Sample:
     Case("not read before", film(ended(), in_vain(5.0), row(5.1, "completed")), "unknown", "not read"),
 )
 def test_list_unchanged(case: Case) -> None:
-    case.check(vain.leave_the_list_alone(case.history), "list unchanged", "the list of backtests is as it was before")
+    case.check(
+        vain.leave_the_list_alone(case.history, 2.0), "list unchanged", "the list of backtests is as it was before"
+    )
 
 
 # --- what had ended ----------------------------------------------------------------------------------------------
@@ -243,6 +303,12 @@ CANCELLED_DONE = in_vain(5.0, 400, what="a backtest that is completed", of=DONE)
     Case(
         "it is as before",
         film(ended(), record(2.0), CANCELLED_DONE, record(5.1), record(6.0)),
+        "holds",
+        "1 record is as before",
+    ),
+    Case(
+        "it was read as the cancel was sent and answered",
+        film(ended(), record(4.9), CANCELLED_DONE, record(5.0)),
         "holds",
         "1 record is as before",
     ),
@@ -269,6 +335,19 @@ CANCELLED_DONE = in_vain(5.0, 400, what="a backtest that is completed", of=DONE)
         "violated",
         f"of a backtest that is completed ({DONE}) error_message changed from 'no data' to 'cancelled', 0.50 s after its cancel",
         5.5,
+    ),
+    Case(
+        "it is told to have been cancelled, in its error message",
+        film(ended(), record(2.0), CANCELLED_DONE, record(5.5, error_message="cancelled")),
+        "violated",
+        f"of a backtest that is completed ({DONE}) error_message changed from None to 'cancelled', 0.50 s after its cancel",
+        5.5,
+    ),
+    Case(
+        "one that failed may tell why a moment later",
+        film(ended(DONE, "failed"), record(2.0, "failed"), CANCELLED_DONE, record(5.5, "failed", error_message="no data")),
+        "holds",
+        "1 record is as before",
     ),
     Case(
         "its end changes",
@@ -402,6 +481,56 @@ HAD_RUN = film(ended(), record(2.0), CANCELLED_DONE)
         36.5,
     ),
     Case(
+        "it is at the limit",
+        plus(HAD_RUN, following(6.0, "running"), following(36.0, "running")),
+        "unknown",
+        "that worker was not seen to run another one",
+    ),
+    Case(
+        "it stands still in the end",
+        plus(HAD_RUN, following(6.0, "pending"), following(20.0, "resuming"), following(36.5, "running")),
+        "violated",
+        f'{W}, which had run {DONE}: its next one, {NEXT_ONE}, was "running" at 0.0 % after 30.5 s (3 readings)',
+        36.5,
+    ),
+    Case(
+        "it has failed for long, which may be its model's path",
+        plus(HAD_RUN, following(6.4, "failed"), following(40.0, "failed")),
+        "unknown",
+        "that worker was not seen to run another one",
+    ),
+    Case(
+        "the first of them is on another worker, and the last has not moved yet",
+        plus(
+            HAD_RUN,
+            saw(5.0, "running", 3.0, of="op_4", worker="worker_2"),
+            following(5.0, "running", 3.0),
+            saw(6.0, "running", 0.0, of="op_6", worker=W),
+        ),
+        "holds",
+        f'{W} runs {NEXT_ONE}: "running" at 3.0 %',
+    ),
+    Case(
+        "of another that had ended it is not said who ran it",
+        film(
+            ended(BROKEN, "failed"),
+            ended(),
+            record(2.0, "failed", of=BROKEN, worker=None),
+            record(2.0),
+            in_vain(4.0, 400, of=BROKEN),
+            CANCELLED_DONE,
+            following(6.0, "running", 3.0),
+        ),
+        "holds",
+        f'{W} runs {NEXT_ONE}: "running" at 3.0 %',
+    ),
+    Case(
+        "KTRDR does not say who runs what",
+        film(ended(), record(2.0, worker=None), CANCELLED_DONE, following(6.0, "cancelled", worker=None)),
+        "unknown",
+        "that worker was not seen to run another one",
+    ),
+    Case(
         "it is on another worker",
         plus(HAD_RUN, following(6.0, "running", 3.0, worker="worker_2")),
         "unknown",
@@ -429,6 +558,21 @@ HAD_RUN = film(ended(), record(2.0), CANCELLED_DONE)
 def test_worker_takes_the_next(case: Case) -> None:
     expected = "the worker of a backtest that was cancelled after its end runs the next one"
     case.check(vain.keep_no_worker(case.history, 30.0), "worker takes the next", expected)
+
+
+def test_cancels_in_vain_are_judged_by_the_limits_of_the_recording() -> None:
+    """A replica shows what had ended as running, in the list too, and the next one takes its time."""
+    lags = [saw(5.5, "running", 90.0, of=DONE), row(4.0, "completed"), row(5.5, "running"), row(8.0, "completed")]
+    history = film(
+        ended(), record(2.0), CANCELLED_DONE, lags, record(8.0), following(6.0, "running"), following(9.0, "running")
+    )
+
+    def violated(cancelled_s: float, new_backtest_s: float) -> list[str]:
+        limits = {"cancelled_s": cancelled_s, "new_backtest_s": new_backtest_s}
+        return [j.name for j in vain.judgements(history, limits) if j.violated]
+
+    assert violated(2.0, 30.0) == []
+    assert violated(0.4, 2.0) == ["list unchanged", "ended unchanged", "worker takes the next"]
 
 
 # --- with a reason -----------------------------------------------------------------------------------------------
@@ -469,6 +613,19 @@ def gave(at_s: float, status: str = "cancelled", **facts: Any) -> Sample:
         'the answer to the cancel gives "by user" as its reason',
         10.1,
     ),
+    Case(
+        "two others",
+        film(END, gave(10.2), gave(10.8, error_message="by user", reason="other")),
+        "violated",
+        'it gives "by user / other"',
+        10.8,
+    ),
+    Case(
+        "the answer was lost",
+        film(did("cancel_sent", 10.0), did("cancel_lost", 10.1), gave(10.2, error_message=WHY)),
+        "holds",
+        "it gives it",
+    ),
     Case("the answer gives none", film(cancelled(), gave(10.2, error_message=WHY)), "holds", "it gives it"),
     Case("it has not ended", film(END, saw(10.2, "running", 5.0)), "unknown", "it has not ended yet"),
     Case("it completed", film(END, gave(10.2, "completed")), "unknown", 'it was "completed"', final=True),
@@ -477,6 +634,13 @@ def test_reason_kept(case: Case) -> None:
     case.check(
         reason.is_kept(case.history, B, WHY), "reason kept", f'the record gives the reason of the cancel: "{WHY}"'
     )
+
+
+def test_the_reason_of_the_request_is_looked_for_in_the_record_of_the_backtest() -> None:
+    asked = {"cancel_body": {"reason": WHY, "force": True}}
+    (kept,) = reason.judgements(film(END, gave(10.2, error_message=WHY), backtest=B, **asked), {})
+    assert kept.holds and kept.expected == f'the record gives the reason of the cancel: "{WHY}"'
+    assert not list(reason.judgements(film(END, gave(10.2), backtest=B, cancel_body={"force": True}), {}))
 
 
 # --- several at the same moment ----------------------------------------------------------------------------------
@@ -507,8 +671,16 @@ def answers(*https: int | None, **facts: Any) -> list[Event]:
         "3 acknowledged, 0 turned down",
         observations=("3 of 3 cancels at once were acknowledged.",),
     ),
+    Case(
+        "two confirm",
+        film(answers(200, 204, 400)),
+        "holds",
+        "2 acknowledged, 1 turned down",
+        observations=("2 of 3 cancels at once were acknowledged.",),
+    ),
     Case("one breaks", film(answers(200, 400, 500)), "violated", "cancel 3 was answered HTTP 500", 10.3),
-    Case("none is", film(answers(400, 409)), "violated", "none was: HTTP 400", 10.2),
+    Case("none is", film(answers(400, 409, 404)), "violated", "none was: HTTP 400", 10.3),
+    Case("a redirect is none", film(answers(300)), "violated", "none was: HTTP 300", 10.1),
     Case("HTTP 200 that says no", film(answers(200, 200, success=False)), "violated", "none was: HTTP 200", 10.2),
     Case(
         "one has no answer",
@@ -528,7 +700,7 @@ def answers(*https: int | None, **facts: Any) -> list[Event]:
 def test_each_answered(case: Case) -> None:
     sent = sum(e.kind == together.ANSWERED for e in case.history.events)
     expected = f"of {sent} cancels at once one is acknowledged, and none breaks KTRDR"
-    case.check(together.none_breaks(case.history, B), "each answered", expected)
+    case.check(together.none_breaks(case.history), "each answered", expected)
 
 
 def ended_by(at_s: float, number: int | None, completed_at: str | None = AT) -> Sample:
@@ -563,8 +735,28 @@ FIVE = film(cancelled(), answers(400, 200, 400, 400, 400))
         11.0,
     ),
     Case(
+        "it ended twice, and its first record told no time",
+        plus(FIVE, ended_by(10.6, 2, None), ended_by(11.0, 2), ended_by(11.4, 2, "2026-11-22T18:52:46Z")),
+        "violated",
+        f"it ended twice: at {AT}, and at 2026-11-22T18:52:46Z",
+        11.4,
+    ),
+    Case(
+        "no record tells a time",
+        plus(FIVE, ended_by(10.6, 2, None), ended_by(11.0, 2, None)),
+        "holds",
+        "it ended once, by cancel 2",
+    ),
+    Case(
+        "its reason is told late",
+        plus(FIVE, ended_by(10.6, None), ended_by(11.0, 3)),
+        "violated",
+        'its record gives "number 3 of 5", and cancel 3 was turned down: HTTP 400',
+        11.0,
+    ),
+    Case(
         "its end is told anew within a moment",
-        plus(FIVE, ended_by(10.6, 2), ended_by(11.0, 2, "2026-11-22T18:52:44.4Z")),
+        plus(FIVE, ended_by(10.6, 2), ended_by(11.0, 2, "2026-11-22T18:52:44.5Z")),
         "holds",
         "it ended once, by cancel 2",
     ),
@@ -593,6 +785,11 @@ FIVE = film(cancelled(), answers(400, 200, 400, 400, 400))
 def test_one_takes_effect(case: Case) -> None:
     expected = "of the cancels at once exactly one takes effect"
     case.check(together.one_takes_effect(case.history, B), "one takes effect", expected)
+
+
+def test_what_is_judged_of_several_at_once_is_the_backtest_that_they_cancel() -> None:
+    both = together.judgements(film(FIVE.events, ended_by(10.6, 2), ended_by(11.0, 2), backtest=B), {})
+    assert [j.seen for j in both] == ["1 acknowledged, 4 turned down", "it ended once, by cancel 2"]
 
 
 # --- in the verdict ----------------------------------------------------------------------------------------------

@@ -28,8 +28,9 @@ def moves(of: str, to_s: float = 9.0, pace: float = 2.0, status: str = "running"
     return [saw(1.0 + 0.5 * n, status, pace * 0.5 * n, of=of) for n in range(int((to_s - 1.0) * 2) + 1)]
 
 
-def crowded(*parts: Part, workers: int = 2) -> History:
-    return film(started(), did("oversubscribed", 0.9, "", workers=workers), moves(B), *parts, backtest=B)
+def crowded(*parts: Part, workers: int = 2, places: int = 2) -> History:
+    begun = did("oversubscribed", 0.9, "", workers=workers, places=places)
+    return film(started(), begun, moves(B), *parts, backtest=B)
 
 
 def judged(history: History) -> dict[str, Judgement]:
@@ -37,7 +38,7 @@ def judged(history: History) -> dict[str, Judgement]:
 
 
 def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
-    history = crowded(accepted("op_3"), moves("op_3"), refused(), refused(), refused(409, says="busy"))
+    history = crowded(accepted("op_3"), moves("op_3"), refused(), refused(503, says="full"), refused(400, says="busy"))
     found = judged(history)
     assert [j.name for j in found.values() if not j.holds] == []
     assert found["starts answered"].seen == f"1 was accepted and 3 refused, '{SAYS}'"
@@ -53,6 +54,26 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
     ended = saw(9.5, "completed", 100.0, of="op_3")
     found = judged(crowded(*(accepted(n) for n in names), *(moves(n) for n in names), ended))
     assert [j.name for j in found.values() if not j.holds] == []
+    assert found["starts answered"].seen == "4 further ones were accepted"
+    assert found["starts run"].seen == "4 of 4 moved"
+    assert found["none called failed"].seen == "none of 4 failed in 8 s; 1 have ended"
+    assert {name: (j.expected, j.observations) for name, j in found.items()} == {
+        "starts answered": (
+            "each start is accepted under an id of its own, or refused in plain words",
+            ("4 of 4 further starts were accepted by 2 workers.",),
+        ),
+        "starts run": ("each start that was accepted runs within 5.0 s", ()),
+        "none called failed": (
+            "no backtest that was accepted is called failed or cancelled, least of all while a worker runs it",
+            (),
+        ),
+    }
+
+
+def test_where_every_start_was_refused_none_has_failed() -> None:
+    found = judged(crowded(refused()))
+    assert found["starts run"].seen == "0 of 0 moved" and found["starts run"].holds
+    assert found["none called failed"].seen == "none of 0 failed in 0 s; 0 have ended"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +90,8 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
             "a start was refused with HTTP 503, and no word says why: HTTP 503: {}",
         ),
         ([refused(502, words="HTTP 502")], "starts answered", "a start was answered HTTP 502"),
+        ([refused(399, words="HTTP 399")], "starts answered", "a start was answered HTTP 399"),
+        ([refused(None), refused(429), refused(500)], "starts answered", f"a start was answered HTTP 500: {SAYS}"),
         (
             [accepted("op_3"), accepted("op_3"), moves("op_3")],
             "starts answered",
@@ -81,9 +104,31 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
             'op_3 was accepted, and 5.5 s later it was "running" at 0.0 %',
         ),
         (
-            [accepted("op_3"), [saw(6.5, "missing", of="op_3")]],
+            [accepted("op_3"), moves("op_3"), accepted("op_4"), [saw(6.5, "missing", of="op_4")]],
             "starts run",
-            "op_3 was accepted, and 5.5 s later KTRDR has no record of it",
+            "op_4 was accepted, and 5.5 s later KTRDR has no record of it",
+        ),
+        (
+            [accepted("op_3"), saw(6.5, "running", 0.0, of="op_3"), moves("op_3", 9.0)[-4:]],
+            "starts run",
+            'op_3 was accepted, and 5.5 s later it was "running" at 0.0 %',
+        ),
+        (
+            [accepted("op_3"), saw(2.0, "running", 5.0, of="op_3"), saw(7.6, "running", 5.0, of="op_3")],
+            "starts run",
+            'op_3 was accepted, and 6.6 s later it was "running" at 5.0 %',
+        ),
+        (
+            [
+                accepted("op_3"),
+                moves("op_3", 3.0),
+                saw(3.5, "completed", 100.0, of="op_3"),
+                accepted("op_4"),
+                saw(3.0, "pending", 0.0, of="op_4"),
+                saw(8.2, "running", 0.0, of="op_4"),
+            ],
+            "starts run",
+            'op_4 was accepted, and 7.2 s later it was "running" at 0.0 %',
         ),
         (
             [
@@ -100,12 +145,59 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
             "none called failed",
             "1 of 1 were called failed; op_3 4.0 s after its start (timeout)",
         ),
+        (
+            [
+                accepted("op_3"),
+                moves("op_3"),
+                accepted("op_4"),
+                saw(5.0, "failed", 0.0, of="op_4"),
+                saw(4.9, "running", 9.0, of="op_4", view="worker"),
+                saw(5.5, "failed", 9.0, of="op_4", view="worker"),
+            ],
+            "none called failed",
+            "1 of 2 were called failed; op_4 4.0 s after its start (no reason given)",
+        ),
+        (
+            [accepted("op_3"), saw(5.0, "failed", 0.0, of="op_3"), saw(5.0, "completed", of="op_3", view="worker")],
+            "none called failed",
+            '1 of 1 were called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "completed"',
+        ),
+        (
+            [accepted("op_3"), moves("op_3", 4.0), saw(5.0, "cancelled", 0.0, of="op_3", error_message="by user")],
+            "none called failed",
+            "1 of 1 were called cancelled; op_3 4.0 s after its start (by user)",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_by_its_own_rule_alone(parts: list[Part], name: str, seen: str) -> None:
     found = judged(crowded(*parts))
     assert found[name].violated and found[name].seen == seen
     assert [j.name for j in found.values() if j.violated] == [name]
+    assert found[name].at_s == {"starts answered": 1.0, "none called failed": 5.0}.get(name, found[name].at_s)
+    if name == "starts run":
+        assert found[name].at_s == pytest.approx(1.0 + float(seen.split(" s later")[0].split()[-1]))
+
+
+def test_what_this_run_ends_itself_may_be_called_anything() -> None:
+    for word in ("cancelled", "failed"):
+        ended = crowded(
+            accepted("op_3"), moves("op_3"), did("clean_up", 9.5, "op_3"), saw(9.6, word, 0.0, of="op_3"), refused()
+        )
+        assert judged(ended)["none called failed"].holds
+
+
+def test_progress_in_coarse_steps_takes_its_time_between_two_of_them() -> None:
+    def steps(to_s: float) -> list[Sample]:
+        return [saw(1.0 + 0.5 * n, "running", 10.0 * (n // 8), of="op_3") for n in range(int((to_s - 1.0) * 2) + 1)]
+
+    assert judged(crowded(accepted("op_3"), steps(8.5)))["starts run"].unknown
+    assert judged(crowded(accepted("op_3"), steps(9.5)))["starts run"].holds
+
+
+def test_the_limit_itself_is_in_time() -> None:
+    last = [saw(6.0, "running", 0.0, of="op_3")]
+    assert judged(crowded(accepted("op_3"), last))["starts run"].seen == "op_3 was not seen to move yet"
+    assert judged(crowded(accepted("op_3"), last))["starts run"].unknown
 
 
 def test_one_that_waits_for_a_place_is_not_held_against_ktrdr_while_none_is_free() -> None:
@@ -114,13 +206,39 @@ def test_one_that_waits_for_a_place_is_not_held_against_ktrdr_while_none_is_free
     assert judged(queued)["starts run"].holds
     assert judged(queued)["starts run"].observations == ("1 of the accepted backtests waited for a place to the end.",)
     free = crowded(
-        accepted("op_3"), moves("op_3", 3.0), saw(3.5, "completed", 100.0, of="op_3"), accepted("op_4"), waits
+        accepted("op_3"), moves("op_3", 2.0), saw(2.5, "completed", 100.0, of="op_3"), accepted("op_4"), waits
     )
     assert judged(free)["starts run"].violated
+    assert judged(crowded(accepted("op_4"), waits))["starts run"].violated
+    assert judged(crowded(accepted("op_4"), waits, places=1))["starts run"].holds, "the other one has somebody else's"
+
+
+def test_those_that_wait_are_counted_and_do_not_move() -> None:
+    waits = [moves(name, pace=0.0, status="pending") for name in ("op_4", "op_5")]
+    queued = judged(crowded(accepted("op_3"), moves("op_3"), accepted("op_4"), accepted("op_5"), waits))["starts run"]
+    assert queued.seen == "1 of 3 moved"
+    assert queued.observations == ("2 of the accepted backtests waited for a place to the end.",)
+
+
+def test_a_place_is_free_from_the_reading_on_that_says_so() -> None:
+    ends = [accepted("op_3"), moves("op_3", 2.5), saw(3.0, "completed", 100.0, of="op_3")]
+    waits = [accepted("op_4"), saw(3.0, "pending", 0.0, of="op_4"), saw(6.5, "running", 0.0, of="op_4")]
+    assert judged(crowded(ends, waits))["starts run"].violated
+
+
+def test_one_that_had_to_wait_has_the_whole_limit_from_then_on() -> None:
+    waits = moves("op_4", 8.0, pace=0.0, status="pending")
+    begins = [saw(8.5, "running", 0.0, of="op_4")]
+    queued = [accepted("op_3"), moves("op_3", 8.0), saw(8.2, "completed", 100.0, of="op_3"), accepted("op_4"), waits]
+    assert judged(crowded(queued, begins))["starts run"].seen == "op_4 was not seen to move yet"
+    moved = [saw(11.0, "running", 2.0, of="op_4"), saw(12.0, "running", 4.0, of="op_4")]
+    assert judged(crowded(queued, begins, moved))["starts run"].seen == "2 of 2 moved"
+    assert judged(crowded(queued, begins, moved))["starts run"].observations == ()
 
 
 def test_what_had_no_answer_of_its_own_is_not_known() -> None:
     lost = judged(crowded(refused(None, words="no answer within 30.0 s", says="")))["starts answered"]
-    assert lost.unknown and lost.seen == "1 starts had no answer of their own: no answer within 30.0 s"
-    assert judged(crowded(refused(429)))["starts answered"].unknown
+    assert lost.unknown and lost.seen == "1 of 1 starts had no answer of their own: no answer within 30.0 s"
+    limited = judged(crowded(refused(429), accepted("op_3"), refused()))["starts answered"]
+    assert limited.unknown and limited.seen == f"1 of 3 starts had no answer of their own: HTTP 429: {SAYS}"
     assert judged(crowded(accepted("op_3")))["starts run"].unknown

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa.judge import race, verdict
-from ktrdr_qa.record.history import History
+from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import Part, W, cancelled, did, film, saw
 
 LIMIT_S = 2.0
@@ -31,6 +31,11 @@ def was_cancelled(number: int) -> list[Part]:
     at_s, of = 10.0 * number, f"op_{number}"
     seen = [saw(at_s + 0.2, "cancelled", 0.0, of=of), saw(at_s + 0.5, "cancelled", 0.0, of=of)]
     return a_try(number, *seen)
+
+
+def ended(number: int, word: str) -> list[Sample]:
+    at_s, of = 10.0 * number, f"op_{number}"
+    return [saw(at_s + 0.2, word, 0.0, of=of), saw(at_s + 0.5, word, 0.0, of=of)]
 
 
 def was_too_late(number: int, **facts: Any) -> list[Part]:
@@ -65,7 +70,24 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
     assert found["met the end"].seen == "of 2 backtests 1 were cancelled and 1 completed"
     assert dict(found["met the end"].figures) == {"race_cancelled": 1.0, "race_completed": 1.0, "race_failed": 0.0}
     (told,) = found["met the end"].observations
-    assert told.endswith("where the cancel was sent from +0.10 s to +0.10 s of the end that their own pace predicted.")
+    assert told == (
+        "Of 2 backtests 1 were cancelled and 1 completed, where the cancel was sent from +0.10 s to +0.10 s of the end "
+        "that their own pace predicted."
+    )
+    assert {
+        found[name].expected: found[name].seen for name in ("one end", "answer fits", "no flip", "met the end")
+    } == {
+        "a backtest that is cancelled as it ends is either cancelled or completed, never both or neither": (
+            "each of 2 ended in one way"
+        ),
+        "the answer to each cancel fits the way in which the backtest ended": "2 of 2 answers were compared",
+        "each backtest of the race stays as it ended": "all 2 were read again after their end",
+        "the cancels meet the end: some backtests are cancelled, and some completed": found["met the end"].seen,
+    }
+    assert [(t.number, t.http, t.ended_as, t.due_s) for t in race.tries_of(BOTH)] == [
+        (1, 200, "cancelled", pytest.approx(10.1)),
+        (2, 400, "completed", pytest.approx(20.1)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +103,33 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
             "one end",
             'try 1 (op_1) is "cancelled" by KTRDR\'s record and "completed" by its worker\'s own, which was told, '
             "by the answer to the cancel",
+        ),
+        (
+            [*a_try(1, *ended(1, "completed"), status="done"), saw(10.6, "cancelled", 0.0, of="op_1", view="worker")],
+            "one end",
+            'try 1 (op_1) is "completed" by KTRDR\'s record and "cancelled" by its worker\'s own, which was told, '
+            "by the answer to the cancel",
+        ),
+        (
+            [*was_cancelled(3), *a_try(1, *ended(1, "cancelled"), http=300, words="HTTP 300")],
+            "answer fits",
+            "try 1 (op_1) was answered HTTP 300",
+        ),
+        (
+            # What had no answer, or one that tells nothing, is passed over, and so is what has not ended.
+            [*a_try(1, *ended(1, "failed"), http=429), *a_try(3, *ended(3, "cancelled"), http=401)],
+            "answer fits",
+            "try 3 (op_3) was answered HTTP 401",
+        ),
+        (
+            [*a_try(1), *was_cancelled(3), saw(30.9, "failed", 0.0, of="op_3")],
+            "no flip",
+            'try 3 (op_3) was "cancelled" at 0.0 % first, and 0.7 s later then it was "failed" at 0.0 %',
+        ),
+        (
+            [*a_try(1, saw(12.2, "running", 99.0, of="op_1"), saw(12.2, "cancelled", 0.0, of="op_1"))],
+            "one end",
+            'try 1 (op_1) had ended in neither way 2.1 s after its cancel: it was "running" at 99.0 %',
         ),
         (
             [*a_try(1, saw(11.0, "running", 99.0, of="op_1"), saw(12.2, "running", 99.0, of="op_1"))],
@@ -147,6 +196,18 @@ def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: st
         [*was_cancelled(1), saw(10.6, "running", 95.0, of="op_1"), saw(10.8, "cancelled", 0.0, of="op_1")],
         # The repeat after a lost answer is turned down, because the first one worked.
         [did("cancel_lost", 9.95, "op_1"), *a_try(1, *was_cancelled(1)[-2:], http=400, words="HTTP 400")],
+        # At the very moment of the limit, and a reading that was asked before it and answered with the end.
+        [
+            *a_try(
+                1,
+                saw(12.1, "running", 99.0, of="op_1"),
+                saw(12.1, "cancelled", 0.0, of="op_1", took_s=0.1),
+                saw(12.4, "cancelled", 0.0, of="op_1"),
+            )
+        ],
+        [*was_cancelled(1)[:-1], saw(12.1, "running", 99.0, of="op_1"), saw(12.2, "cancelled", 0.0, of="op_1")],
+        # Its worker crossed with it the other way round.
+        [*was_too_late(1), saw(10.6, "cancelled", 0.0, of="op_1", view="worker")],
         # The recipe takes failed for cancelled.
         [*a_try(1, saw(10.2, "failed", 0.0, of="op_1"), saw(10.5, "failed", 0.0, of="op_1"))],
     ],
@@ -169,10 +230,38 @@ def test_a_race_does_not_ask_how_much_was_left_to_run() -> None:
 
 def test_where_all_ended_alike_nothing_was_learnt() -> None:
     for tries in ([was_cancelled(1), was_cancelled(2)], [was_too_late(1), was_too_late(2)]):
-        judgement = race.met_the_end(a_race(*tries))
+        judgement = race.met_the_end(a_race(*tries), 2)
+        assert judgement.figures["race_cancelled"] + judgement.figures["race_completed"] == 2.0
+        assert judgement.observations == ()
         assert judgement.unknown and judgement.final
         assert judgement.seen.endswith("none was near enough to its end for the two to meet")
-    assert race.met_the_end(a_race(was_cancelled(1), was_too_late(2), wanted=20)).seen.endswith("so far")
+    begun = race.judgements(
+        a_race(was_cancelled(1), was_too_late(2), a_try(3, *ended(3, "failed")), wanted=20), LIMITS_S
+    )
+    assert begun[-1].seen == "of 20 backtests 1 were cancelled and 1 completed, 1 failed so far"
+    assert begun[-1].unknown and begun[-1].observations == ()
+    assert begun[-1].figures == {"race_cancelled": 1.0, "race_completed": 1.0, "race_failed": 1.0}
+
+
+def test_an_end_that_was_read_once_is_not_known_to_stay() -> None:
+    once = race.judgements(a_race(was_cancelled(1)[:-1]), LIMITS_S)[2]
+    assert once.unknown and once.seen == "0 of 1 were read again after their end"
+
+
+def test_a_cancel_whose_answer_was_lost_was_due_when_it_was_lost() -> None:
+    sent = [did("race_try", 9.9, "op_1", number=1, offset_s=0.0), did("cancel_sent", 10.0, "op_1")]
+    history = a_race([*sent, did("cancel_lost", 10.5, "op_1"), saw(12.6, "running", 99.0, of="op_1")])
+    assert race.judgements(history, LIMITS_S)[0].seen.startswith("try 1 (op_1) had ended in neither way 2.1 s after")
+
+
+def test_a_cancel_whose_answer_is_still_awaited_is_not_late() -> None:
+    hangs = [did("race_try", 9.9, "op_1", number=1, offset_s=0.0), did("cancel_sent", 10.0, "op_1")]
+    history = a_race([*hangs, saw(15.0, "running", 99.0, of="op_1")])
+    assert [j.seen for j in race.judgements(history, LIMITS_S)[:3]] == [
+        "0 of 1 have ended so far",
+        "none of 1 answers could be compared",
+        "0 of 1 were read again after their end",
+    ]
 
 
 def test_without_readings_nothing_is_known() -> None:

@@ -76,18 +76,18 @@ def test_views_that_agree_hold_and_are_judged_with_the_rest() -> None:
         (
             [listing(13.0, "active_only=true", op_1="running")],
             "lists agree",
-            'under "active_only=true" has it as "running", and its record said "cancelled"',
+            'the list under "active_only=true" has it as "running", and its record said "cancelled"',
         ),
         ([listing(5.0, op_9="completed")], "lists agree", 'the list does not name it, and its record said "running"'),
         (
             [listing(5.0, "active_only=true")],
             "lists agree",
-            'under "active_only=true" does not name it, and its record said "running"',
+            'the list under "active_only=true" does not name it, and its record said "running"',
         ),
         (
             [listing(13.0, "status=cancelled")],
             "lists agree",
-            'under "status=cancelled" does not name it, and its record said "cancelled"',
+            'the list under "status=cancelled" does not name it, and its record said "cancelled"',
         ),
         (
             [listing(5.0, "active_only=true", op_1="running", op_9="completed")],
@@ -169,3 +169,163 @@ def test_what_was_not_read_is_not_known() -> None:
         "worker agrees": ("unknown", True),
     }
     assert judged(watched(pages("a", "a")))["pages whole"].unknown
+
+
+def test_each_view_says_what_it_expects_and_what_it_compared() -> None:
+    assert {j.expected: j.seen for j in judged(watched(pages("dcba", "dcba"), pages("dc", "dc"))).values()} == {
+        "the list and its filters show the backtest at all times as its own record does": (
+            "7 readings of the list and its filters agree with the record (29 readings)"
+        ),
+        "no backtest is listed under a filter that it does not match": (
+            "5 readings under active_only=true, status=cancelled, status=running list nothing else"
+        ),
+        "the pages of the list neither lose nor double a backtest": "2 times page by page, 4 backtests each once",
+        "the worker's own record of the backtest agrees with KTRDR's at all times": (
+            "10 readings of the worker's own record agree"
+        ),
+    }
+    assert {name: j.seen for name, j in judged(watched(lists=[], own=[])).items()} == {
+        "lists agree": "the list was not read while the record was",
+        "filters match": "no filter could be asked for: this KTRDR describes none",
+        "pages whole": "the list was never the same before and after its pages were read, or has no two backtests",
+        "worker agrees": "the worker's own record was not read while the backtest ran",
+    }
+
+
+def record_of(*readings: Sample, lists: Part = (), own: Part = ()) -> dict[str, Judgement]:
+    """A history in which the record was read at these times only."""
+    return judged(film(did("views_begun", 0.0, ""), list(readings), lists, own, backtest=B))
+
+
+FAR_APART = (saw(8.0, "running", 9.0), saw(15.0, "cancelled", 0.0), saw(16.0, "cancelled", 0.0))
+
+
+@pytest.mark.parametrize("at_s", [10.5, 11.5, 12.5])
+def test_where_the_record_was_not_read_for_a_while_it_may_have_been_either(at_s: float) -> None:
+    for word in ("running", "cancelled"):
+        own = saw(at_s, word, 9.0 if word == "running" else 0.0, view="worker")
+        found = record_of(*FAR_APART, lists=listing(at_s, op_1=word), own=own)
+        assert found["lists agree"].holds and found["worker agrees"].holds
+    assert record_of(*FAR_APART, lists=listing(at_s, op_1="failed"))["lists agree"].violated
+    assert record_of(*FAR_APART, own=saw(at_s, "failed", view="worker"))["worker agrees"].violated
+
+
+def test_what_the_record_was_not_read_after_is_not_compared_with_it() -> None:
+    ends = record_of(
+        saw(9.0, "running", 9.0), lists=listing(10.0, op_1="cancelled"), own=saw(10.0, "failed", view="worker")
+    )
+    assert ends["lists agree"].unknown and ends["worker agrees"].unknown
+    assert not ends["worker agrees"].final
+    begins = record_of(saw(9.0, "running", 9.0), lists=listing(8.0), own=saw(8.0, "pending", view="worker"))
+    assert begins["lists agree"].unknown and begins["worker agrees"].unknown
+    exactly = record_of(saw(5.0, "running"), saw(5.01, "running"), lists=listing(5.0, op_1="running"))
+    assert exactly["lists agree"].seen == "1 readings of the list and its filters agree with the record (2 readings)"
+
+
+def test_the_lag_of_a_replica_ends_at_its_limit() -> None:
+    """One reading before the lag and one after it count as well: in between it may have turned."""
+    at, later = (Sample("listing", "", 11.0, s, facts={"rows": {B: "pending"}}) for s in (12.0, 11.9))
+    sooner = Sample("listing", "", 11.1, 12.0, facts={"rows": {B: "pending"}})
+    before = [
+        saw(9.0, "running"),
+        saw(9.5, "pending"),
+        saw(10.0, "running"),
+        saw(13.0, "running"),
+        saw(13.5, "running"),
+    ]
+    assert record_of(*before, lists=at)["lists agree"].holds
+    assert record_of(*before, lists=sooner)["lists agree"].violated
+    after = [
+        saw(9.0, "running"),
+        saw(10.0, "running"),
+        saw(13.0, "running"),
+        saw(13.5, "pending"),
+        saw(14.0, "running"),
+    ]
+    assert record_of(*after, lists=at)["lists agree"].holds
+    assert record_of(*after, lists=later)["lists agree"].violated
+
+
+def test_what_the_record_may_have_said_is_told_in_full() -> None:
+    turns = [saw(9.0, "running", 9.0), saw(9.5, "cancelled"), saw(12.0, "cancelled")]
+    found = record_of(*turns, lists=listing(9.4, op_1="failed"), own=saw(9.4, "failed", view="worker"))
+    assert found["lists agree"].seen == 'the list has it as "failed", and its record said "cancelled" or "running"'
+    assert found["worker agrees"].seen.endswith('and KTRDR\'s record said "cancelled" or "running"')
+
+
+def test_readings_of_the_worker_that_nothing_can_be_compared_with_are_not_counted() -> None:
+    record = [saw(4.0, "running", 0.11), saw(6.0, "running", 0.11)]
+    own = [saw(at_s, "running", 0.0, view="worker") for at_s in (3.0, 5.0, 5.5, 7.0)]
+    assert record_of(*record, own=own)["worker agrees"].seen == "2 readings of the worker's own record agree"
+
+
+def test_a_record_that_is_missing_or_in_a_state_that_nobody_knows_is_compared_with_nothing() -> None:
+    for word in ("missing", "halted"):
+        record = [saw(4.0, "running", 1.0), saw(5.0, word), saw(6.0, "running", 1.0)]
+        own = [saw(5.0, "running", 1.0, view="worker"), saw(5.0, "halted", view="worker")]
+        found = record_of(*record, lists=[listing(5.0), listing(5.0, "active_only=true")], own=own)
+        assert found["lists agree"].unknown and found["worker agrees"].holds
+    record = [saw(3.0, "running", 1.0), saw(5.0, "missing"), saw(9.0, "running", 1.0)]
+    (agrees,) = [record_of(*record, own=saw(6.0, "running", 1.0, view="worker"))["worker agrees"]]
+    assert agrees.seen == "1 reading of the worker's own record agree"
+
+
+def test_what_a_worker_may_show_of_progress_that_is_not_behind() -> None:
+    def beside(own: Sample) -> Judgement:
+        return record_of(saw(4.0, "running", 9.0), saw(4.5, "running", 9.5), saw(6.0, "running", 9.5), own=own)[
+            "worker agrees"
+        ]
+
+    assert beside(saw(5.0, "running", None, view="worker")).holds, "it tells no percentage at all"
+    assert beside(saw(5.0, "running", 9.4, view="worker")).holds, "it rounds in another way"
+    assert beside(saw(4.4, "running", 9.0, view="worker")).holds, "the record was read after it"
+    assert beside(saw(4.0, "running", 0.0, view="worker")).violated, "the record was read just before it"
+    told = beside(saw(5.0, "running", 9.0, view="worker"))
+    assert (
+        told.seen
+        == "KTRDR had it at 9.5 %, and its worker later at 9.0 % only: KTRDR's progress is ahead of the worker's"
+    )
+    assert told.at_s == 5.0
+    pending = record_of(
+        saw(4.0, "pending", 9.0),
+        saw(4.5, "running", 1.0),
+        saw(6.0, "running", 9.0),
+        own=saw(5.0, "running", 1.0, view="worker"),
+    )
+    assert pending["worker agrees"].holds
+
+
+def test_a_worker_has_the_limit_of_its_own_rule_after_the_cancel() -> None:
+    own = [*OWN, saw(12.9, "running", 20.0, view="worker")]
+    history = watched(own=own)
+    assert views.worker_agrees(history, B, 4.0).holds
+    assert views.worker_agrees(history, B, 2.0).violated and views.worker_agrees(history, B, 1.0).violated
+    assert views.worker_agrees(watched(own=[*OWN, saw(11.9, "running", 20.0, view="worker")]), B, 1.0).holds
+
+
+def test_which_views_were_wrong_first_is_told_with_its_time() -> None:
+    found = judged(
+        watched(pages("dcba", "dca"), listing(13.0, op_1="running"), saw(14.0, "running", 20.0, view="worker"))
+    )
+    assert [found[name].at_s for name in ("lists agree", "pages whole", "worker agrees")] == [13.01, 5.1, 14.0]
+    assert judged(watched(pages("dcba", "dccba")))["pages whole"].at_s == 5.1
+    absent = judged(watched(listing(13.0, "status=cancelled"), listing(6.0, "status=cancelled", op_9="failed")))
+    assert absent["lists agree"].at_s == 13.01 and absent["filters match"].at_s == 6.01
+    other = Sample("listing", "operation_type=backtesting", 5.0, 5.2, facts={"rows": {}, "other_types": ["training"]})
+    assert judged(watched(other))["filters match"].at_s == 5.2
+
+
+def test_what_could_not_be_read_is_passed_over_and_the_rest_is_compared() -> None:
+    lost = [Sample("listing", "", 5.0, 5.1, problem="no answer"), Sample("pages", "", 5.0, 5.1, problem="no answer")]
+    found = judged(watched(lost, pages("a", "a"), pages("dcba", "", "edcba"), pages("dcba", "dca")))
+    assert found["lists agree"].seen.startswith("7 readings")
+    assert found["pages whole"].seen == "the pages of the list do not have b, which the whole list has (1 of 4 lost)"
+    assert judged(watched(pages("dcba", "dedcba", "dcba")))["pages whole"].seen == "the pages of the list have d twice"
+    assert judged(watched(pages("dcba", "fdcba")))["pages whole"].holds, (
+        "one that was not asked for is none that is lost"
+    )
+    assert judged(watched(pages("ba", "ba")))["pages whole"].seen == "1 times page by page, 2 backtests each once"
+    under = [listing(5.0, "status=cancelled", full=True), listing(5.0, "sort=newest", op_9="failed", op_1="running")]
+    assert judged(watched(under))["filters match"].holds and judged(watched(under))["lists agree"].holds
+    early = [listing(0.2), *LISTED, listing(13.0, op_1="running")]
+    assert judged(watched(lists=early))["lists agree"].violated
