@@ -32,7 +32,7 @@ FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
 
-def _started(history: History) -> dict[str, float]:
+def neighbours_of(history: History) -> dict[str, float]:
     """This run's backtests on the other workers, and when each was started."""
     return {e.subject: e.at_s for e in history.events if e.kind == "neighbour_started"}
 
@@ -41,7 +41,11 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
     """The rules of the neighbours, where there were some."""
     backtest, least_s = history.backtest, limits["frozen_s"]
     updates = float(history.about.get("updates", 3))
-    found = [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)] if _started(history) else []
+    found = (
+        [run_on(history, backtest, least_s, updates), are_untouched(history, backtest)]
+        if neighbours_of(history)
+        else []
+    )
     if any(e.kind == "follower_started" for e in history.events):
         found.append(follower_keeps_pace(history, backtest, least_s, updates))
     return found
@@ -50,7 +54,7 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
 def are_moving(history: History, limit_s: float) -> Judgement:
     """Every neighbour was seen to move twice: its pace is known."""
     rule = Rule("neighbours moving", f"the other backtests are moving within {limit_s:.1f} s")
-    neighbours = _started(history)
+    neighbours = neighbours_of(history)
     for other, began_s in neighbours.items():
         readings, rises = history.of("backend", other), rises_in(history.of("backend", other))
         ended = next((s for s in readings if s.terminal), None)
@@ -74,7 +78,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
     if sent is None:
         return rule.unknown("no cancel was sent")
     told = []
-    for other in _started(history):
+    for other in neighbours_of(history):
         readings = while_it_ran(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s]
         after = [s for s in readings if s.asked_s > sent.at_s]
@@ -140,7 +144,7 @@ def are_untouched(history: History, backtest: str) -> Judgement:
     if sent is None:
         return rule.unknown("no cancel was sent")
     read = 0
-    for other in _started(history):
+    for other in neighbours_of(history):
         readings = while_it_ran(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s and s.status != MISSING]
         after = [s for s in readings if s.asked_s > sent.at_s]

@@ -77,7 +77,8 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
     return rule.holds(f"it ended once, by {_name(winner)}")
 
 
-def _answers(history: History) -> list[Event]:
+def answers_of(history: History) -> list[Event]:
+    """The answers to the cancels that were sent at once."""
     return [e for e in history.events if e.kind == ANSWERED]
 
 
