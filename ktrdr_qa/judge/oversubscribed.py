@@ -60,10 +60,11 @@ def each_is_answered(history: History) -> Judgement:
     if lost:
         words = lost[0].facts.get("words")
         return rule.unknown(f"{len(lost)} of {sent} starts had no answer of their own: {words}")
+    were = "was" if accepted == 1 else "were"
     workers = _begun(history).facts.get("workers")
-    told = (f"{accepted} of {sent} further starts were accepted by {workers} workers.",)
-    words = f", {len(refused)} refused: {refused[0].facts.get('says')}" if refused else ""
-    return rule.holds(f"{accepted} further ones were accepted{words}", told)
+    told = (f"{accepted} of {sent} further starts {were} accepted by {workers} workers.",)
+    words = f" and {len(refused)} refused, {refused[0].facts.get('says')!r}" if refused else ""
+    return rule.holds(f"{accepted} {were} accepted{words}", told)
 
 
 def each_runs(history: History, limit_s: float) -> Judgement:

@@ -54,7 +54,7 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
     ended = saw(9.5, "completed", 100.0, of="op_3")
     found = judged(crowded(*(accepted(n) for n in names), *(moves(n) for n in names), ended))
     assert [j.name for j in found.values() if not j.holds] == []
-    assert found["starts answered"].seen == "4 further ones were accepted"
+    assert found["starts answered"].seen == "4 were accepted"
     assert found["starts run"].seen == "4 of 4 moved"
     assert found["none called failed"].seen == "none of 4 failed in 8 s; 1 have ended"
     assert {name: (j.expected, j.observations) for name, j in found.items()} == {

@@ -278,7 +278,7 @@ def test_known_again(case: Case) -> None:
         "as an orphan whose end was read at the very limit",
         after(orphan_cancelled(13.5), saw(15.5, "cancelled", 0.0)),
         "holds",
-        'it was "cancelled" at 0.0 % 5.0 s after the restart, when it was cancelled after it',
+        'it was "cancelled" at 0.0 % 5.0 s after the restart, by a cancel that was sent after it',
     ),
     Case(
         "an end that was read late, and nothing before it",

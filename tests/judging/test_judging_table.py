@@ -30,7 +30,14 @@ def restarted(*parts: Part, service: str = "worker") -> History:
         did(kind, at_s, service=service, worker=W) for kind, at_s in (("restart_begun", 10.0), ("restarted", 10.5))
     ]
     return film(
-        [started(), saw(8.0, "running", 10.0), saw(9.0, "running", 20.0), events, saw(11.0, "failed")],
+        [
+            started(),
+            saw(8.0, "running", 10.0),
+            saw(9.0, "running", 20.0),
+            events,
+            saw(11.0, "failed"),
+            saw(12.3, "failed"),
+        ],
         [
             did("next_accepted", 12.0, "op_2", took_s=0.1),
             saw(12.2, "running", 3.0, of="op_2"),
