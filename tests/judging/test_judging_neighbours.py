@@ -284,6 +284,8 @@ def test_without_a_cancel_nothing_can_be_compared() -> None:
 def test_a_record_may_be_told_in_other_words_and_must_not_change_its_times() -> None:
     other_words = {"created_at": "2026-11-22T18:52:30.000+00:00", "started_at": None}
     assert untouched(beside(runs(10.25, 15.0, base=16.0, **other_words))).holds
+    half_a_second_later = {"started_at": "2026-11-22T18:52:31.5Z"}
+    assert untouched(beside(runs(10.25, 15.0, base=16.0, **half_a_second_later))).holds
     begun_again = runs(10.25, 15.0, base=16.0, created_at="2026-11-22T18:52:33Z")
     assert untouched(beside(begun_again)).seen == (
         f"{OTHER}: its created_at was 2026-11-22T18:52:30Z, and is 2026-11-22T18:52:33Z, 0.2 s after the cancel"

@@ -186,6 +186,11 @@ def test_what_this_run_ends_itself_may_be_called_anything() -> None:
         assert judged(ended)["none called failed"].holds
 
 
+def test_what_was_read_as_the_clean_up_began_is_from_before_it() -> None:
+    ends = [accepted("op_3"), moves("op_3"), saw(9.5, "failed", 0.0, of="op_3"), did("clean_up", 9.5, "op_3")]
+    assert judged(crowded(ends))["none called failed"].violated
+
+
 def test_progress_in_coarse_steps_takes_its_time_between_two_of_them() -> None:
     def steps(to_s: float) -> list[Sample]:
         return [saw(1.0 + 0.5 * n, "running", 10.0 * (n // 8), of="op_3") for n in range(int((to_s - 1.0) * 2) + 1)]
