@@ -144,6 +144,12 @@ def gone_from(readings: Sequence[Sample]) -> Sample | None:
     return next((s for s in gone if s.asked_s - readings[0].asked_s >= COVERED_GAP_S), None)
 
 
+def until_we_end_it(history: History, backtest: str) -> list[Sample]:
+    """The backend's readings of a backtest until this run itself ended it."""
+    ended_by_us = history.event("clean_up", backtest)
+    return [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
+
+
 def rises_in(readings: Iterable[Sample]) -> list[Sample]:
     """The readings in which progress was first seen at a new height above 0 %."""
     rises: list[Sample] = []

@@ -101,6 +101,21 @@ def test_what_a_cancel_does_to_a_neighbour_is_told(
     assert [name for name, j in judged.items() if j.violated] == [wrong.name]
 
 
+def test_one_at_half_its_pace_is_watched_until_its_steps_cannot_hide_it() -> None:
+    half = beside(runs(10.25, 15.0, pace=1.0, base=16.0))
+    assert on(half).unknown
+    assert on(half).seen == f"{OTHER} made 4.0 % in 5.0 s, and 10.0 % was due: it is watched for 12.0 s to tell"
+    longer = beside(runs(10.25, 25.0, pace=1.0, base=16.0))
+    assert on(longer).violated
+    assert on(longer).seen == f'{OTHER} made 14.0 % in 15.0 s, and 30.0 % was due: it was "running" at 30.0 %'
+    # A host with other work makes it slow as well.
+    assert on(film(longer.samples, longer.events, backtest=B, load_per_core=2.1)).holds
+    third = beside(runs(10.25, 25.0, pace=0.6, base=16.0))
+    assert on(film(third.samples, third.events, backtest=B, load_per_core=2.1)).violated
+    slower = beside(runs(10.25, 25.0, pace=1.5, base=16.0))
+    assert on(slower).holds and on(beside(runs(10.25, 14.0, pace=1.5, base=16.0))).unknown
+
+
 def test_one_that_completes_or_that_this_run_ends_itself_is_in_order() -> None:
     completed = beside(RUNS_ON[:4], saw(12.0, "completed", 100.0, of=OTHER))
     assert on(completed).holds and on(completed).seen == f"{OTHER} completed"
@@ -110,8 +125,10 @@ def test_one_that_completes_or_that_this_run_ends_itself_is_in_order() -> None:
 
 def test_progress_in_coarse_steps_may_stand_at_first() -> None:
     coarse = [saw(2.0 + 0.25 * n, "running", 10.0 * int(n / 10), of=OTHER) for n in range(32)]
-    stands = [saw(10.0 + 0.25 * n, "running", 30.0 if n < 10 else 40.0, of=OTHER) for n in range(1, 40)]
-    assert on(beside(stands, before=coarse)).holds
+    stands = [saw(10.0 + 0.25 * n, "running", 30.0 + 10.0 * int(n / 10), of=OTHER) for n in range(1, 40)]
+    assert on(beside(stands[:29], before=coarse)).unknown
+    # Once it has kept pace it is not in doubt again at the end of each step.
+    assert on(beside(stands[:31], before=coarse)).holds and on(beside(stands, before=coarse)).holds
 
 
 def test_a_replica_that_lags_before_the_cancel_as_after_it_loses_no_progress() -> None:
@@ -154,6 +171,8 @@ def test_the_next_one_on_the_same_worker_keeps_the_pace() -> None:
     assert followed(saw(13.0, "completed", 100.0, of=NEXT, worker=W)).holds
     slow = followed(runs(12.0, 30.0, pace=0.5, of=NEXT, worker=W))
     assert slow.violated and slow.seen.startswith(f"{NEXT} made 8.5 % in 17.0 s, and 34.0 % was due: it was")
+    half = followed(runs(12.0, 30.0, pace=1.0, of=NEXT, worker=W))
+    assert half.violated and half.seen.startswith(f"{NEXT} made 17.0 % in 17.0 s, and 34.0 % was due: it was")
     broken = followed(saw(13.0, "failed", 0.0, of=NEXT, worker=W))
     assert broken.seen == f'{NEXT} was "failed" at 0.0 % 1.0 s after its start: no reason given'
     elsewhere = followed(runs(12.0, 20.0, of=NEXT, worker="worker_2"))
