@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import rises_in, state_of
+from ktrdr_qa.judge.reading import rises_in, state_of, until_we_end_it
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -59,7 +59,8 @@ def each_is_answered(history: History) -> Judgement:
 
 
 def each_runs(history: History, limit_s: float) -> Judgement:
-    """What was accepted moves within the limit, or waits while every worker has another of this run's.
+    """What was accepted moves within the limit, or waits while every worker has another of this run's: then it counts
+    from when a place was free.
 
     That it fails is for ``none_called_failed``.
     """
@@ -67,14 +68,17 @@ def each_runs(history: History, limit_s: float) -> Judgement:
     accepted = accepted_in(history)
     waiting = 0
     for e in accepted:
-        readings = history.of("backend", e.subject)
+        readings = until_we_end_it(history, e.subject)
         if any(s.terminal for s in readings) or len(rises_in(readings)) >= 2:
             continue
-        late = [s for s in readings if s.asked_s > e.at_s + limit_s and not _is_queued(history, s)]
-        if late:
-            gone = "KTRDR has no record of it" if late[0].status == MISSING else f"it was {state_of(late[0])}"
-            seen = f"{e.subject} was accepted, and {late[0].asked_s - e.at_s:.1f} s later {gone}"
-            return rule.violated(seen, late[0].asked_s)
+        since_s, after = e.at_s, "later"
+        for s in readings:
+            if _is_queued(history, s):
+                since_s, after = s.asked_s, "after a place was free"
+            elif s.asked_s > since_s + limit_s:
+                was = "KTRDR has no record of it" if s.status == MISSING else f"it was {state_of(s)}"
+                seen = f"{e.subject} was accepted, and {s.asked_s - since_s:.1f} s {after} {was}"
+                return rule.violated(seen, s.asked_s)
         if not readings or not _is_queued(history, readings[-1]):
             return rule.unknown(f"{e.subject} was not seen to move yet")
         waiting += 1
@@ -98,11 +102,13 @@ def none_called_failed(history: History) -> Judgement:
     rule = Rule(
         "none called failed", "no backtest that was accepted is called failed, least of all while a worker runs it"
     )
+    if evicted := _evicted(history):
+        return rule.violated(*evicted)
     accepted = accepted_in(history)
     failed = [
         (s, e)
         for e in accepted
-        if (s := next((s for s in history.of("backend", e.subject) if s.status == "failed"), None))
+        if (s := next((s for s in until_we_end_it(history, e.subject) if s.status == "failed"), None))
     ]
     if failed:
         s, e = failed[0]
@@ -112,6 +118,21 @@ def none_called_failed(history: History) -> Judgement:
         alive = own and own.status in ("running", "completed")
         after = f", and then its worker had it {state_of(own)}" if own and alive else ""
         return rule.violated(seen + after, s.answered_s)
-    ended = sum(any(s.terminal for s in history.of("backend", e.subject)) for e in accepted)
+    ended = sum(any(s.terminal for s in until_we_end_it(history, e.subject)) for e in accepted)
     watched_s = history.until_s - min((e.at_s for e in accepted), default=history.until_s)
     return rule.holds(f"none of {len(accepted)} failed in {watched_s:.0f} s; {ended} have ended")
+
+
+def _evicted(history: History) -> tuple[str, float] | None:
+    """Where the one that ran already was ended by the further starts, before this run asked for it: what was seen, and when."""
+    first, begun = str(history.about.get("backtest", "")), history.event("oversubscribed", "")
+    sent = history.event("cancel_sent", first)
+    for s in until_we_end_it(history, first):
+        ran_into = begun and s.asked_s >= begun.at_s and (sent is None or s.answered_s <= sent.at_s)
+        if begun and ran_into and s.status in ("failed", "cancelled"):
+            words = s.facts.get("error_message") or "no reason given"
+            seen = (
+                f"{first} ran, and was {s.status} {s.answered_s - begun.at_s:.1f} s after the further starts ({words})"
+            )
+            return seen, s.answered_s
+    return None

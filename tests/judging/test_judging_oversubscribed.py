@@ -100,6 +100,11 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
             "none called failed",
             "1 of 1 were called failed; op_3 4.0 s after its start (timeout)",
         ),
+        (
+            [saw(9.4, "failed", 0.0, error_message="preempted"), refused()],
+            "none called failed",
+            "op_1 ran, and was failed 8.5 s after the further starts (preempted)",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_by_its_own_rule_alone(parts: list[Part], name: str, seen: str) -> None:
@@ -113,10 +118,27 @@ def test_one_that_waits_for_a_place_is_not_held_against_ktrdr_while_none_is_free
     queued = crowded(accepted("op_3"), moves("op_3"), accepted("op_4"), waits)
     assert judged(queued)["starts run"].holds
     assert judged(queued)["starts run"].observations == ("1 of the accepted backtests waited for a place to the end.",)
-    free = crowded(
-        accepted("op_3"), moves("op_3", 3.0), saw(3.5, "completed", 100.0, of="op_3"), accepted("op_4"), waits
-    )
-    assert judged(free)["starts run"].violated
+    ended = [accepted("op_3"), moves("op_3", 3.0), saw(3.5, "completed", 100.0, of="op_3"), accepted("op_4")]
+    free = judged(crowded(*ended, waits))["starts run"]
+    assert free.violated
+    assert free.seen == 'op_4 was accepted, and 5.5 s after a place was free it was "pending" at 0.0 %'
+    # A registry that lags gives a place to the next one late: the limit counts from when it was free.
+    assert judged(crowded(*ended, waits[:14]))["starts run"].unknown
+
+
+def test_that_this_run_ended_it_itself_is_no_end_of_one_that_never_ran() -> None:
+    waits = [saw(1.0 + 0.5 * n, "running", 0.0, of="op_3") for n in range(20)]
+    ended = [did("clean_up", 11.0, "op_3"), saw(11.1, "cancelled", 0.0, of="op_3")]
+    assert judged(crowded(accepted("op_3"), waits, *ended))["starts run"].violated
+    assert judged(crowded(accepted("op_3"), moves("op_3"), *ended))["starts run"].holds
+    called_failed = [ended[0], saw(11.1, "failed", 0.0, of="op_3", error_message="Operation cancelled by user")]
+    unharmed = judged(crowded(accepted("op_3"), moves("op_3"), *called_failed))["none called failed"]
+    assert unharmed.holds and unharmed.seen.endswith("0 have ended")
+
+
+def test_that_the_first_one_is_cancelled_is_what_this_run_asked_for() -> None:
+    ended = [cancelled(9.2), saw(9.4, "failed", 0.0, error_message="Operation cancelled by user")]
+    assert judged(crowded(*ended, accepted("op_3"), moves("op_3")))["none called failed"].holds
 
 
 def test_what_had_no_answer_of_its_own_is_not_known() -> None:
