@@ -55,12 +55,18 @@ def _listings(history: History) -> list[Sample]:
 
 
 def statuses_near(readings: Sequence[Sample], s: Sample, before_s: float, after_s: float) -> set[str]:
-    """What a view said from a while before a reading of another one until a while after it, its last word before that too."""
-    near = {
-        str(r.status) for r in readings if s.asked_s - before_s <= r.answered_s and r.asked_s <= s.answered_s + after_s
-    }
+    """What a view said from a while before a reading of another one until a while after it; nothing if not known so far.
+
+    Where it was not read in that while, its last word before and its next word after count.
+    """
     earlier = [r for r in readings if r.answered_s < s.asked_s - before_s]
-    return near | ({str(earlier[-1].status)} if earlier else set())
+    near = [r for r in readings if s.asked_s - before_s <= r.answered_s and r.asked_s <= s.answered_s + after_s]
+    if not near or near[-1].asked_s < s.answered_s:
+        later = next((r for r in readings if r.asked_s > s.answered_s + after_s), None)
+        if later is None:
+            return set()
+        near.append(later)
+    return {str(r.status) for r in (*earlier[-1:], *near)}
 
 
 def lists_agree(history: History, backtest: str) -> Judgement:
@@ -74,19 +80,33 @@ def lists_agree(history: History, backtest: str) -> Judgement:
     for s in _listings(history):
         near = statuses_near(record, s, COVERED_GAP_S, COVERED_GAP_S)
         was_there = any(r.answered_s <= s.asked_s for r in record)
-        if not was_there or near - KNOWN:
+        if not was_there or not near or near - KNOWN:
             continue
         shown, under = _rows(s).get(backtest), f'under "{s.subject}"' if s.subject else "the list"
-        at = f"{under} has it as" if s.subject else "the list has it as"
+        at = f"{under} has it"
         said = " or ".join(sorted(f'"{word}"' for word in near))
         if shown is not None and shown not in near:
-            return rule.violated(f'{at} "{shown}", and its record said {said}', s.answered_s)
+            return rule.violated(f'{at} as "{shown}", and its record said {said}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
             return rule.violated(f"{under} does not name it, and its record said {said}", s.answered_s)
+        if behind := _how_far_behind(record, s, backtest):
+            return rule.violated(f"{at} {behind}", s.answered_s)
         compared += 1
     if not compared:
         return rule.unknown("the list was not read while the record was")
     return rule.holds(f"{compared} readings of the list and its filters agree with the record ({counted(record)})")
+
+
+def _how_far_behind(record: Sequence[Sample], s: Sample, backtest: str) -> str:
+    """Where a list has a running backtest lower than its record was some time before; nothing else."""
+    heights = s.facts.get("heights")
+    height = heights.get(backtest) if isinstance(heights, dict) else None
+    before = [r for r in record if r.answered_s <= s.asked_s - LAGS_S and r.status == "running"]
+    if height is None or _rows(s).get(backtest) != "running" or not before:
+        return ""
+    if height >= height_of(before[-1]) - ROUNDED:
+        return ""
+    return f"at {percent(height)}, and its record was at {percent_of(before[-1])} {s.asked_s - before[-1].answered_s:.1f} s before"
 
 
 def filters_match(history: History) -> Judgement:
