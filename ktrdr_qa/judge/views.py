@@ -89,7 +89,7 @@ def lists_agree(history: History, backtest: str) -> Judgement:
             return rule.violated(f'{at} as "{shown}", and its record said {said}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
             return rule.violated(f"{under} does not name it, and its record said {said}", s.answered_s)
-        if behind := _how_far_behind(record, s, backtest):
+        if near == {"running"} and (behind := _how_far_behind(record, s, backtest)):
             return rule.violated(f"{at} {behind}", s.answered_s)
         compared += 1
     if not compared:
@@ -102,9 +102,7 @@ def _how_far_behind(record: Sequence[Sample], s: Sample, backtest: str) -> str:
     heights = s.facts.get("heights")
     height = heights.get(backtest) if isinstance(heights, dict) else None
     before = [r for r in record if r.answered_s <= s.asked_s - LAGS_S and r.status == "running"]
-    if height is None or _rows(s).get(backtest) != "running" or not before:
-        return ""
-    if height >= height_of(before[-1]) - ROUNDED:
+    if height is None or not before or height >= height_of(before[-1]) - ROUNDED:
         return ""
     return f"at {percent(height)}, and its record was at {percent_of(before[-1])} {s.asked_s - before[-1].answered_s:.1f} s before"
 

@@ -164,6 +164,8 @@ def test_a_list_is_not_held_against_a_record_that_was_not_read_for_long() -> Non
         [listing(10.8, op_1="running"), listing(10.8, "active_only=true", op_1="running")],
         # A list that is refreshed as the record is, or one that gives no percentage.
         [height(5.0, 6.0), height(1.5, 0.0), height(5.0, 99.0)],
+        # A list that lags behind the cancel, with the percentage of a cancelled one.
+        [height(10.2, 0.0)],
         # A list that is full need not name it.
         [listing(5.0, full=True, op_9="completed")],
         # A list read before the record was there.
