@@ -22,6 +22,7 @@ Feature: Cancelling all day long
   Scenario: After fifty cancelled backtests the fifty-first behaves as the first
     When 50 backtests are started, move and are cancelled, one after the other, and then one more
     Then the last of them were cancelled as quickly as the first
+    And the last of them began to move as quickly as the first
     And every place that was free before them is free again
 
   @normal @slow @allure.story:Endurance @same_backtest

@@ -129,7 +129,10 @@ class Steps:
 
             def rest(experiment: Experiment) -> None:
                 found = verdict.judge_all(experiment.history())
-                endurance.rest(experiment.scene, {**found["acknowledged"].figures, **found["cancelled"].figures})
+                took = {
+                    n: s for name in ("moving", "acknowledged", "cancelled") for n, s in found[name].figures.items()
+                }
+                endurance.rest(experiment.scene, took)
 
             self.cancel_in_a_row(count + 1, rest)
             endurance.finish(self.experiment.scene)

@@ -25,6 +25,16 @@ def the_last_was_cancelled_as_quickly(context: Any) -> None:
     context.steps.verify(context.steps.experiment.judge("latency steady"))
 
 
+@then("the last of them began to move as quickly as the first")
+def the_last_moved_as_quickly(context: Any) -> None:
+    """The time from a start to the first progress has not grown over the backtests in a row, as far as the host is not too busy to tell."""
+    judgement = context.steps.experiment.judge("start steady")
+    if judgement.unknown:
+        context.steps.not_checked(context.step, judgement.seen)
+    else:
+        context.steps.verify(judgement)
+
+
 @then("every place that was free before them is free again")
 def every_place_is_free_again(context: Any) -> None:
     """Every worker that was free before the backtests in a row is free after them, or busy with somebody else's work."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from behave import given, then, when
 
+from ktrdr_qa.judge import neighbours
+
 
 @when("{count:d} backtests are cancelled as they are about to end, one after the other")
 def cancel_as_they_end(context: Any, count: int) -> None:
@@ -59,7 +61,8 @@ def neighbours_are_moving(context: Any, limit_s: float) -> None:
 @then("the other backtests run on at the pace that they had")
 def neighbours_run_on(context: Any) -> None:
     """After the cancellation each of the other backtests makes the progress that its pace before it promised, for as long as progress has to stand still in a cancelled one; none of them is cancelled or fails."""
-    context.steps.verify(context.steps.experiment.await_known("neighbours run on", context.steps.window_s))
+    limit_s = neighbours.LONGER * context.steps.window_s
+    context.steps.verify(context.steps.experiment.await_known("neighbours run on", limit_s))
 
 
 @then("the records of the other backtests are not touched by the cancellation")
@@ -77,7 +80,7 @@ def start_the_follower(context: Any) -> None:
 @then("it runs there at the pace that the cancelled one had")
 def follower_keeps_pace(context: Any) -> None:
     """The new backtest is as fast as the cancelled one was on the same worker: nothing of that one is left in its way."""
-    limit_s = context.steps.window_s + context.steps.limit("new_backtest_s", 30)
+    limit_s = neighbours.LONGER * context.steps.window_s + context.steps.limit("new_backtest_s", 30)
     context.steps.verify(context.steps.experiment.await_known("next keeps pace", limit_s))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -99,7 +98,10 @@ class Crowd:
         scene.recorder.note("further_accepted", given, answer.answered_s, took_s=took_s)
 
     def await_each_runs(self, limit_s: float) -> Judgement:
-        judge: Callable[[History], Judgement] = lambda h: oversubscribed.each_runs(h, limit_s)  # noqa: E731
+        def judge(history: History) -> Judgement:
+            ended = oversubscribed.none_called_failed(history)
+            return ended if ended.violated else oversubscribed.each_runs(history, limit_s)
+
         return self._scene.wait(judge, limit_s + self._scene.slack_s)
 
     def watch_to_their_ends(self, at_most_s: float) -> Judgement:

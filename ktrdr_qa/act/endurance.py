@@ -15,6 +15,7 @@ from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import Event, History, Sample
+from ktrdr_qa.system import load_per_core
 
 BACKEND = "backend"
 REST_S = 0.2
@@ -51,8 +52,11 @@ class Endurance:
             if again:
                 scene.pause(REST_S)
             self._samples += [self._read(scene, process, client) for process, client in self._processes.items()]
-        facts = {name: took[name] for name in ("acknowledged_s", "cancelled_s") if name in took}
-        self._events.append(Event("lap", scene.recorder.clock(), scene.backtest, {"number": self._laps, **facts}))
+        facts: dict[str, Any] = {
+            name: took[name] for name in ("first_progress_s", "acknowledged_s", "cancelled_s") if name in took
+        }
+        facts |= {"number": self._laps, "load_per_core": round(load_per_core(), 2)}
+        self._events.append(Event("lap", scene.recorder.clock(), scene.backtest, facts))
 
     def finish(self, scene: Scene) -> None:
         """After the last: wait until the registry has given every place back, and put all of it into the recording."""

@@ -26,6 +26,10 @@ ALL_THE_WAY = 0.2
 """So much of the growth, at least, comes before the middle third, and so much after it."""
 LATENCY_MARGIN_S = 0.2
 """7 ms a cancel are seen: less is what a host with other work adds."""
+START_MARGIN_S = 1.0
+START_SHARE = 0.5
+"""30 ms a backtest are seen, and of a slow start half of it: progress is refreshed once a second (contract, surprise 3)."""
+BUSIER = 1.2
 MB = 1e6
 
 
@@ -118,16 +122,17 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
     laps = _laps(history)
     if not laps:
         return []
-    return [latency_is_steady(laps), places_are_kept(history), *(does_not_grow(history, figure) for figure in FIGURES)]
+    steady = [latency_is_steady(laps), start_is_steady(laps), places_are_kept(history)]
+    return steady + [does_not_grow(history, figure) for figure in FIGURES]
 
 
 def _laps(history: History) -> list[Event]:
     return [e for e in history.events if e.kind == "lap"]
 
 
-def _taken(laps: Sequence[Event]) -> list[float]:
-    """How long each took to be seen cancelled; one that was not is none of these."""
-    return [e.facts["cancelled_s"] for e in laps if e.facts.get("cancelled_s") is not None]
+def _taken(laps: Sequence[Event], what: str) -> list[float]:
+    """A figure of each of the backtests; one of which it is not known is none of these."""
+    return [float(e.facts[what]) for e in laps if e.facts.get(what) is not None]
 
 
 def latency_is_steady(laps: Sequence[Event]) -> Judgement:
@@ -136,7 +141,7 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     The time is from sending the cancel to seeing the backtest cancelled.
     """
     rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
-    taken = _taken(laps)
+    taken = _taken(laps, "cancelled_s")
     trend = trend_of(taken)
     if trend is None:
         return rule.unknown(_too_few(len(taken)))
@@ -145,6 +150,26 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     if trend.grows(LATENCY_MARGIN_S):
         return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, figures)
     return rule.holds(seen, figures=figures)
+
+
+def start_is_steady(laps: Sequence[Event]) -> Judgement:
+    """A backtest begins to move no later after many cancelled ones: the next one runs as the first did.
+
+    The time is from the answer to its start to its first progress. Where this host has become too busy meanwhile it tells nothing.
+    """
+    rule = Rule("start steady", "the last backtests began to move as quickly as the first")
+    taken = _taken(laps, "first_progress_s")
+    trend = trend_of(taken)
+    if trend is None:
+        return rule.unknown(_too_few(len(taken)))
+    seen = f"a backtest moved {trend.begin:.2f} s after its start at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
+    if not trend.grows(max(START_MARGIN_S, START_SHARE * trend.begin)):
+        return rule.holds(seen)
+    load = trend_of(_taken(laps, "load_per_core"))
+    if load and load.end > max(BUSY_HOST, BUSIER * load.begin):
+        busier = f"{load.begin:.1f} processes a core wanted to run on this host then, and {load.end:.1f} now"
+        return rule.unknown(f"{seen}; {busier}", final=True)
+    return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s)
 
 
 def places_are_kept(history: History) -> Judgement:
@@ -211,8 +236,13 @@ def _too_few(laps: int) -> str:
 
 def table(history: History) -> Iterator[tuple[str, str, list[str]]]:
     """For the report: what, of whom, and its height in each third."""
-    if trend := trend_of(_taken(_laps(history))):
-        yield "time until a backtest is seen cancelled", "KTRDR", _heights(trend, 2, " s")
+    laps = _laps(history)
+    for what, fact in (
+        ("time until a backtest is seen cancelled", "cancelled_s"),
+        ("time until a backtest is seen moving", "first_progress_s"),
+    ):
+        if trend := trend_of(_taken(laps, fact)):
+            yield what, "KTRDR", _heights(trend, 2, " s")
     for figure in FIGURES:
         for process in history.subjects("process"):
             if trend := trend_of(figure.values(history.of("process", process))):

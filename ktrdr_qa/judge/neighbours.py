@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.judge.reading import (
     before_cancel,
     height_of,
@@ -20,14 +21,19 @@ from ktrdr_qa.judge.reading import (
     percent_of,
     rises_in,
     state_of,
-    while_it_ran,
+    until_we_end_it,
 )
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.words import percent
 
-CLEARLY_SLOWER = 0.5
+SLOWER = 0.6
 """A neighbour that makes less than this part of the progress that was due, and one usual step less, is slower."""
+SLOWER_ON_A_BUSY_HOST = 0.5
+IN_DOUBT = 0.8
+"""One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
+LONGER = 4
+"""So many times as long."""
 FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
@@ -79,7 +85,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
         return rule.unknown("no cancel was sent")
     told = []
     for other in neighbours_of(history):
-        readings = while_it_ran(history, other)
+        readings = until_we_end_it(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s]
         after = [s for s in readings if s.asked_s > sent.at_s]
         if broken := next((s for s in after if s.terminal and s.status != "completed"), None):
@@ -94,7 +100,14 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
         usual = _pace(before)
         if usual is None:
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
-        judged = _keeps(rule, other, usual, before, after, (sent.at_s, max(least_s, updates * longest_step_s(before))))
+        judged = _keeps(
+            rule,
+            other,
+            (usual, _slower(history)),
+            before,
+            after,
+            (sent.at_s, max(least_s, updates * longest_step_s(before))),
+        )
         if not judged.holds:
             return judged
         told.append(judged.seen)
@@ -102,10 +115,18 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
 
 
 def _keeps(
-    rule: Rule, other: str, usual: float, before: Sequence[Sample], after: Sequence[Sample], window: tuple[float, float]
+    rule: Rule,
+    other: str,
+    pace: tuple[float, float],
+    before: Sequence[Sample],
+    after: Sequence[Sample],
+    window: tuple[float, float],
 ) -> Judgement:
-    """Whether a backtest goes on at its usual pace (percent a second), from a time on and for at least so long."""
-    from_s, window_s = window
+    """Whether a backtest goes on at its usual pace, from a time on and for at least so long.
+
+    ``pace``: percent a second, and which part of it is in order.
+    """
+    (usual, share), (from_s, window_s) = pace, window
     if not after or after[-1].asked_s - from_s < window_s:
         return rule.unknown(f"{other} was not read for {window_s:.1f} s yet")
     last = after[-1]
@@ -115,11 +136,26 @@ def _keeps(
     # What was lost of it is for ``are_untouched``.
     made, left = heights[-1] - min(heights), 100.0 - heights[0]
     due = min(usual * span_s, left)
-    least = CLEARLY_SLOWER * due - _usual_step([*before, *after])
+    least = share * due - _usual_step([*before, *after])
     if least <= 0:
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
-    return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s) if made < least else rule.holds(seen)
+    if made < least:
+        return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
+    # Once it has kept pace it is not in doubt again at the end of each coarse step.
+    kept = any(
+        (s.percentage or 0.0) - heights[0] >= IN_DOUBT * min(usual * (s.asked_s - from_s), left)
+        for s in after
+        if s.asked_s - from_s >= window_s
+    )
+    if not kept and due < left and span_s < LONGER * window_s:
+        return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
+    return rule.holds(seen)
+
+
+def _slower(history: History) -> float:
+    """The part of the progress that was due which one that is not disturbed makes at least."""
+    return SLOWER if float(history.about.get("load_per_core", 0.0)) <= BUSY_HOST else SLOWER_ON_A_BUSY_HOST
 
 
 def _pace(readings: Sequence[Sample]) -> float | None:
@@ -145,7 +181,7 @@ def are_untouched(history: History, backtest: str) -> Judgement:
         return rule.unknown("no cancel was sent")
     read = 0
     for other in neighbours_of(history):
-        readings = while_it_ran(history, other)
+        readings = until_we_end_it(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s and s.status != MISSING]
         after = [s for s in readings if s.asked_s > sent.at_s]
         for s in after:
@@ -200,7 +236,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     if started is None:
         return rule.unknown("none was started")
     follower, usual = started.subject, _pace(before_cancel(history, backtest))
-    readings = while_it_ran(history, follower)
+    readings = until_we_end_it(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
         words = broken.facts.get("error_message") or "no reason given"
         after_s = broken.answered_s - started.at_s
@@ -220,4 +256,4 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     window_s = max(least_s, updates * longest_step_s(before_cancel(history, backtest)))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
-    return _keeps(rule, follower, usual, [first], after, (first.answered_s, window_s))
+    return _keeps(rule, follower, (usual, _slower(history)), [first], after, (first.answered_s, window_s))

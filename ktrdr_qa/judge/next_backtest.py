@@ -18,6 +18,7 @@ from ktrdr_qa.judge.reading import (
     percent_of,
     rises_in,
     state_of,
+    until_we_end_it,
     unwatched,
 )
 from ktrdr_qa.platform.statuses import MISSING
@@ -55,8 +56,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
     if accepted is None:
         return rule.unknown("no new backtest was accepted")
     since_s = accepted.at_s
-    ended_by_us = history.event("clean_up", backtest)
-    readings = [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
+    readings = until_we_end_it(history, backtest)
     rises = rises_in(readings)
     runs: Judgement | None = None
     before: Sample | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import may_still_move_s, rises_in, state_of, while_it_ran
+from ktrdr_qa.judge.reading import may_still_move_s, rises_in, state_of, until_we_end_it
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -115,8 +115,10 @@ def none_called_failed(history: History) -> Judgement:
         "none called failed",
         "no backtest that was accepted is called failed or cancelled, least of all while a worker runs it",
     )
+    if evicted := _evicted(history):
+        return rule.violated(*evicted)
     accepted = accepted_in(history)
-    ended = {e.subject: next((s for s in while_it_ran(history, e.subject) if s.terminal), None) for e in accepted}
+    ended = {e.subject: next((s for s in until_we_end_it(history, e.subject) if s.terminal), None) for e in accepted}
     broken = [(s, e) for e in accepted if (s := ended[e.subject]) and s.status != "completed"]
     if broken:
         s, e = broken[0]
@@ -129,3 +131,18 @@ def none_called_failed(history: History) -> Judgement:
     watched_s = history.until_s - min((e.at_s for e in accepted), default=history.until_s)
     done = sum(bool(end) for end in ended.values())
     return rule.holds(f"none of {len(accepted)} failed in {watched_s:.0f} s; {done} have ended")
+
+
+def _evicted(history: History) -> tuple[str, float] | None:
+    """Where the one that ran already was ended by the further starts, before this run asked for it: what was seen, and when."""
+    first, begun = str(history.about.get("backtest", "")), history.event("oversubscribed", "")
+    sent = history.event("cancel_sent", first)
+    for s in until_we_end_it(history, first):
+        ran_into = begun and s.asked_s >= begun.at_s and (sent is None or s.answered_s <= sent.at_s)
+        if begun and ran_into and s.status in ("failed", "cancelled"):
+            words = s.facts.get("error_message") or "no reason given"
+            seen = (
+                f"{first} ran, and was {s.status} {s.answered_s - begun.at_s:.1f} s after the further starts ({words})"
+            )
+            return seen, s.answered_s
+    return None

@@ -134,12 +134,6 @@ def unwatched(since_s: float, limit_s: float, before: Sample | None, first: Samp
     return f"no reading between {from_s - since_s:.1f} s and {first.asked_s - since_s:.1f} s after"
 
 
-def while_it_ran(history: History, backtest: str) -> list[Sample]:
-    """The backend's readings of a backtest until this run itself ended it."""
-    ended_by_us = history.event("clean_up", backtest)
-    return [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
-
-
 def missing_at_first(readings: Sequence[Sample], since_s: float) -> tuple[str, ...]:
     """For a replica that lags: how long the record of an accepted backtest was not there."""
     missing = [s for s in readings if s.status == MISSING]
@@ -154,6 +148,12 @@ def gone_from(readings: Sequence[Sample]) -> Sample | None:
     """Of readings that begin with a missing one: that which shows the record gone for ``COVERED_GAP_S``, if one does."""
     gone = itertools.takewhile(lambda s: s.status == MISSING, readings)
     return next((s for s in gone if s.asked_s - readings[0].asked_s >= COVERED_GAP_S), None)
+
+
+def until_we_end_it(history: History, backtest: str) -> list[Sample]:
+    """The backend's readings of a backtest until this run itself ended it."""
+    ended_by_us = history.event("clean_up", backtest)
+    return [s for s in history.of("backend", backtest) if ended_by_us is None or s.answered_s <= ended_by_us.at_s]
 
 
 def rises_in(readings: Iterable[Sample]) -> list[Sample]:

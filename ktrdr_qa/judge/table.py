@@ -92,6 +92,7 @@ OTHER_WAYS: Mapping[Kind, Checks] = {
     "twice": {"The second cancel does no harm": ("second cancel",)},
     "in a row": {
         "The last cancel is as quick as the first": ("latency steady",),
+        "The last backtest begins to move as soon as the first": ("start steady",),
         "No place is lost": ("places kept",),
         "Nothing leaks": tuple(figure.name for figure in endurance.FIGURES),
     },

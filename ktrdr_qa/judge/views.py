@@ -14,6 +14,7 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import percent
 
 LAGS_S = 2.0
 """So far a backend that refreshes once a second may be behind its worker, an answer's time included."""
@@ -84,10 +85,22 @@ def lists_agree(history: History, backtest: str) -> Judgement:
             return rule.violated(f'{under} has it as "{shown}", and its record said {_either(near)}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_matches(s.subject, status) for status in near):
             return rule.violated(f"{under} does not name it, and its record said {_either(near)}", s.answered_s)
+        if near == {"running"} and (behind := _how_far_behind(record, s, backtest)):
+            return rule.violated(f"{under} has it {behind}", s.answered_s)
         compared += 1
     if not compared:
         return rule.unknown("the list was not read while the record was")
     return rule.holds(f"{compared} readings of the list and its filters agree with the record ({counted(record)})")
+
+
+def _how_far_behind(record: Sequence[Sample], s: Sample, backtest: str) -> str:
+    """Where a list has a running backtest lower than its record was some time before; nothing else."""
+    heights = s.facts.get("heights")
+    height = heights.get(backtest) if isinstance(heights, dict) else None
+    before = [r for r in record if r.answered_s <= s.asked_s - LAGS_S and r.status == "running"]
+    if height is None or not before or height >= height_of(before[-1]) - ROUNDED:
+        return ""
+    return f"at {percent(height)}, and its record was at {percent_of(before[-1])} {s.asked_s - before[-1].answered_s:.1f} s before"
 
 
 def filters_match(history: History) -> Judgement:

@@ -29,11 +29,13 @@ def filters(client: Client) -> tuple[str, ...]:
 
 
 def under(client: Client, question: str) -> Iterator[Reading]:
-    """What the list names under a filter, each with its status; ``full``: there may be more than was given."""
+    """What the list names under a filter, each with its status and percentage; ``full``: there may be more than was given."""
     rows = _rows(client, f"limit={LISTED}{'&' if question else ''}{question}")
     types = {str(row.get("operation_type")) for row in rows if row.get("operation_type")}
     other_types = sorted(types - set(BACKTEST_WORDS)) if question.startswith("operation_type") else []
     facts: dict[str, Any] = {"rows": {str(row["operation_id"]): word(row.get("status")) for row in rows}}
+    heights = {str(row["operation_id"]): row.get("progress_percentage") for row in rows}
+    facts["heights"] = {one: height for one, height in heights.items() if isinstance(height, int | float)}
     if len(rows) >= LISTED:
         facts["full"] = True
     if other_types:

@@ -21,6 +21,9 @@ BACKTEST_INTERVAL_S = 0.14
 WITNESS_INTERVAL_S = 0.9
 """Together at most ten requests a second for one backtest: one of the backend's, and three witnesses."""
 
+SLOWER, SLOWEST = 1.5, 4.0
+"""Where the platform limits the rate of requests, all intervals grow by this at each refusal, up to so many times."""
+
 Read = Callable[[], Iterable[readings.Reading]]
 
 
@@ -36,6 +39,8 @@ class Recorder:
         self._events: list[Event] = []
         self._watches: dict[tuple[View, str], _Watch] = {}
         self._news = threading.Condition()
+        self.slowed = 1.0
+        """How many times as long as asked for the intervals are: what is refused to one watch is taken by another."""
         self.about = dict(about or {})
 
     def note(self, kind: str, subject: str = "", at_s: float | None = None, **facts: Any) -> Event:
@@ -115,14 +120,17 @@ class _Watch:
                 read = list(self._read())
             except Refused as refused:
                 read = [readings.lost(self._subject, refused)]
-                pause_s = min(asked_pause_s(refused), LONGEST_PAUSE_S) if refused.status == 429 else 0.0
+                if refused.status == 429:
+                    pause_s = min(asked_pause_s(refused), LONGEST_PAUSE_S)
+                    self._recorder.slowed = min(SLOWEST, SLOWER * self._recorder.slowed)
             except Exception as error:  # noqa: BLE001 - whatever a platform answers, the camera keeps running
                 read = [readings.lost(self._subject, error)]
             answered_s = self._recorder.clock()
             if self._over:
                 return
             self._recorder.add(Sample(view=self._view, asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in read)
-            self._wake.wait(max(0.0, asked_s + max(self._interval_s, pause_s) - self._recorder.clock()))
+            interval_s = self._interval_s * self._recorder.slowed
+            self._wake.wait(max(0.0, asked_s + max(interval_s, pause_s) - self._recorder.clock()))
             self._wake.clear()
             # Nobody's hurry shortens a pause that the platform asked for.
             while not self._over and (left_s := asked_s + pause_s - self._recorder.clock()) > 0:

@@ -44,7 +44,9 @@ class ScenarioEnd:
 
     def look_again(self, scenario: Any) -> None:
         """Read the outcome off Behave's scenario, which may have failed after its end."""
-        failed = next((s for s in scenario.all_steps if s.status.has_failed()), None)
+        # What could not be told takes nothing away from a check that failed after it.
+        broken = [s for s in scenario.all_steps if s.status.has_failed()]
+        failed = next((s for s in broken if s.status.is_failure()), broken[0] if broken else None)
         reason = ""
         if failed or scenario.hook_failed:
             self.outcome = "failed" if failed and failed.status.is_failure() else "inconclusive"

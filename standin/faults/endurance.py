@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LEAK_BYTES = 500_000
 SLOWER_S = 0.015
+LATER_S = 0.05
 SPIN = 0.02
 """Cores that each cancel adds."""
 TURN_S = 0.05
@@ -115,6 +116,16 @@ class Slower(InBackend):
     async def tells_worker(self, operation: Operation) -> bool | None:
         await asyncio.sleep(SLOWER_S * self.count)
         return None
+
+
+@fault("endurance-starts-later")
+class StartsLater(InWorker):
+    def leave(self) -> None:
+        pass
+
+    def bar_due(self, job: Job, done: int, total: int) -> None:
+        if done == 0:
+            time.sleep(LATER_S * self.count)
 
 
 @fault("endurance-place-lost")

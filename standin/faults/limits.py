@@ -208,6 +208,14 @@ class OversubscribedWithoutAWord(NoRoom):
         return answer(503, {})
 
 
+@fault("oversubscribed-evicts")
+class OversubscribedEvicts(NoRoom):
+    def answers(self, given: Answer) -> Answer:
+        first = next(each for each in self.backend.operations.values() if each.active)
+        self.backend.end(first, "failed", 0.0, "Preempted by a later start")
+        return given
+
+
 @fault("oversubscribed-same-id")
 class OversubscribedSameId(NoRoom):
     def answers(self, given: Answer) -> Answer:
@@ -216,12 +224,19 @@ class OversubscribedSameId(NoRoom):
 
 @fault("oversubscribed-never-runs")
 class OversubscribedNeverRuns(NoRoom):
+    status = "running"
+
     def answers(self, given: Answer) -> Answer:
         asked = next(reversed(self.backend.operations.values()))
         now = self.backend.clock.now()
         order: Order = replace(asked.order, operation_id=contract.new_operation_id(now))
-        self.backend.operations[order.operation_id] = Operation(order, now, asked.worker_id, "running", now)
+        self.backend.operations[order.operation_id] = Operation(order, now, asked.worker_id, self.status, now)
         return answer(200, contract.start_answer(order))
+
+
+@fault("oversubscribed-waits-for-ever")
+class OversubscribedWaitsForEver(OversubscribedNeverRuns):
+    status = "pending"
 
 
 @fault("oversubscribed-called-failed")
@@ -268,6 +283,12 @@ class ListLags(AfterCancel):
     def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
         at, _ = self._before.get(row["operation_id"], (0.0, None))
         return {**row, "status": "running"} if time.monotonic() - at < LISTED_LATE_S else row
+
+
+@fault("views-list-stands-still")
+class ListStandsStill(ListView):
+    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**row, "progress_percentage": 0.0} if row["status"] == "running" else row for row in rows]
 
 
 @fault("views-active-forgets")

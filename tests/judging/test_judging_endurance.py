@@ -37,16 +37,18 @@ def series(laps: int = LAPS, *, of: Sequence[str] = ("backend", "worker_1"), **g
         "active": flat(0.0),
         "cores": flat(0.01),
         "cancelled_s": flat(0.05),
+        "first_progress_s": flat(2.0),
+        "load_per_core": flat(0.5),
     }
     now = {**usual, **growing}
     numbers = range(1, laps + 1)
-    taken = now.pop("cancelled_s")
+    taken = {name: now.pop(name) for name in ("cancelled_s", "first_progress_s", "load_per_core")}
     samples = [
         rest(lap, one, **{k: (v if one == of[-1] else usual[k])(lap) for k, v in now.items()})
         for one in of
         for lap in numbers
     ]
-    ends = [did("lap", lap + 0.3, f"op_{lap}", number=lap, cancelled_s=taken(lap)) for lap in numbers]
+    ends = [did("lap", lap + 0.3, f"op_{lap}", number=lap, **{n: t(lap) for n, t in taken.items()}) for lap in numbers]
     return film(samples, ends, counted(0.5), counted(laps + 1.0), backtest=B)
 
 
@@ -58,7 +60,15 @@ def told(history: History) -> dict[str, Judgement]:
     return {judgement.name: judgement for judgement in judgements(history, verdict.LIMITS_S)}
 
 
-NAMES = {"latency steady", "places kept", "memory steady", "files steady", "active steady", "processor steady"}
+NAMES = {
+    "latency steady",
+    "start steady",
+    "places kept",
+    "memory steady",
+    "files steady",
+    "active steady",
+    "processor steady",
+}
 
 
 def test_what_stays_as_it_is_holds_and_says_what_it_is() -> None:
@@ -94,6 +104,11 @@ def test_a_history_of_one_backtest_is_not_asked() -> None:
             "latency steady",
             "a cancel took 0.18 s at the beginning and 0.49 s at the end of 51: 10 ms more with each",
         ),
+        (
+            {"first_progress_s": lambda n: 1.5 + 0.06 * n},
+            "start steady",
+            "a backtest moved 2.28 s after its start at the beginning and 4.14 s at the end of 51: 60 ms more with each",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and value in NAMES else "",
 )
@@ -122,6 +137,8 @@ def test_what_grows_with_each_is_violated_alone(growing: dict[str, Growth], name
             "memory": lambda n: 45.0 + (500.0 if n in (44, 47, 50) else 0.0)
         },  # some rests in which something else happened
         {"cancelled_s": lambda n: 1.5 if n in (40, 44, 48) else 0.05},
+        {"first_progress_s": lambda n: 2.0 + 0.03 * n},  # a refresh more or less
+        {"first_progress_s": lambda n: 10.0 + 0.15 * n},  # of a slow one half
     ],
 )
 def test_what_does_not_grow_with_each_holds(growing: dict[str, Growth]) -> None:
@@ -144,6 +161,7 @@ def test_two_hundred_noisy_runs_give_no_false_alarm_and_two_hundred_leaks_are_al
             "active": lambda lap: float(dice.randrange(0, 3)),
             "cores": lambda lap: dice.choice((0.0, 0.0, 0.05, 0.1)),
             "cancelled_s": lambda lap: min(1.9, 0.05 + dice.expovariate(8.0)),
+            "first_progress_s": lambda lap: 2.0 + dice.uniform(0.0, 1.0) + dice.expovariate(2.0),
         }
 
     alarms = [
@@ -199,6 +217,16 @@ def test_on_a_host_without_a_core_to_spare_a_quiet_processor_tells_nothing() -> 
     assert told(film(spinning.samples, spinning.events, load_per_core=9.0))["processor steady"].violated
 
 
+def test_where_the_host_has_become_busier_a_late_start_tells_nothing() -> None:
+    def slower(load: Growth) -> Judgement:
+        return told(series(first_progress_s=lambda n: 1.5 + 0.06 * n, load_per_core=load))["start steady"]
+
+    busier = slower(lambda n: 1.0 + 0.05 * n)
+    assert busier.unknown and busier.final
+    assert busier.seen.endswith("; 1.6 processes a core wanted to run on this host then, and 3.2 now")
+    assert slower(flat(9.0)).violated and slower(lambda n: 0.03 * n).violated
+
+
 def test_a_counter_that_began_anew_is_left_out() -> None:
     fell: list[Any] = [
         s
@@ -232,7 +260,7 @@ def test_the_table_has_the_thirds() -> None:
     rows = list(table(series(memory=lambda n: 45.0 + n)))
     assert ("time until a backtest is seen cancelled", "KTRDR", ["0.05 s", "0.05 s", "0.05 s"]) in rows
     assert ("memory", "worker_1", ["58.0 MB", "73.5 MB", "89.0 MB"]) in rows
-    assert len(rows) == 1 + 4 * 2
+    assert len(rows) == 2 + 4 * 2
     assert list(table(series(9))) == []
 
 
@@ -263,6 +291,7 @@ def test_what_is_a_growth(heights: tuple[float, float, float], spread: float, ma
 def test_each_rule_says_what_it_expects() -> None:
     assert {name: j.expected for name, j in told(series()).items()} == {
         "latency steady": "the last backtests were cancelled as quickly as the first",
+        "start steady": "the last backtests began to move as quickly as the first",
         "places kept": "every place that was free before the first backtest is free again after the last",
         "memory steady": "in no process of KTRDR's does the memory grow with the backtests",
         "files steady": "in no process of KTRDR's does the number of open files grow with the backtests",

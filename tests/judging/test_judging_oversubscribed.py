@@ -167,13 +167,20 @@ def test_where_every_start_was_refused_none_has_failed() -> None:
             "none called failed",
             "1 of 1 were called cancelled; op_3 4.0 s after its start (by user)",
         ),
+        (
+            [saw(9.4, "failed", 0.0, error_message="preempted"), refused()],
+            "none called failed",
+            "op_1 ran, and was failed 8.5 s after the further starts (preempted)",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_by_its_own_rule_alone(parts: list[Part], name: str, seen: str) -> None:
     found = judged(crowded(*parts))
     assert found[name].violated and found[name].seen == seen
     assert [j.name for j in found.values() if j.violated] == [name]
-    assert found[name].at_s == {"starts answered": 1.0, "none called failed": 5.0}.get(name, found[name].at_s)
+    assert found[name].at_s == {"starts answered": 1.0, "none called failed": 9.4 if "preempted" in seen else 5.0}.get(
+        name, found[name].at_s
+    )
     if name == "starts run":
         assert found[name].at_s == pytest.approx(1.0 + float(seen.split(" s later")[0].split()[-1]))
 
@@ -239,6 +246,21 @@ def test_one_that_had_to_wait_has_the_whole_limit_from_then_on() -> None:
     moved = [saw(11.0, "running", 2.0, of="op_4"), saw(12.0, "running", 4.0, of="op_4")]
     assert judged(crowded(queued, begins, moved))["starts run"].seen == "2 of 2 moved"
     assert judged(crowded(queued, begins, moved))["starts run"].observations == ()
+
+
+def test_that_this_run_ended_it_itself_is_no_end_of_one_that_never_ran() -> None:
+    waits = [saw(1.0 + 0.5 * n, "running", 0.0, of="op_3") for n in range(20)]
+    ended = [did("clean_up", 11.0, "op_3"), saw(11.1, "cancelled", 0.0, of="op_3")]
+    assert judged(crowded(accepted("op_3"), waits, *ended))["starts run"].violated
+    assert judged(crowded(accepted("op_3"), moves("op_3"), *ended))["starts run"].holds
+    called_failed = [ended[0], saw(11.1, "failed", 0.0, of="op_3", error_message="Operation cancelled by user")]
+    unharmed = judged(crowded(accepted("op_3"), moves("op_3"), *called_failed))["none called failed"]
+    assert unharmed.holds and unharmed.seen.endswith("0 have ended")
+
+
+def test_that_the_first_one_is_cancelled_is_what_this_run_asked_for() -> None:
+    ended = [cancelled(9.2), saw(9.4, "failed", 0.0, error_message="Operation cancelled by user")]
+    assert judged(crowded(*ended, accepted("op_3"), moves("op_3")))["none called failed"].holds
 
 
 def test_what_had_no_answer_of_its_own_is_not_known() -> None:

@@ -17,6 +17,10 @@ def listing(at_s: float, question: str = "", *, full: bool = False, **rows: str)
     return Sample("listing", question, at_s, at_s + 0.01, facts=facts)
 
 
+def height(at_s: float, percentage: float) -> Sample:
+    return Sample("listing", "", at_s, at_s + 0.01, facts={"rows": {B: "running"}, "heights": {B: percentage}})
+
+
 def pages(before: str, paged: str, after: str | None = None) -> Sample:
     facts = {"before": list(before), "paged": list(paged), "after": list(before if after is None else after)}
     return Sample("pages", "", 5.0, 5.1, facts=facts)
@@ -78,6 +82,7 @@ def test_views_that_agree_hold_and_are_judged_with_the_rest() -> None:
             "lists agree",
             'the list under "active_only=true" has it as "running", and its record said "cancelled"',
         ),
+        ([height(5.0, 0.0)], "lists agree", "the list has it at 0.0 %, and its record was at 6.0 % 2.0 s before"),
         ([listing(5.0, op_9="completed")], "lists agree", 'the list does not name it, and its record said "running"'),
         (
             [listing(5.0, "active_only=true")],
@@ -141,11 +146,26 @@ def test_what_is_wrong_is_told_by_its_own_rule_alone(parts: list[Part], name: st
     assert [j.name for j in found.values() if j.violated] == [name]
 
 
+def test_a_list_is_not_held_against_a_record_that_was_not_read_for_long() -> None:
+    rarely = [saw(13.0, "cancelled", 0.0), saw(16.0, "cancelled", 0.0)]
+    ahead = [listing(11.3, op_1="cancelled"), listing(11.3, "status=cancelled", op_1="cancelled")]
+    parts = [started(), did("views_begun", 0.0, ""), RUNS, cancelled(10.0), ahead]
+    for record, verdict_then in ((rarely, "holds"), ([], "unknown")):
+        assert judged(film(*parts, record, backtest=B))["lists agree"].verdict == verdict_then
+    worker = [saw(12.5, "cancelled", 0.0, view="worker")]
+    assert not judged(film(*parts, worker, backtest=B))["worker agrees"].violated
+    assert not judged(film(*parts, worker, saw(20.0, "cancelled", 0.0), backtest=B))["worker agrees"].violated
+
+
 @pytest.mark.parametrize(
     "parts",
     [
         # A replica that lags, right after the cancel.
         [listing(10.8, op_1="running"), listing(10.8, "active_only=true", op_1="running")],
+        # A list that is refreshed as the record is, or one that gives no percentage.
+        [height(5.0, 6.0), height(1.5, 0.0), height(5.0, 99.0)],
+        # A list that lags behind the cancel, with the percentage of a cancelled one.
+        [height(10.2, 0.0)],
         # A list that is full need not name it.
         [listing(5.0, full=True, op_9="completed")],
         # A list read before the record was there.

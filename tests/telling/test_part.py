@@ -14,6 +14,7 @@ from behave.model import Step
 from behave.model_type import Status
 from behave.runner_util import collect_feature_locations, parse_features
 
+from honest_behave.outcomes import Inconclusive
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.target.settings import Target
@@ -177,7 +178,7 @@ def test_part_of_many_scenarios_names_the_first() -> None:
     assert '"C", "D", on' in summary.verdict_line(of(ended(FIRST), out=by_line(*"ABCD"))), "not: and 1 more"
 
 
-def test_what_was_skipped_while_it_ran_makes_a_part() -> None:
+def test_what_was_skipped_until_we_end_it_makes_a_part() -> None:
     out_of_reach = "the processor time of w1 cannot be read from here: no metrics"
     told = of(ended(FIRST), ended(PROCESSOR, "skipped", f"{out_of_reach}\nand more"))
     assert f'PASSED, in part: 1 of 2 scenarios; not checked: "{PROCESSOR}"' in summary.verdict_line(told)
@@ -338,6 +339,19 @@ def test_sentence_that_nobody_knows_is_named() -> None:
     end = ScenarioEnd.of(scenario)
     assert end.outcome == "inconclusive" and summary.category_of(end) == "Suite error"
     assert summary.gist(end.reason) == "UndefinedStep: no step is defined for: the moon is full"
+
+
+def test_a_check_that_failed_after_one_that_could_not_be_told_is_the_outcome() -> None:
+    told, failed = (Step("mine.feature", line, "Then", "then", "it ends") for line in (3, 4))
+    told.status, told.exception = Status.error, Inconclusive("could not be told")
+    failed.status, failed.exception = Status.failed, AssertionError("Expected: it ends\n     but: it runs")
+    feature = SimpleNamespace(name="F")
+    scenario = SimpleNamespace(
+        feature=feature, name="S", all_steps=[told, failed], hook_failed=False, status=Status.failed
+    )
+    end = ScenarioEnd.of(scenario)
+    assert end.outcome == "failed" and summary.category_of(end) == "Product defect"
+    assert summary.gist(end.reason) == "it ends, but it runs"
 
 
 def test_gist_is_what_was_expected_and_what_was_seen() -> None:
