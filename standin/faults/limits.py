@@ -211,8 +211,9 @@ class OversubscribedWithoutAWord(NoRoom):
 @fault("oversubscribed-evicts")
 class OversubscribedEvicts(NoRoom):
     def answers(self, given: Answer) -> Answer:
-        first = next(each for each in self.backend.operations.values() if each.active)
-        self.backend.end(first, "failed", 0.0, "Preempted by a later start")
+        first = next(iter(self.backend.operations.values()))
+        if first.active:
+            self.backend.end(first, "failed", 0.0, "Preempted by a later start")
         return given
 
 
