@@ -55,6 +55,12 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
     Case("nothing else is there", film(RUN, payload=PAYLOAD), "holds", NOTHING),
     Case("a retry", film(RUN, another(), payload=PAYLOAD), "violated", AGAIN, 12.1),
     Case(
+        "a child of the backtest that was started next",
+        film(RUN, did("next_accepted", 11.0, NEXT), another(parent=NEXT), payload=PAYLOAD),
+        "holds",
+        NOTHING,
+    ),
+    Case(
         "a retry whose record is written in another way",
         film(RUN, another(symbol="EUR/USD", start_date="2015-01-01 00:00:00+00:00"), payload=PAYLOAD),
         "violated",
