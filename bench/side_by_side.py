@@ -23,6 +23,7 @@ import requests
 from bench.peers import checks
 from ktrdr_qa.platform.embedded import EmbeddedKtrdr
 from ktrdr_qa.record.history import History, from_json
+from ktrdr_qa.system import load_per_core
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURE = "features/backtest_cancellation.feature"
@@ -83,7 +84,7 @@ def measured(platform: EmbeddedKtrdr, runs: int, who: Sequence[str]) -> Times:
             if number:
                 times.took_s.setdefault(name, []).append(took_s)
             told.append(f"{name} {took_s:.2f} s")
-        times.load.append(os.getloadavg()[0] / (os.cpu_count() or 1))
+        times.load.append(load_per_core())
         print(f"{f'run {number}' if number else 'not counted'}: {', '.join(told)}", file=sys.stderr, flush=True)
     return times
 

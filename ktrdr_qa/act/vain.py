@@ -20,6 +20,8 @@ from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
 from ktrdr_qa.words import cut
 
+LOOKS = 2
+"""How often the list is asked for before it counts as not read: before the cancels it cannot be looked at again later."""
 NO_ID = "no id at all"
 LONG_ID = "an id of ten thousand characters"
 IN_VAIN: Mapping[str, str] = {
@@ -193,10 +195,14 @@ class Vain:
         """What the list says of what has ended, of what runs, and of the ids that nobody has."""
         scene = self._scene
         mine = {*self._ended, *([scene.backtest] if scene.backtest else [])}
-        asked_s = scene.recorder.clock()
-        try:
-            listed = {r.subject: r for r in readings.listed(scene.client, "", mine)}
-        except TransportError:
+        for _ in range(LOOKS):
+            asked_s = scene.recorder.clock()
+            try:
+                listed = {r.subject: r for r in readings.listed(scene.client, "", mine)}
+            except TransportError:
+                continue
+            break
+        else:
             return
         answered_s = scene.recorder.clock()
         read = [listed.get(one) or readings.Reading(one, MISSING) for one in sorted(mine)]

@@ -106,7 +106,7 @@ def test_09_an_early_cancel_that_leaves_the_processor_burning_is_seen_by_that_wi
     outcomes = {s["name"]: s["outcome"] for s in ran.summary["scenarios"]}
     assert [n for n, o in outcomes.items() if o != "passed"] == [
         "The worker's processor is quiet after a backtest was cancelled at once"
-    ], outcomes
+    ], ran.output
     assert "something computes on, whatever the answers say" in ran.reasons
     cores = [s["cpu_s"] for s in ran.history()["samples"] if s["view"] == "processor"]
     assert len(cores) > 3, "the picture of the run shows the processor"

@@ -182,6 +182,30 @@ def oversubscribed_called_failed(it: Launched) -> None:
     assert it.operation(started[failed], workers[failed])["status"] == "running"
 
 
+@shows("oversubscribed-waits-for-ever")
+def oversubscribed_waits_for_ever(it: Launched) -> None:
+    running = [it.running(LONG) for _ in range(2)]
+    third = it.start()
+    it.wait(running[0], lambda seen: seen["progress"]["percentage"] > 12)
+    assert it.operation(third)["status"] == "pending"
+
+
+@shows("oversubscribed-evicts")
+def oversubscribed_evicts(it: Launched) -> None:
+    first, second = (it.running(LONG) for _ in range(2))
+    assert it.ask("POST", "/api/v1/backtests/start", json=LONG).status_code == 503
+    seen = it.operation(first)
+    assert (seen["status"], seen["error_message"]) == ("failed", "Preempted by a later start")
+    assert it.operation(second)["status"] == "running"
+
+
+@shows("views-list-stands-still")
+def list_stands_still(it: Launched) -> None:
+    operation_id = it.running(LONG)
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 5)
+    assert listed(it)[0]["progress_percentage"] == 0.0
+
+
 @shows("views-list-lags")
 def list_lags(it: Launched) -> None:
     operation_id = it.running()

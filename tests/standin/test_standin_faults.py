@@ -1041,6 +1041,21 @@ def _(it: Launched) -> None:
     assert time.monotonic() - began_s > 0.25
 
 
+@shows("endurance-starts-later")
+def _(it: Launched) -> None:
+    def begins_to_move_s() -> float:
+        eventually(lambda: any(each["status"] == "available" for each in it.workers()))
+        operation_id, began_s = it.start(), time.monotonic()
+        it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
+        it.cancel(operation_id)
+        it.wait(operation_id, lambda seen: seen["status"] == "cancelled")
+        return time.monotonic() - began_s
+
+    first_s = begins_to_move_s()
+    _cancels(it, 24)
+    assert begins_to_move_s() > first_s + 0.3
+
+
 @shows("endurance-place-lost")
 def _(it: Launched) -> None:
     _cancels(it, 25)
