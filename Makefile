@@ -9,7 +9,7 @@ USERS ?= 200
 SECONDS ?= 60
 PROCESSES ?= 1
 
-.PHONY: help run run-all report test lint targets storm bench peers gallery mutants sentences screenshots ci clean
+.PHONY: help run run-all report test lint targets storm bench peers gallery gallery-brief mutants sentences screenshots ci clean
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -42,7 +42,11 @@ storm: $(VENV)/.storms ## many users cancel at once, on Locust (USERS=200 SECOND
 	@$(BIN)/python -m storm --users $(USERS) --seconds $(SECONDS) --processes $(PROCESSES) $(ARGS)
 
 gallery: $(VENV)/.develops ## every broken platform, every healthy one, every check taken out
-	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),44) --checks
+	$(BIN)/python -m tests.gallery --healthy $(or $(HEALTHY),90) --checks
+
+gallery-brief: $(VENV)/.develops ## the recipe's own broken platforms and some healthy ones, in five minutes
+	$(BIN)/python -m tests.gallery preflight start running cancel after stability
+	$(BIN)/python -m tests.gallery --no-faults --healthy 24
 
 mutants: $(VENV)/.develops ## mutation testing of the judgements and the waiting verbs
 	$(BIN)/python -m tests.judging.mutation
