@@ -85,7 +85,8 @@ def each_runs(history: History, limit_s: float) -> Judgement:
         late = next((s for s in before if s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s)), None)
         if late:
             gone = "KTRDR has no record of it" if late.status == MISSING else f"it was {state_of(late)}"
-            seen = f"{e.subject} was accepted, and {late.asked_s - e.at_s:.1f} s later {gone}"
+            after = "after a place was free" if queued else "later"
+            seen = f"{e.subject} was accepted, and {late.asked_s - since_s:.1f} s {after} {gone}"
             return rule.violated(seen, late.asked_s)
         if moved is None:
             if not (queued and queued[-1] is before[-1]):
@@ -135,7 +136,7 @@ def none_called_failed(history: History) -> Judgement:
 
 def _evicted(history: History) -> tuple[str, float] | None:
     """Where the one that ran already was ended by the further starts, before this run asked for it: what was seen, and when."""
-    first, begun = str(history.about.get("backtest", "")), history.event("oversubscribed", "")
+    first, begun = history.backtest, history.event("oversubscribed", "")
     sent = history.event("cancel_sent", first)
     for s in until_we_end_it(history, first):
         ran_into = begun and s.asked_s >= begun.at_s and (sent is None or s.answered_s <= sent.at_s)
