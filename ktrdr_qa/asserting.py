@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import cancelling, endurance, pace, vain, verdict
+from ktrdr_qa.judge import cancelling, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways.endurance import FIGURES
+from ktrdr_qa.judge.ways.nothing_to_cancel import ANSWERED
 from ktrdr_qa.platform import readings
 from ktrdr_qa.tell import trends
 
 _OF_THE_LIST = {"list agrees", "only this one", "does not come back", "list unchanged"}
 _OF_THE_LIST |= {"lists agree", "filters match", "pages whole"}
-_OF_THE_PROCESSES = frozenset(figure.name for figure in endurance.FIGURES)
+_OF_THE_PROCESSES = frozenset(figure.name for figure in FIGURES)
 _OF_SEVERAL = {"running unharmed", "ended unchanged", "worker takes the next"}
 _OF_SEVERAL |= {"one end", "answer fits", "no flip", "starts run", "none called failed"}
 _OF_SEVERAL |= {"neighbours moving", "neighbours run on", "neighbours untouched", "next keeps pace"}
@@ -64,7 +66,7 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         return exchange.curl
     base_url = scene.target.base_url or ""
     if name == "turned down":
-        answered_at = [e for e in experiment.history().events if e.kind == vain.ANSWERED and e.at_s == judgement.at_s]
+        answered_at = [e for e in experiment.history().events if e.kind == ANSWERED and e.at_s == judgement.at_s]
         return str(answered_at[0].facts["again"]) if answered_at else ""
     record = f"{base_url}{readings.OPERATIONS}/"
     witness = experiment.witness

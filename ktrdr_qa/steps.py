@@ -11,11 +11,11 @@ from honest_behave.outcomes import PlatformNotReady
 from ktrdr_qa import asserting
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.checks.result import Result
-from ktrdr_qa.act.endurance import Endurance
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.preflight import Preflight
-from ktrdr_qa.act.restarting import Restarting
+from ktrdr_qa.act.ways.endurance import Endurance
+from ktrdr_qa.act.ways.restart import Restarting
 from ktrdr_qa.film import Films
 from ktrdr_qa.judge import afterwards, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
@@ -158,7 +158,7 @@ class Steps:
         """Have a short backtest come to that end by itself; the step is marked where none does."""
         if self.films.film is None:
             self.films.begin()
-        self.not_checked(self.step, self.experiment.vain.have_one_that(status, candidates))
+        self.not_checked(self.step, self.experiment.nothing_to_cancel.have_one_that(status, candidates))
 
     def give_a_reason(self, reason: str) -> None:
         """From here on the cancel is sent as KTRDR's command line sends it, unless it has been sent already."""
@@ -168,7 +168,7 @@ class Steps:
 
     def race(self, tries: int) -> None:
         """Cancel so many backtests as they end."""
-        self.start_a_long_backtest().race.run(tries)
+        self.start_a_long_backtest().near_the_end.run(tries)
 
     def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.

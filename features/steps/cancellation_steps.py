@@ -39,24 +39,6 @@ def cancel_the_backtest_at_once(context: Any) -> None:
     context.steps.experiment.cancel_at_once()
 
 
-@when("the backtest is cancelled once more")
-def cancel_the_backtest_again(context: Any) -> None:
-    """Cancels the backtest a second time, after it was cancelled."""
-    context.steps.experiment.cancel_again()
-
-
-@then("the second cancellation does no harm")
-def second_cancellation_does_no_harm(context: Any) -> None:
-    """The second cancellation is turned down or confirmed, and changes nothing."""
-    context.steps.verify(context.steps.experiment.judge("second cancel"))
-
-
-@when("{count:d} backtests are started and cancelled, one after the other")
-def cancel_several_backtests(context: Any, count: int) -> None:
-    """Starts and cancels so many backtests, each after the one before has let its worker go; every cancellation must be acknowledged and take effect."""
-    context.steps.cancel_in_a_row(count)
-
-
 @when("every other worker is given a backtest of its own")
 def occupy_every_other_worker(context: Any) -> None:
     """Starts a backtest on every other free worker, so that no place is left; they are cancelled at the end."""

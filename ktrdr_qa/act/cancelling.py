@@ -1,4 +1,4 @@
-"""The cancel: what is read right before it, the request and its answer, and what a second one does."""
+"""The cancel: what is read right before it, the request and its answer."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ktrdr_qa.act import together
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.watching import Watching
+from ktrdr_qa.act.ways.simultaneous_cancellation import send_together
 from ktrdr_qa.judge import pace, processor
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
-from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused
 from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
 
 CONTRAST_S = 1.0
@@ -38,7 +38,7 @@ class Cancelling:
         """Send the cancel of a backtest that runs, or several at the same moment, while all witnesses look."""
         self._watching.watch_worker()
         self._await_telling_processor()
-        send = self._send_once if count == 1 else lambda: self._take(*together.send(self._scene, count, self._ask))
+        send = self._send_once if count == 1 else lambda: self._take(*send_together(self._scene, count, self._ask))
         return self._send(send, look_at_others=True)
 
     def send_at_once(self) -> Judgement:
@@ -62,18 +62,6 @@ class Cancelling:
         self.send_in_any_case(send)
         self._scene.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
-
-    def again(self) -> None:
-        """A second cancel of a backtest that has ended; its answer is an event of its own."""
-        scene = self._scene
-        try:
-            answer = scene.client.delete(scene.path, purpose="second cancel", patiently=True, json_expected=False)
-            words = ""
-        except TransportError as error:
-            answer, words = error.exchange, str(error).split(": ", 1)[-1]
-        scene.evidence["second cancel"] = answer
-        facts = {"http": answer.status, "words": words}
-        scene.recorder.note("second_cancel_answered", scene.backtest, answer.answered_s, **facts)
 
     def _send_once(self) -> bool:
         """One cancel request, with the scene's body; False where its answer was lost."""

@@ -14,16 +14,18 @@ from ktrdr_qa.act import afterwards, leaving
 from ktrdr_qa.act.cancelling import Cancelling
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.choosing import Choosing
-from ktrdr_qa.act.crowd import Crowd
 from ktrdr_qa.act.next_backtest import NextBacktest
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
-from ktrdr_qa.act.racing import Racing
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
-from ktrdr_qa.act.vain import Vain
-from ktrdr_qa.act.views import Views
 from ktrdr_qa.act.watching import Watching
+from ktrdr_qa.act.ways.cancellation_beside_others import BesideOthers
+from ktrdr_qa.act.ways.cancellation_near_the_end import NearTheEnd
+from ktrdr_qa.act.ways.every_view_agrees import EveryView
+from ktrdr_qa.act.ways.more_starts_than_workers import MoreStarts
+from ktrdr_qa.act.ways.nothing_to_cancel import NothingToCancel
+from ktrdr_qa.act.ways.repeated_cancellation import cancel_again
 from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.witnesses import Witness
@@ -44,12 +46,15 @@ class Experiment:
         self._starting = Starting(scene, self._others)
         self._choosing = Choosing(scene, self._starting, self._watching, self._places)
         self._cancelling = Cancelling(scene, self._watching, self._others)
-        self.vain = Vain(scene, self._starting, self._places)
         self._following = NextBacktest(scene, self._starting, self._others, self._places)
-        self.race = Racing(scene, self._starting, self._choosing, self._places, self._watching, self._cancelling)
-        self.crowd = Crowd(scene, self._starting, self._watching, self._places)
-        self.views = Views(scene, self._starting, self._places, self._others)
         self._running_limit_s, self._motion_limit_s = 10.0, 30.0
+        self.beside_others = BesideOthers(scene, self._starting, self._places)
+        self.every_view = EveryView(scene, self._starting, self._places, self._others)
+        self.more_starts = MoreStarts(scene, self._starting, self._watching, self._places)
+        self.near_the_end = NearTheEnd(
+            scene, self._starting, self._choosing, self._places, self._watching, self._cancelling
+        )
+        self.nothing_to_cancel = NothingToCancel(scene, self._starting, self._places)
 
     @property
     def passed_over(self) -> list[tuple[Candidate, str]]:
@@ -112,7 +117,7 @@ class Experiment:
 
     def occupy_the_other_workers(self) -> None:
         """Start a backtest for every other registered worker that is free; they end with this recording."""
-        self.crowd.on_the_other_workers(watched=False)
+        self.beside_others.on_the_other_workers(watched=False)
 
     def cancel(self, count: int = 1) -> None:
         """Cancel it while it runs, or so many times at the same moment.
@@ -133,7 +138,7 @@ class Experiment:
 
     def cancel_again(self) -> None:
         """A second cancel of a backtest that has ended."""
-        self._cancelling.again()
+        cancel_again(self.scene)
 
     def _running(self) -> Judgement:
         limit_s = self._running_limit_s

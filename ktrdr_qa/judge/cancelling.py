@@ -1,4 +1,4 @@
-"""The cancel: it is acknowledged, the backtest is cancelled in time, and a second cancel does no harm."""
+"""The cancel: it is acknowledged, and the backtest is cancelled in time."""
 
 from __future__ import annotations
 
@@ -126,23 +126,6 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
         told = (f'The backtest ended as "failed" instead of "cancelled", because of the cancel: {words}',)
         return rule.holds(f'ended as "failed" {took_s:.2f} s after the cancel', told, figures)
     return rule.holds(f"cancelled {took_s:.2f} s after the cancel", figures=figures)
-
-
-def second_cancel_is_turned_down(history: History, backtest: str) -> Judgement:
-    """A second cancel is turned down with a reason (contract: HTTP 400, "already ended"), or again 200; never an error of the server."""
-    rule = Rule("second cancel", "a second cancel of the same backtest does no harm")
-    answer = history.event("second_cancel_answered", backtest)
-    if answer is None:
-        return rule.unknown("no second cancel was sent")
-    http, words = answer.facts.get("http"), answer.facts.get("words") or ""
-    if http in TURNED_DOWN:
-        return rule.holds(f"it was turned down: {words}")
-    if http == 200:
-        told = ("A second cancel of the same backtest was acknowledged once more with HTTP 200.",)
-        return rule.holds("it was acknowledged once more", told)
-    if http is None or http == 429:
-        return rule.unknown(f"it had no answer of its own: {words}")
-    return rule.violated(f"it was answered {words}", answer.at_s)
 
 
 def what_became_of_it(history: History, backtest: str) -> Judgement:

@@ -11,25 +11,18 @@ from typing import Literal
 from ktrdr_qa.judge import (
     afterwards,
     cancelling,
-    endurance,
-    neighbours,
     next_backtest,
     others,
     outages,
-    oversubscribed,
     pace,
     processor,
-    race,
-    reason,
-    restarts,
     running,
     table,
-    together,
-    vain,
-    views,
     worker,
 )
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways.all import WAYS
+from ktrdr_qa.judge.ways.restart import until_restart
 from ktrdr_qa.record.history import History
 
 Outcome = Literal["passed", "failed", "inconclusive"]
@@ -51,8 +44,6 @@ LIMITS_S: Mapping[str, float] = {
 }
 """The limits of the features' sentences, for a history that does not carry its own."""
 UPDATES_MISSED = 3.0
-OTHER_WAYS = (endurance, neighbours, oversubscribed, race, reason, restarts, together, vain, views)
-"""What is judged only where the events of a recording say that it was tried; each has its ``judgements``."""
 
 OF_A_LONE_ONE = (
     "running",
@@ -73,7 +64,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
     backtest, after_it, on = (str(about.get(name, "")) for name in ("backtest", "next_backtest", "worker"))
     limits = limits_of(history)
     updates = about.get("updates", UPDATES_MISSED)
-    before = restarts.until_restart(history)
+    before = until_restart(history)
     found = [
         running.is_running(before, backtest, limits["running_s"]),
         running.is_moving(before, backtest, limits["first_progress_s"]),
@@ -103,9 +94,7 @@ def judge_all(history: History) -> dict[str, Judgement]:
             del told[name]
     for name in (*not_told(history), *(OF_A_LONE_ONE if about.get("among_many") else ())):
         told.pop(name, None)
-    if history.event("second_cancel_answered", backtest):
-        told["second cancel"] = cancelling.second_cancel_is_turned_down(history, backtest)
-    for way in OTHER_WAYS:
+    for way in WAYS:
         told |= {judgement.name: judgement for judgement in way.judgements(history, limits)}
     return told
 

@@ -12,9 +12,10 @@ import allure
 from allure_commons.types import AttachmentType
 
 from ktrdr_qa.act.candidate import Candidate
-from ktrdr_qa.judge import endurance, race
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.table import Row
+from ktrdr_qa.judge.ways import endurance
+from ktrdr_qa.judge.ways.cancellation_near_the_end import tries_of
 from ktrdr_qa.platform.exchange import KEPT_CHARACTERS, Exchange
 from ktrdr_qa.record.history import History
 from ktrdr_qa.words import percent, plain_value
@@ -240,7 +241,7 @@ def escaped(text: str) -> str:
 
 def name_of_the_picture(history: History) -> str:
     """What the picture of a recording shows: the run, or the last of many."""
-    if tries := race.tries_of(history):
+    if tries := tries_of(history):
         return f"Picture of the last of {len(tries)} tries"
     row = history.about.get("in_a_row")
     return f"Picture of backtest {row} in a row" if row else "Picture of the run"
@@ -249,7 +250,7 @@ def name_of_the_picture(history: History) -> str:
 def table_of_tries(history: History) -> str:
     """How each try of the race with completion ended, as a table in Markdown; empty where none was run."""
     rows = ["| try | backtest | cancel sent | answer | ended as |", "|---|---|---|---|---|"]
-    for t in race.tries_of(history):
+    for t in tries_of(history):
         sent = f"{t.offset_s:+.2f} s of its predicted end"
         rows.append(
             f"| {t.number} | {escaped(t.backtest)} | {sent} | HTTP {t.http} | {escaped(t.ended_as) or 'not yet'} |"

@@ -137,13 +137,8 @@ def sentences(features: Path = FEATURES) -> list[Sentence]:
                     example,
                 )
             )
-    order = {
-        "preflight_steps.py": 0,
-        "cancellation_steps.py": 1,
-        "sanity_steps.py": 2,
-        "witness_steps.py": 3,
-        "limits_steps.py": 4,
-    }
+    first = ["preflight_steps.py", "cancellation_steps.py", "sanity_steps.py", "witness_steps.py"]
+    order = {module: at for at, module in enumerate(first)}
     return sorted(found, key=lambda s: (order.get(s.module, len(order)), s.module, s.line))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,9 @@ def usual(runs: Sequence[Line], judgement: str) -> str:
     known = [float(run[name]) for run in runs if name and name in run and run["outcome"] == "passed"]
     if len(known) < ENOUGH:
         return ""
-    told = f"usually {statistics.median(known):.2f} s"
+    from statistics import median  # Only where there is something to tell
+
+    told = f"usually {median(known):.2f} s"
     low, high = f"{min(known):.2f}", f"{max(known):.2f}"
     if low != high:
         told += f" ({low} to {high} s)"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ktrdr_qa.judge.ways.all import WAYS
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "docs/architecture.md")
 MOST_LINES = 80
@@ -33,3 +35,15 @@ def test_what_is_not_there_is_seen() -> None:
 
 def test_the_architecture_is_read_at_a_sitting() -> None:
     assert len((ROOT / "docs/architecture.md").read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("room", ["act/ways", "judge/ways"])
+def test_a_way_is_called_as_its_feature(room: str) -> None:
+    ways = {file.stem for file in (ROOT / "ktrdr_qa" / room).glob("*.py")} - {"__init__", "all", "way"}
+    assert ways
+    assert ways <= {file.stem for file in (ROOT / "features").glob("*.feature")}
+
+
+def test_every_way_is_in_the_list_of_all() -> None:
+    here = {file.stem for file in (ROOT / "ktrdr_qa/judge/ways").glob("*.py")} - {"__init__", "all", "way"}
+    assert {way.judgements.__module__.split(".")[-1] for way in WAYS} == here

@@ -33,10 +33,16 @@ MODULES = {
         (
             *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
             *("others", "outages", "next_backtest", "worker", "processor", "verdict"),
-            *("endurance", "restarts", "vain", "reason", "together"),
-            *("race", "neighbours", "oversubscribed", "views"),
         ),
         "judge",
+    ),
+    **dict.fromkeys(
+        (
+            *("endurance", "restart", "nothing_to_cancel", "cancellation_with_reason", "simultaneous_cancellation"),
+            *("repeated_cancellation", "cancellation_near_the_end", "cancellation_beside_others"),
+            *("more_starts_than_workers", "every_view_agrees"),
+        ),
+        "judge/ways",
     ),
     "waiting": "record",
 }
@@ -121,7 +127,7 @@ def report(place: Path, modules: Sequence[str], took_s: float) -> int:
     listed = {mutant: why for mutant, why in read_listed().items() if mutant.function.split(".")[0] in modules}
     survivors: set[Mutant] = set()
     total = killed = 0
-    print(f"{'module':<14} {'mutants':>8} {'killed':>8} {'equivalent':>11} {'survived':>9}")
+    print(f"{'module':<26} {'mutants':>8} {'killed':>8} {'equivalent':>11} {'survived':>9}")
     for module in modules:
         outcomes = json.loads(results_file(place, module).read_text(encoding="utf-8"))["exit_code_by_key"]
         alive = [name for name, outcome in outcomes.items() if outcome in (SURVIVED, NOT_TESTED, None)]
@@ -130,7 +136,7 @@ def report(place: Path, modules: Sequence[str], took_s: float) -> int:
         survivors.update(found)
         total, killed = total + len(outcomes), killed + len(outcomes) - len(alive)
         dead = len(outcomes) - len(alive)
-        print(f"{module:<14} {len(outcomes):>8} {dead:>8} {equivalent:>11} {len(found) - equivalent:>9}")
+        print(f"{module:<26} {len(outcomes):>8} {dead:>8} {equivalent:>11} {len(found) - equivalent:>9}")
     print(f"{killed} of {total} mutants killed ({killed / total:.1%}) in {took_s:.0f} s")
     for mutant in sorted(survivors - listed.keys()):
         print(f"\nsurvived in {mutant.function}:\n  - {mutant.was}\n  + {mutant.now}")

@@ -1,4 +1,4 @@
-"""The cancel: was it acknowledged, was the backtest cancelled in time, and a second cancel."""
+"""The cancel: was it acknowledged, and was the backtest cancelled in time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.cancelling import is_acknowledged, is_cancelled, second_cancel_is_turned_down, what_became_of_it
+from ktrdr_qa.judge.cancelling import is_acknowledged, is_cancelled, what_became_of_it
 from ktrdr_qa.judge.others import only_this_one
 from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import (
@@ -802,58 +802,6 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
 def test_only_this_one(case: Case) -> None:
     expected = "no other backtest is cancelled instead, or with it"
     case.check(only_this_one(case.history, B, 2.0), "only this one", expected)
-
-
-@cases(
-    Case("none was sent", film(CANCEL), "unknown", "no second cancel was sent"),
-    *(
-        Case(
-            f"turned down with HTTP {http}",
-            film(CANCEL, did("second_cancel_answered", 12.0, http=http, words="already cancelled")),
-            "holds",
-            "it was turned down: already cancelled",
-        )
-        for http in (400, 404, 409, 410, 422)
-    ),
-    Case(
-        "acknowledged again",
-        film(CANCEL, did("second_cancel_answered", 12.0, http=200, words="")),
-        "holds",
-        "it was acknowledged once more",
-        observations=("A second cancel of the same backtest was acknowledged once more with HTTP 200.",),
-    ),
-    Case(
-        "its answer was lost",
-        film(CANCEL, did("second_cancel_answered", 12.0, http=None, words="no answer within 5.0 s")),
-        "unknown",
-        "it had no answer of its own: no answer within 5.0 s",
-    ),
-    Case(
-        "turned away for a limit of requests",
-        film(CANCEL, did("second_cancel_answered", 12.0, http=429, words="HTTP 429: Too many requests")),
-        "unknown",
-        "it had no answer of its own: HTTP 429: Too many requests",
-    ),
-    Case(
-        "an error of the server",
-        film(CANCEL, did("second_cancel_answered", 12.0, http=500, words="HTTP 500: oops")),
-        "violated",
-        "it was answered HTTP 500: oops",
-        12.0,
-    ),
-    Case(
-        "turned down without a word",
-        film(CANCEL, did("second_cancel_answered", 12.0, http=400)),
-        "holds",
-        "it was turned down: ",
-    ),
-)
-def test_second_cancel(case: Case) -> None:
-    case.check(
-        second_cancel_is_turned_down(case.history, B),
-        "second cancel",
-        "a second cancel of the same backtest does no harm",
-    )
 
 
 @pytest.mark.parametrize(

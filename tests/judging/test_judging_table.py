@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.in_words import believed, in_words
-from ktrdr_qa.judge.table import GROUPS, OTHER_WAYS, Row, rows
+from ktrdr_qa.judge.table import GROUPS, Row, rows
+from ktrdr_qa.judge.ways.all import WAYS
 from ktrdr_qa.record.history import History
 from tests.judging.film import OTHER, B, Part, W, cancelled, did, film, healthy, plus, saw, started
-from tests.judging.test_judging_endurance import series
-from tests.judging.test_judging_neighbours import RUNS_ON, beside
-from tests.judging.test_judging_other_ways import CANCELLED_DONE, answers, ended, in_vain
-from tests.judging.test_judging_oversubscribed import accepted, crowded, moves, refused
-from tests.judging.test_judging_views import watched
+from tests.judging.ways.test_cancellation_beside_others import RUNS_ON, beside
+from tests.judging.ways.test_endurance import series
+from tests.judging.ways.test_every_view_agrees import watched
+from tests.judging.ways.test_more_starts_than_workers import accepted, crowded, moves, refused
+from tests.judging.ways.test_nothing_to_cancel_and_others import CANCELLED_DONE, answers, ended, in_vain
 
 REASON = {"reason": "the spread of May was wrong", "force": True}
 
@@ -70,6 +71,7 @@ EVERY_WAY = (
     plus(healthy(), ended(), in_vain(5.0), CANCELLED_DONE),
     film(cancelled(), answers(200, 400), backtest=B),
     film(cancelled(), backtest=B, cancel_body=REASON),
+    film(did("second_cancel_answered", 12.0, http=400), backtest=B),
 )
 
 
@@ -78,13 +80,9 @@ EVERY_WAY = (
 
 def test_every_rule_of_every_way_has_a_row() -> None:
     shown = {name for _, checks in GROUPS for names in checks.values() for name in names}
-    made = {
-        j.name for way in verdict.OTHER_WAYS for history in EVERY_WAY for j in way.judgements(history, verdict.LIMITS_S)
-    }
+    made = {j.name for way in WAYS for history in EVERY_WAY for j in way.judgements(history, verdict.LIMITS_S)}
     assert made <= shown
-    assert {name for checks in OTHER_WAYS.values() for names in checks.values() for name in names} == made | {
-        "second cancel"
-    }
+    assert {name for way in WAYS for names in way.checks.values() for name in names} == made
 
 
 def test_the_rows_of_its_way_come_first() -> None:

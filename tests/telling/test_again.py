@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ktrdr_qa import asserting
-from ktrdr_qa.judge import matchers, vain, verdict
+from ktrdr_qa.judge import matchers, verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import nothing_to_cancel as vain
 from ktrdr_qa.platform.exchange import Exchange
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import Sample, ordered

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge import reason, together, vain, verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.in_words import in_words
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import cancellation_with_reason as reason
+from ktrdr_qa.judge.ways import nothing_to_cancel as vain
+from ktrdr_qa.judge.ways import simultaneous_cancellation as together
 from ktrdr_qa.record.history import Event, History, Sample, from_json
 from tests.judging.film import B, Case, W, cancelled, cases, did, film, healthy, plus, saw
 

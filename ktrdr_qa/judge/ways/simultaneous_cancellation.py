@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import SAME_MOMENT_S, end_and_after, moment_of
-from ktrdr_qa.judge.reason import given_in
+from ktrdr_qa.judge.ways.cancellation_with_reason import given_in
+from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.record.history import Event, History, Sample
 
 ANSWERED = "one_of_several_answered"
@@ -94,3 +95,18 @@ def _another_end(first: Sample, s: Sample) -> bool:
 
 def _name(e: Event) -> str:
     return f"cancel {e.facts.get('number')}"
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    return sentences(found, "each answered", "one takes effect")
+
+
+WAY = Way(
+    "several at once",
+    {
+        "One is acknowledged, and none breaks KTRDR": ("each answered",),
+        "Exactly one takes effect": ("one takes effect",),
+    },
+    judgements,
+    in_words,
+)

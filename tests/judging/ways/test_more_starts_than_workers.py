@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge import oversubscribed, verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import more_starts_than_workers as oversubscribed
 from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import B, Part, cancelled, did, film, saw, started
 

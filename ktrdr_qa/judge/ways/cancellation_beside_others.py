@@ -7,7 +7,7 @@ a time, so what comes next on the same worker has it for itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -23,6 +23,7 @@ from ktrdr_qa.judge.reading import (
     state_of,
     until_we_end_it,
 )
+from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.words import percent
@@ -257,3 +258,25 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
     return _keeps(rule, follower, (usual, _slower(history)), [first], after, (first.answered_s, window_s))
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    if others := neighbours_of(history):
+        one = len(others) == 1
+        yield f"Meanwhile {len(others)} other backtest{' was' if one else 's were'} running on the other worker{'' if one else 's'}."
+    if seen := seen_in(found, "neighbours run on"):
+        yield f"After the cancel {seen}."
+    if seen := seen_in(found, "next keeps pace"):
+        yield f"The same backtest was started once more on its worker: {seen}."
+
+
+WAY = Way(
+    "beside others",
+    {
+        "The others' backtests run on at their pace": ("neighbours run on",),
+        "The others' records are untouched": ("neighbours untouched",),
+        "The next one on its worker is as fast": ("next keeps pace",),
+    },
+    judgements,
+    in_words,
+)

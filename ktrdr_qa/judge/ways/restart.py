@@ -7,11 +7,12 @@ user can clear it. What is not: that it is forgotten, cannot be cancelled, comes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, gone_from, rises_in, state_of
+from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample, View
 
@@ -175,3 +176,29 @@ def truly_ended(history: History, restarted: Event) -> Judgement:
 def _after(history: History, restarted: Event) -> list[Sample]:
     """The backend's readings of the backtest since the restart."""
     return [s for s in history.of("backend", restarted.subject) if s.asked_s >= restarted.at_s]
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    begun = next((e for e in history.events if e.kind == "restart_begun"), None)
+    if begun is None:
+        return
+    who = f"The worker {begun.facts.get('worker')}" if begun.facts.get("service") == "worker" else "KTRDR's backend"
+    when = (
+        "while the backtest was being cancelled" if history.event("cancel_interrupted", begun.subject) else "in mid-run"
+    )
+    back = seen_in(found, "back")
+    yield f"{who} was restarted {when}{f'; {back}' if back else ''}."
+    if seen := seen_in(found, "ended"):
+        yield f"The backtest: {seen}."
+
+
+WAY = Way(
+    "restart",
+    {
+        "What was restarted is back": ("back",),
+        "The backtest is still known": ("known again",),
+        "It has ended, or could be cancelled": ("ended", "stays ended", "truly ended"),
+    },
+    judgements,
+    in_words,
+)

@@ -10,9 +10,10 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import pace, race
+from ktrdr_qa.judge import pace
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import before_cancel, longest_step_s, rises_in
+from ktrdr_qa.judge.ways.cancellation_near_the_end import judgements, tries_of
 from ktrdr_qa.record.history import History
 
 LOOK_S = 0.1
@@ -23,7 +24,7 @@ SETTLES_S = 0.3
 """So long at least, and for one usual update, an ended backtest is watched: a flip comes with the next update."""
 
 
-class Racing:
+class NearTheEnd:
     """Cancels one backtest after the other, each a little earlier or later than the one before.
 
     One that was cancelled in time has the next one cancelled later, one that completed earlier: so the cancels close in
@@ -64,7 +65,7 @@ class Racing:
                 step_s = max(FINEST_STEP_S, step_s / 2)
             offset_s += -step_s if ended_as == "completed" else step_s
             before = ended_as
-            if any(j.violated for j in race.judgements(scene.recorder.history(), scene.limits)):
+            if any(j.violated for j in judgements(scene.recorder.history(), scene.limits)):
                 break  # It is decided, and the rest would say the same.
         self._look_again()
 
@@ -109,7 +110,7 @@ class Racing:
         scene.pause(max(SETTLES_S, usual_s + LOOK_S))
         self._watching.read_own_record()
         scene.recorder.unwatch("backend", backtest)
-        tried = race.tries_of(scene.recorder.history())[-1]
+        tried = tries_of(scene.recorder.history())[-1]
         if tried.end:
             scene.journal.ended(backtest)
             if tried.ended_as == "completed":
@@ -121,7 +122,7 @@ class Racing:
     def _look_again(self) -> None:
         """Read every record once more, then go on with the last one whose cancel reached its worker as this recording's."""
         scene = self._scene
-        tries = race.tries_of(scene.recorder.history())
+        tries = tries_of(scene.recorder.history())
         for tried in tries:
             scene.read_record(tried.backtest)
         reached = [

@@ -8,10 +8,11 @@ by two workers, and eight called failed after 75 s though they ran on and comple
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import may_still_move_s, rises_in, state_of, until_we_end_it
+from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -147,3 +148,22 @@ def _evicted(history: History) -> tuple[str, float] | None:
             )
             return seen, s.answered_s
     return None
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    if begun := history.event("oversubscribed", ""):
+        further = further_starts(history)
+        yield f"{further} more were started at the same moment, on {begun.facts.get('workers')} workers."
+        yield from sentences(found, "starts answered", "none called failed")
+
+
+WAY = Way(
+    "too many starts",
+    {
+        "Each start is accepted, or refused in plain words": ("starts answered",),
+        "What was accepted runs": ("starts run",),
+        "Nothing that was accepted is called failed": ("none called failed",),
+    },
+    judgements,
+    in_words,
+)

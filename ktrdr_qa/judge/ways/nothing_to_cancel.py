@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import counted, gone_from, is_same_moment, rises_in, state_of
+from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -215,3 +216,25 @@ def _what_changed(before: Sample, s: Sample) -> str:
 
 def _worker_of(readings: Sequence[Sample]) -> str:
     return str(next((s.facts["worker"] for s in readings if s.facts.get("worker")), ""))
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    if whats := [str(e.facts.get("what")) for e in _sent(history)]:
+        *others, last = whats
+        told = f"{', '.join(others)} and {last}" if others else last
+        seen = seen_in(found, "turned down")
+        yield f"{'Cancels were' if others else 'A cancel was'} sent of {told}{f': {seen}' if seen else ''}."
+
+
+WAY = Way(
+    "nothing to cancel",
+    {
+        "It is turned down, plainly": ("turned down",),
+        "What was running is left alone": ("running unharmed",),
+        "The list is as it was": ("list unchanged",),
+        "What had ended is as it was": ("ended unchanged",),
+        "The worker takes the next backtest": ("worker takes the next",),
+    },
+    judgements,
+    in_words,
+)

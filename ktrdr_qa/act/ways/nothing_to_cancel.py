@@ -12,7 +12,7 @@ from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
-from ktrdr_qa.judge import vain
+from ktrdr_qa.judge.ways.nothing_to_cancel import ANSWERED
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
@@ -40,7 +40,7 @@ DESCRIBED_WITHIN_S = 20.0
 """The description is made at the first request for it, of hundreds of addresses."""
 
 
-class Vain:
+class NothingToCancel:
     """Sends such cancels, and notes what came of them; whether anything has changed is read off the history."""
 
     def __init__(self, scene: Scene, starting: Starting, places: Places):
@@ -173,7 +173,7 @@ class Vain:
         again = answer.curl.replace(IN_VAIN[LONG_ID], "op_$(printf %09997d 0)")
         facts = {"what": what, "http": answer.status, "sent_s": answer.at_s, "words": cut(words, 300)}
         subject = operation if 0 < len(operation) <= _PLAIN else ""
-        scene.recorder.note(vain.ANSWERED, subject, answer.answered_s, **facts, again=again)
+        scene.recorder.note(ANSWERED, subject, answer.answered_s, **facts, again=again)
         scene.recorder.look_now("backend")
 
     def _may_mean_all(self) -> str:

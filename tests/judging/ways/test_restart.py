@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_qa.judge import restarts, verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import restart as restarts
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History
 from tests.judging.film import B, Case, Part, W, cases, did, film, health, lost, registry, saw, started

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge import verdict, views
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import every_view_agrees as views
 from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import OTHER, B, Part, W, cancelled, did, film, saw, started
 

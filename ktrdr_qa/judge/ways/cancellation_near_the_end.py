@@ -9,11 +9,12 @@ server failed); KTRDR's contract: a cancel of what has ended is answered 400, an
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import cancel_due_from, state_of
+from ktrdr_qa.judge.ways.way import Found, Way, data_of
 from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
 from ktrdr_qa.record.history import Event, History, Sample
 
@@ -176,3 +177,30 @@ def stays_as_it_ended(history: History, limit_s: float) -> Judgement:
     if not tries or again < len(tries):
         return rule.unknown(f"{again} of {len(tries)} were read again after their end")
     return rule.holds(f"all {len(tries)} were read again after their end")
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    begun = history.event("race_begun", "")
+    if begun is None:
+        return
+    yield f"{begun.facts.get('tries')} backtests of {data_of(history)} were cancelled as they were about to end, one after the other."
+    ended = found["met the end"].figures
+    words = [
+        f"{ended[f'race_{how}']:.0f} {how}" for how in ("cancelled", "completed", "failed") if ended.get(f"race_{how}")
+    ]
+    if words:
+        so_far = "So far as they have ended, they" if found["met the end"].unknown else "They"
+        yield f"{so_far} ended as {', '.join(words)}."
+
+
+WAY = Way(
+    "race",
+    {
+        "Each ended in one way: cancelled or completed": ("one end",),
+        "The answer to each cancel fits its end": ("answer fits",),
+        "Each stays as it ended": ("no flip",),
+        "The cancels did meet the end": ("met the end",),
+    },
+    judgements,
+    in_words,
+)

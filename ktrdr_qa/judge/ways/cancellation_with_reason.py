@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from ktrdr_qa.judge.afterwards import RECORD_SETTLES_S
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import end_and_after
+from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.record.history import History, Sample
 
 
@@ -49,3 +50,11 @@ def given_in(s: Sample) -> str:
 def _asked(history: History) -> str:
     body = history.about.get("cancel_body")
     return str(body.get("reason") or "") if isinstance(body, dict) else ""
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    if seen_in(found, "reason kept"):
+        yield "Its record gives the reason."
+
+
+WAY = Way("with a reason", {"The reason is kept": ("reason kept",)}, judgements, in_words)

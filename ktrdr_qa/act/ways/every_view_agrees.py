@@ -16,7 +16,7 @@ LEAST_LISTED = 4
 LISTING_INTERVAL_S, PAGES_INTERVAL_S = 0.5, 1.0
 
 
-class Views:
+class EveryView:
     """Reads the list from here on, whatever else is done."""
 
     def __init__(self, scene: Scene, starting: Starting, places: Places, others: Others):

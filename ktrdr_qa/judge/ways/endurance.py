@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.processor import BUSY_HOST
+from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.record.history import Event, History, Sample
 
 FEWEST = 24
@@ -251,3 +252,20 @@ def table(history: History) -> Iterator[tuple[str, str, list[str]]]:
 
 def _heights(trend: Trend, digits: int, unit: str) -> list[str]:
     return [f"{height:.{digits}f}{unit}" for height in (trend.begin, trend.middle, trend.end)]
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    return sentences(found, "latency steady")
+
+
+WAY = Way(
+    "in a row",
+    {
+        "The last cancel is as quick as the first": ("latency steady",),
+        "The last backtest begins to move as soon as the first": ("start steady",),
+        "No place is lost": ("places kept",),
+        "Nothing leaks": tuple(figure.name for figure in FIGURES),
+    },
+    judgements,
+    in_words,
+)

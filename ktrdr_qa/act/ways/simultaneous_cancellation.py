@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ktrdr_qa.act.scene import Scene
-from ktrdr_qa.judge.together import ANSWERED
+from ktrdr_qa.judge.ways.simultaneous_cancellation import ANSWERED
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange
 
@@ -17,7 +17,7 @@ Answered = tuple[Exchange, dict[str, Any]]
 Ask = Callable[[Client, dict[str, Any]], Answered]
 
 
-def send(scene: Scene, count: int, ask: Ask) -> Answered:
+def send_together(scene: Scene, count: int, ask: Ask) -> Answered:
     """Send so many at once and note each answer; returns the one that acknowledges the cancel, or else the first.
 
     It counts from when the first of them was sent: any of them may be the one that took effect.

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ktrdr_qa.judge import neighbours, verdict
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import cancellation_beside_others as neighbours
 from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import NEXT, OTHER, B, Part, W, cancelled, did, film, saw, started
 

@@ -8,10 +8,11 @@ a worker's word about once a second (surprise 3), so it may lag behind the worke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
+from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.words import percent
@@ -185,3 +186,22 @@ def worker_agrees(history: History, backtest: str, limit_s: float) -> Judgement:
     if not compared:
         return rule.unknown("the worker's own record was not read while the backtest ran", final=not own)
     return rule.holds(f"{counted(compared)} of the worker's own record agree")
+
+
+def in_words(history: History, found: Found) -> Iterator[str]:
+    if history.event("views_begun", ""):
+        yield "All the time every view of it was read: its record, the list, its filters and pages, and its worker's own record."
+        yield from sentences(found, "lists agree")
+
+
+WAY = Way(
+    "every view",
+    {
+        "The list and its filters say what the record says": ("lists agree",),
+        "A filter lists nothing else": ("filters match",),
+        "The pages neither lose nor double a backtest": ("pages whole",),
+        "The worker's own record says the same": ("worker agrees",),
+    },
+    judgements,
+    in_words,
+)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge import endurance, verdict
-from ktrdr_qa.judge.endurance import FIGURES, judgements, table, trend_of
+from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways import endurance
+from ktrdr_qa.judge.ways.endurance import FIGURES, judgements, table, trend_of
 from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import B, did, film
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge import race, verdict
+from ktrdr_qa.judge import verdict
+from ktrdr_qa.judge.ways import cancellation_near_the_end as race
 from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import Part, W, cancelled, did, film, saw
 

@@ -1,4 +1,4 @@
-"""Further backtests of this run beside the one that is cancelled: on the other workers, after it, and one too many."""
+"""More backtests are started at the same moment than there are workers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import START, Starting, given_id
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import neighbours, oversubscribed
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.ways.more_starts_than_workers import accepted_in, each_runs, none_called_failed
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, TransportError
 from ktrdr_qa.record.history import History
@@ -20,8 +20,8 @@ ANSWER_S = 30.0
 """So long a start may take of which there are many at once: that it is slow is not what is asked."""
 
 
-class Crowd:
-    """Starts further backtests and watches them; they end with the recording."""
+class MoreStarts:
+    """Starts them and watches them; they end with the recording."""
 
     def __init__(self, scene: Scene, starting: Starting, watching: Watching, places: Places):
         self._scene = scene
@@ -29,34 +29,6 @@ class Crowd:
         self._watching = watching
         self._places = places
         self._journal = threading.Lock()
-
-    # --- neighbours ----------------------------------------------------------------------------------------
-
-    def on_the_other_workers(self, *, watched: bool) -> None:
-        """Start a backtest for every other registered worker that is free."""
-        scene = self._scene
-        self._places.await_one(every=True)
-        free = [w for w in readings.workers(scene.client) if readings.takes_work(w)]
-        for worker in free:
-            if worker.get("current_operation_id") != scene.backtest:
-                started = self._starting.begin_another(scene.used_now)
-                if watched:
-                    scene.recorder.note("neighbour_started", started)
-                    scene.watch(started)
-
-    def await_moving(self, limit_s: float) -> Judgement:
-        return self._scene.wait(lambda h: neighbours.are_moving(h, limit_s), limit_s + self._scene.slack_s)
-
-    def after_it(self) -> None:
-        """Start the same backtest once more when the cancelled one's place is free: every other place is taken."""
-        scene = self._scene
-        scene.journal.ended(scene.backtest)
-        self._places.await_one()
-        started = self._starting.begin_another(scene.used_now)
-        scene.recorder.note("follower_started", started)
-        scene.watch(started)
-
-    # --- one too many --------------------------------------------------------------------------------------
 
     def start_too_many(self, more: int) -> None:
         """Start so many more at the same moment that, with the one that runs, there are ``more`` than workers."""
@@ -99,25 +71,25 @@ class Crowd:
 
     def await_each_runs(self, limit_s: float) -> Judgement:
         def judge(history: History) -> Judgement:
-            ended = oversubscribed.none_called_failed(history)
-            return ended if ended.violated else oversubscribed.each_runs(history, limit_s)
+            ended = none_called_failed(history)
+            return ended if ended.violated else each_runs(history, limit_s)
 
         judgement = self._scene.wait(judge, limit_s + self._scene.slack_s)
         self._ask_the_workers_of_what_failed()
-        failed = oversubscribed.none_called_failed(self._scene.recorder.history())
+        failed = none_called_failed(self._scene.recorder.history())
         return failed if failed.violated else judgement
 
     def watch_to_their_ends(self, at_most_s: float) -> Judgement:
         """Watch the further ones until all have ended, or one is called failed, whose worker is asked then."""
         scene = self._scene
-        ids = [e.subject for e in oversubscribed.accepted_in(scene.recorder.history())]
+        ids = [e.subject for e in accepted_in(scene.recorder.history())]
 
         limit_s = scene.limits["new_backtest_s"]
 
         def settled(history: History) -> bool:
             ends = [next((s for s in history.of("backend", one) if s.terminal), None) for one in ids]
             failed = any(end and end.status == "failed" for end in ends)
-            return all(ends) or failed or oversubscribed.each_runs(history, limit_s).violated
+            return all(ends) or failed or each_runs(history, limit_s).violated
 
         scene.until(settled, at_most_s)
         self._ask_the_workers_of_what_failed()
@@ -126,12 +98,12 @@ class Crowd:
             end = next((s for s in history.of("backend", one) if s.terminal), None)
             if end and end.status != "failed":
                 scene.journal.ended(one)
-        return oversubscribed.none_called_failed(history)
+        return none_called_failed(history)
 
     def _ask_the_workers_of_what_failed(self) -> None:
         """What KTRDR calls failed may run all the same (contract, surprise 12): its worker's own record tells."""
         history = self._scene.recorder.history()
-        for e in oversubscribed.accepted_in(history):
+        for e in accepted_in(history):
             failed = next((s for s in history.of("backend", e.subject) if s.status == "failed"), None)
             if failed:
                 self._watching.read_own_record(e.subject, str(failed.facts.get("worker") or ""))

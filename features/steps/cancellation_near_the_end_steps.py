@@ -1,0 +1,37 @@
+"""The race with completion: backtests that are cancelled as they are about to end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from behave import then, when
+
+
+@when("{count:d} backtests are cancelled as they are about to end, one after the other")
+def cancel_as_they_end(context: Any, count: int) -> None:
+    """Starts so many backtests, one after the other, and cancels each at the moment at which it ends by its own pace, a little earlier or later each time."""
+    context.steps.race(count)
+
+
+@then("each of them was either cancelled or completed, never both")
+def each_ended_one_way(context: Any) -> None:
+    """Each backtest was soon over; a cancelled one has no result, and one whose cancellation reached the worker is not completed there."""
+    context.steps.verify(context.steps.experiment.judge("one end"))
+
+
+@then("the answer to each cancellation fits the way in which the backtest ended")
+def each_answer_fits(context: Any) -> None:
+    """A backtest whose cancellation was confirmed is cancelled, and one whose cancellation was turned down is not; KTRDR never answers with an error of its own."""
+    context.steps.verify(context.steps.experiment.judge("answer fits"))
+
+
+@then("each of them stays as it ended")
+def each_stays(context: Any) -> None:
+    """No backtest that was cancelled is completed later, or the other way round, and none runs again."""
+    context.steps.verify(context.steps.experiment.judge("no flip"))
+
+
+@then("some were cancelled and some completed, so that the cancellations did meet the end")
+def some_ended_each_way(context: Any) -> None:
+    """Both ends were seen; where all backtests ended alike, no cancellation was near enough to the end to learn anything. The report says how many ended which way."""
+    context.steps.verify(context.steps.experiment.judge("met the end"))
