@@ -15,7 +15,7 @@ from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.failure import failure
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.act.ways.endurance import Endurance
-from ktrdr_qa.act.ways.restart import Restarting
+from ktrdr_qa.act.ways.nothing_to_cancel import have_one_that
 from ktrdr_qa.film import Films
 from ktrdr_qa.judge import afterwards, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
@@ -129,9 +129,7 @@ class Steps:
 
             def rest(experiment: Experiment) -> None:
                 found = verdict.judge_all(experiment.history())
-                took = {
-                    n: s for name in ("moving", "acknowledged", "cancelled") for n, s in found[name].figures.items()
-                }
+                took = {**found["moving"].figures, **found["cancelled"].figures}
                 endurance.rest(experiment.scene, took)
 
             self.cancel_in_a_row(count + 1, rest)
@@ -149,26 +147,17 @@ class Steps:
         if why_not := self.services.why_not(service):
             scenario.skip(why_not)
 
-    @property
-    def restarting(self) -> Restarting:
-        """What restarts a service in the present recording."""
-        return Restarting(self.experiment, self.services)
-
     def have_an_ended_backtest(self, status: str, candidates: list[Candidate]) -> None:
         """Have a short backtest come to that end by itself; the step is marked where none does."""
         if self.films.film is None:
             self.films.begin()
-        self.not_checked(self.step, self.experiment.nothing_to_cancel.have_one_that(status, candidates))
+        self.not_checked(self.step, have_one_that(self.experiment, status, candidates))
 
     def give_a_reason(self, reason: str) -> None:
         """From here on the cancel is sent as KTRDR's command line sends it, unless it has been sent already."""
         if self.films.film is None:
             self.films.begin()
         self.experiment.scene.recorder.about.setdefault("cancel_body", {"reason": reason, "force": True})
-
-    def race(self, tries: int) -> None:
-        """Cancel so many backtests as they end."""
-        self.start_a_long_backtest().near_the_end.run(tries)
 
     def have_a_cancelled_backtest(self, scenario: Any, *, at_once: bool = False) -> None:
         """Go on with the recording of this feature's cancelled backtest; without one, make one.

@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -113,3 +114,12 @@ def never_fail_to_say() -> None:
         # A stream that was put in its place, by a test or an IDE, may not be one that can be told so.
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def moment_of(text: Any) -> datetime | None:
+    """A time that KTRDR tells, in UTC where it names no zone; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,6 +6,7 @@ from typing import Any
 
 from behave import given, then, when
 
+from ktrdr_qa.act.ways import cancellation_beside_others
 from ktrdr_qa.judge.ways.cancellation_beside_others import LONGER
 
 
@@ -18,14 +19,14 @@ def there_are_several_workers(context: Any) -> None:
 @when("every other worker is given a backtest that must not be disturbed")
 def start_the_neighbours(context: Any) -> None:
     """Starts a backtest on every other free worker and watches each as closely as the one that is cancelled."""
-    context.steps.experiment.beside_others.on_the_other_workers(watched=True)
+    cancellation_beside_others.start_on_the_other_workers(context.steps.experiment, watched=True)
 
 
 @then("the other backtests are moving within {limit_s:g} seconds")
 def neighbours_are_moving(context: Any, limit_s: float) -> None:
     """Each of the other backtests was seen to rise twice, at the latest this long after its start."""
     limit_s = context.steps.limit("first_progress_s", limit_s)
-    context.steps.verify(context.steps.experiment.beside_others.await_moving(limit_s))
+    context.steps.verify(cancellation_beside_others.await_moving(context.steps.experiment, limit_s))
 
 
 @then("the other backtests run on at the pace that they had")
@@ -44,7 +45,7 @@ def neighbours_are_untouched(context: Any) -> None:
 @when("the same backtest is started once more on the worker of the cancelled one")
 def start_the_follower(context: Any) -> None:
     """Starts the cancelled backtest once more as soon as its place is free; all other workers are busy."""
-    context.steps.experiment.beside_others.after_it()
+    cancellation_beside_others.start_once_more(context.steps.experiment)
 
 
 @then("it runs there at the pace that the cancelled one had")

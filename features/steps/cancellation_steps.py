@@ -7,6 +7,7 @@ from typing import Any
 from behave import then, when
 
 from ktrdr_qa.act.candidate import candidates_of
+from ktrdr_qa.act.ways import cancellation_beside_others
 
 
 @when("a long backtest is started")
@@ -42,7 +43,7 @@ def cancel_the_backtest_at_once(context: Any) -> None:
 @when("every other worker is given a backtest of its own")
 def occupy_every_other_worker(context: Any) -> None:
     """Starts a backtest on every other free worker, so that no place is left; they are cancelled at the end."""
-    context.steps.experiment.occupy_the_other_workers()
+    cancellation_beside_others.start_on_the_other_workers(context.steps.experiment, watched=False)
 
 
 @then("the cancellation is acknowledged within {limit_s:g} seconds")

@@ -6,17 +6,19 @@ from typing import Any
 
 from behave import given, then, when
 
+from ktrdr_qa.act.ways import every_view_agrees
+
 
 @given("the list has backtests enough for several pages")
 def list_has_pages(context: Any) -> None:
     """Where KTRDR lists hardly any backtest, some are started and cancelled first."""
-    context.steps.experiment.every_view.have_enough(context.steps.candidates[-1])
+    every_view_agrees.have_pages(context.steps.experiment, context.steps.candidates[-1])
 
 
 @when("every view of the backtests is watched from now on")
 def watch_every_view(context: Any) -> None:
     """From here on the list is read again and again: whole, under each filter that this KTRDR describes, and page by page."""
-    context.steps.experiment.every_view.begin()
+    every_view_agrees.watch_every_view(context.steps.experiment.scene)
 
 
 @when("it runs on for {least_s:g} seconds while every view is read")

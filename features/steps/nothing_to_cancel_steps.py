@@ -7,6 +7,7 @@ from typing import Any
 from behave import given, then, when
 
 from ktrdr_qa.act.candidate import candidates_of
+from ktrdr_qa.act.ways import nothing_to_cancel
 
 
 @given("a backtest that has completed, the first of these that does")
@@ -25,19 +26,21 @@ def have_a_failed_backtest(context: Any) -> None:
 def cancel_what_is_not_there(context: Any) -> None:
     """Sends a cancellation for each row of the table; one without an id is not sent where it may mean all of them."""
     names = [row["what"] for row in context.table]
-    context.steps.not_checked(context.step, context.steps.experiment.nothing_to_cancel.cancel_what_is_not_there(names))
+    context.steps.not_checked(
+        context.step, nothing_to_cancel.cancel_what_is_not_there(context.steps.experiment.scene, names)
+    )
 
 
 @when("what has ended is cancelled all the same")
 def cancel_what_has_ended(context: Any) -> None:
     """Sends a cancellation for each backtest of this scenario that had completed or failed."""
-    context.steps.experiment.nothing_to_cancel.cancel_what_has_ended()
+    nothing_to_cancel.cancel_what_has_ended(context.steps.experiment.scene)
 
 
 @when("an operation of another kind that has ended is cancelled, as far as there is one")
 def cancel_another_kind(context: Any) -> None:
     """Sends a cancellation for an ended operation that is no backtest; where KTRDR lists none this is reported as not checked."""
-    context.steps.not_checked(context.step, context.steps.experiment.nothing_to_cancel.cancel_another_kind())
+    context.steps.not_checked(context.step, nothing_to_cancel.cancel_another_kind(context.steps.experiment.scene))
 
 
 @then("each of these cancellations is turned down, and none is an error of KTRDR's own")
@@ -67,5 +70,5 @@ def ended_ones_are_unchanged(context: Any) -> None:
 @then("the worker of what had ended runs another backtest within {limit_s:g} seconds")
 def its_worker_takes_the_next(context: Any, limit_s: float) -> None:
     """The worker whose backtest was cancelled after its end runs the next one: the late cancellation was not kept for that one."""
-    context.steps.experiment.nothing_to_cancel.watch_what_was_started()
+    nothing_to_cancel.watch_what_was_started(context.steps.experiment.scene)
     context.steps.verify_in_time("worker takes the next", context.steps.limit("new_backtest_s", limit_s))

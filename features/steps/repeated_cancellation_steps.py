@@ -6,11 +6,13 @@ from typing import Any
 
 from behave import then, when
 
+from ktrdr_qa.act.ways import repeated_cancellation
+
 
 @when("the backtest is cancelled once more")
 def cancel_the_backtest_again(context: Any) -> None:
     """Cancels the backtest a second time, after it was cancelled."""
-    context.steps.experiment.cancel_again()
+    repeated_cancellation.cancel_again(context.steps.experiment.scene)
 
 
 @then("the second cancellation does no harm")

@@ -6,6 +6,8 @@ from typing import Any
 
 from behave import given, then, when
 
+from ktrdr_qa.act.ways import restart
+
 
 @given("KTRDR's backend can be restarted from here")
 def backend_can_be_restarted(context: Any) -> None:
@@ -22,25 +24,25 @@ def worker_can_be_restarted(context: Any) -> None:
 @when("KTRDR's backend is restarted")
 def restart_the_backend(context: Any) -> None:
     """Ends the backend's process without a warning, and starts it anew."""
-    context.steps.restarting.restart("backend")
+    restart.restart(context.steps.experiment, context.steps.services, "backend")
 
 
 @when("its worker is restarted")
 def restart_the_worker(context: Any) -> None:
     """Ends the process of the worker that runs the backtest without a warning, and starts it anew."""
-    context.steps.restarting.restart("worker")
+    restart.restart(context.steps.experiment, context.steps.services, "worker")
 
 
 @when("KTRDR's backend is restarted while the backtest is being cancelled")
 def restart_the_backend_in_mid_cancel(context: Any) -> None:
     """Sends the cancellation, and restarts the backend before it has answered."""
-    context.steps.restarting.restart_in_mid_cancel("backend")
+    restart.restart_in_mid_cancel(context.steps.experiment, context.steps.services, "backend")
 
 
 @when("its worker is restarted while the backtest is being cancelled")
 def restart_the_worker_in_mid_cancel(context: Any) -> None:
     """Sends the cancellation, and restarts the worker before it can have stopped."""
-    context.steps.restarting.restart_in_mid_cancel("worker")
+    restart.restart_in_mid_cancel(context.steps.experiment, context.steps.services, "worker")
 
 
 @then("what was restarted is back within {limit_s:g} seconds")
@@ -60,7 +62,7 @@ def backtest_is_still_known(context: Any, limit_s: float) -> None:
 @then("the backtest has ended within {limit_s:g} seconds, or else ends when it is cancelled")
 def interrupted_backtest_ends(context: Any, limit_s: float) -> None:
     """KTRDR reports the backtest as ended by itself within this time; otherwise it is cancelled, and must then be ended like any other."""
-    context.steps.verify(context.steps.restarting.await_its_end(context.steps.limit("ends_s", limit_s)))
+    context.steps.verify(restart.await_its_end(context.steps.experiment, context.steps.limit("ends_s", limit_s)))
 
 
 @then("the interrupted backtest stays ended, and is not called completed")

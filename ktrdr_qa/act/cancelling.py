@@ -14,7 +14,7 @@ from ktrdr_qa.judge import pace, processor
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
-from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
 
 CONTRAST_S = 1.0
@@ -76,7 +76,7 @@ class Cancelling:
                 self._scene.path, purpose="cancel", patiently=True, timeout_s=limit_s, json_expected=False, body=body
             )
         except Refused as refused:
-            return refused.exchange, {"words": str(refused).split(": ", 1)[-1]}
+            return refused.exchange, {"words": refused.words}
         except NoAnswer as lost:
             return lost.exchange, {"problem": lost.exchange.problem}
         has_facts = isinstance(answer.answer, dict)
@@ -135,6 +135,16 @@ class Cancelling:
         left = pace.left_to_run(history, self._scene.backtest)
         needed_s = pace.needed_s(history, self._scene.backtest, self._scene.limits)
         return max(0.0, left.left_s - needed_s) if left else 0.0
+
+
+def send_another(scene: Scene, client: Client, purpose: str, event: str, *, patiently: bool = False) -> None:
+    """One more cancel, whatever comes of it; the answer is an event of its own."""
+    try:
+        answer, words = client.delete(scene.path, purpose=purpose, patiently=patiently, json_expected=False), ""
+    except TransportError as error:
+        answer, words = error.exchange, error.words
+    scene.evidence[purpose] = answer
+    scene.recorder.note(event, scene.backtest, answer.answered_s, http=answer.status, words=words)
 
 
 def _what_body(answer: Exchange) -> str:

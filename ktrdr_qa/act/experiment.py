@@ -20,12 +20,6 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.act.ways.cancellation_beside_others import BesideOthers
-from ktrdr_qa.act.ways.cancellation_near_the_end import NearTheEnd
-from ktrdr_qa.act.ways.every_view_agrees import EveryView
-from ktrdr_qa.act.ways.more_starts_than_workers import MoreStarts
-from ktrdr_qa.act.ways.nothing_to_cancel import NothingToCancel
-from ktrdr_qa.act.ways.repeated_cancellation import cancel_again
 from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.witnesses import Witness
@@ -40,41 +34,34 @@ class Experiment:
 
     def __init__(self, scene: Scene):
         self.scene = scene
-        self._places = Places(scene)
-        self._watching = Watching(scene, self._places)
-        self._others = Others(scene)
-        self._starting = Starting(scene, self._others)
-        self._choosing = Choosing(scene, self._starting, self._watching, self._places)
-        self._cancelling = Cancelling(scene, self._watching, self._others)
-        self._following = NextBacktest(scene, self._starting, self._others, self._places)
+        self.places = Places(scene)
+        self.watching = Watching(scene, self.places)
+        self.others = Others(scene)
+        self.starting = Starting(scene, self.others)
+        self.choosing = Choosing(scene, self.starting, self.watching, self.places)
+        self.cancelling = Cancelling(scene, self.watching, self.others)
+        self._following = NextBacktest(scene, self.starting, self.others, self.places)
         self._running_limit_s, self._motion_limit_s = 10.0, 30.0
-        self.beside_others = BesideOthers(scene, self._starting, self._places)
-        self.every_view = EveryView(scene, self._starting, self._places, self._others)
-        self.more_starts = MoreStarts(scene, self._starting, self._watching, self._places)
-        self.near_the_end = NearTheEnd(
-            scene, self._starting, self._choosing, self._places, self._watching, self._cancelling
-        )
-        self.nothing_to_cancel = NothingToCancel(scene, self._starting, self._places)
 
     @property
     def passed_over(self) -> list[tuple[Candidate, str]]:
         """The candidates that could not be used, and why."""
-        return self._choosing.passed_over
+        return self.choosing.passed_over
 
     @property
     def worker(self) -> str:
         """The id of the worker that ran the backtest, or nothing where KTRDR does not say."""
-        return self._watching.worker
+        return self.watching.worker
 
     @property
     def witness(self) -> Witness | None:
         """The worker that ran the backtest, as far as it can be reached."""
-        return self._watching.witness
+        return self.watching.witness
 
     @property
     def called_there(self) -> str:
         """The id under which the worker knows the backtest."""
-        return self._watching.called_there
+        return self.watching.called_there
 
     def history(self) -> History:
         """What has been recorded, with the names that it takes to judge it again."""
@@ -103,52 +90,44 @@ class Experiment:
 
         Raises ``KtrdrFailure`` where KTRDR breaks its contract, ``Inconclusive`` where nothing is learnt.
         """
-        self._choosing.start(candidates, unusable or {})
+        self.choosing.start(candidates, unusable or {})
 
     def await_running(self, limit_s: float) -> Judgement:
         """It is running; a candidate that ended already is passed over."""
         self._running_limit_s = limit_s
-        return self._choosing.go_through([self._running])
+        return self.choosing.go_through([self._running])
 
     def await_motion(self, limit_s: float) -> Judgement:
         """It is above 0 % and moving; a candidate that ended before that is passed over."""
         self._motion_limit_s = limit_s
-        return self._choosing.go_through([self._running, self._moving])
-
-    def occupy_the_other_workers(self) -> None:
-        """Start a backtest for every other registered worker that is free; they end with this recording."""
-        self.beside_others.on_the_other_workers(watched=False)
+        return self.choosing.go_through([self._running, self._moving])
 
     def cancel(self, count: int = 1) -> None:
         """Cancel it while it runs, or so many times at the same moment.
 
         Where it ended just before, the next candidate is brought here first.
         """
-        send = lambda: self._cancelling.send(count)  # noqa: E731
-        stages = [self._running, self._moving, self._choosing.enough_left, send]
-        judgement = self._choosing.go_through(stages)
+        send = lambda: self.cancelling.send(count)  # noqa: E731
+        stages = [self._running, self._moving, self.choosing.enough_left, send]
+        judgement = self.choosing.go_through(stages)
         if not judgement.holds:
             raise Inconclusive(f"there was nothing to cancel: {judgement.seen}")
 
     def cancel_at_once(self) -> None:
         """Cancel it without waiting for progress: what the start began must stop all the same (surprise 9)."""
         self.scene.recorder.about["cancelled_at_once"] = True
-        self._choosing.go_through([self._cancelling.send_at_once])
-        self._watching.watch_worker()
-
-    def cancel_again(self) -> None:
-        """A second cancel of a backtest that has ended."""
-        cancel_again(self.scene)
+        self.choosing.go_through([self.cancelling.send_at_once])
+        self.watching.watch_worker()
 
     def _running(self) -> Judgement:
         limit_s = self._running_limit_s
-        return self._choosing.unless_ended(lambda h: running.is_running(h, self.scene.backtest, limit_s), limit_s)
+        return self.choosing.unless_ended(lambda h: running.is_running(h, self.scene.backtest, limit_s), limit_s)
 
     def _moving(self) -> Judgement:
-        self._watching.watch_worker()
+        self.watching.watch_worker()
         limit_s = self._motion_limit_s
         judge = lambda h: running.is_moving(h, self.scene.backtest, limit_s)  # noqa: E731
-        return self._choosing.unless_ended(judge, limit_s, slack_s=self.scene.slack_s + 1.5 * limit_s)
+        return self.choosing.unless_ended(judge, limit_s, slack_s=self.scene.slack_s + 1.5 * limit_s)
 
     # --- afterwards ----------------------------------------------------------------------------------------
 
@@ -161,20 +140,20 @@ class Experiment:
         while True:
             judgement = afterwards.wait(self.scene, judge, limit_s)
             completed = any(s.status == "completed" for s in self.scene.readings())
-            if not (judgement.unknown and completed and self._choosing.waiting):
+            if not (judgement.unknown and completed and self.choosing.waiting):
                 break
-            self._choosing.pass_over(judgement.seen)
+            self.choosing.pass_over(judgement.seen)
             self.cancel()
             acknowledged = self.judge_acknowledged(self.scene.limits["acknowledged_s"])
             if not acknowledged.holds:
                 return acknowledged
         if judgement.name != "stays up":
-            afterwards.look_back(self.scene, self._others, judgement)
+            afterwards.look_back(self.scene, self.others, judgement)
         return judgement
 
     def watch_it_stay(self, least_s: float, updates: float) -> list[Judgement]:
         """Watch the cancelled backtest for the whole frozen window: it stays cancelled, and does not move."""
-        return afterwards.watch_it_stay(self.scene, self._others, least_s, updates)
+        return afterwards.watch_it_stay(self.scene, self.others, least_s, updates)
 
     def start_the_next(self, candidates: Sequence[Candidate]) -> None:
         """Start a new backtest at once, by one request: the first candidate that has enough data."""
@@ -202,7 +181,7 @@ class Experiment:
         scene = self.scene
         if scene.backtest and scene.event("cancel_sent") and not scene.gone:
             scene.read_fresh("backend", [b for b in (scene.backtest, scene.next_backtest) if b])
-            self._others.look()
+            self.others.look()
 
     def cancel_what_still_runs(self) -> list[str]:
         """Cancel this run's backtests that have not ended; returns a sentence for each that could not be asked to."""

@@ -178,7 +178,7 @@ class NextBacktest:
         return True
 
     def _note_refusal(self, refused: Refused, candidate: Candidate, sent_s: float) -> None:
-        facts: dict[str, Any] = {"http": refused.status, "words": str(refused).split(": ", 1)[-1]}
+        facts: dict[str, Any] = {"http": refused.status, "words": refused.words}
         if refused.status == 503:
             told, held_before = self._how_long_refused(candidate, sent_s)
             facts["words"] += f"; {told}"

@@ -19,14 +19,13 @@ from ktrdr_qa.judge.reading import (
     gone_from,
     height_of,
     longest_step_s,
-    moment_of,
     percent_of,
     rises_in,
     state_of,
 )
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
-from ktrdr_qa.words import percent
+from ktrdr_qa.words import moment_of, percent
 
 CLOCK_SLACK_S = 5.0
 """So much a platform's clock may be set anew while a backtest runs, and its two times of it be apart for that."""

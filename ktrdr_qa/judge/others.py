@@ -11,12 +11,13 @@ from ktrdr_qa.judge.reading import (
     ended_at,
     is_named,
     is_near,
-    moment_of,
+    is_same_moment,
     nothing_to_cancel,
     state_of,
 )
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import moment_of
 
 
 def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
@@ -41,7 +42,7 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
             return rule.violated(f"{seen}, and this one ran on to its end", sent.at_s)
         if s.terminal:
             mine_at = ended_at(history, backtest)
-            with_it = sorted(other for other, other_at in hit.items() if _same_moment(other_at, mine_at))
+            with_it = sorted(other for other, other_at in hit.items() if is_same_moment(other_at, mine_at))
             if with_it:
                 seen = f"another backtest was cancelled with it, at the same moment by KTRDR's own times: {', '.join(with_it)}"
                 return rule.violated(seen, sent.at_s)
@@ -71,11 +72,6 @@ def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[st
 
 def _children(history: History, backtest: str) -> set[str]:
     return {s.subject for s in history.samples if s.facts.get("parent") == backtest}
-
-
-def _same_moment(one: str, other: str) -> bool:
-    first, second = moment_of(one), moment_of(other)
-    return bool(first and second and abs((first - second).total_seconds()) <= SAME_MOMENT_S)
 
 
 def _mine(history: History) -> set[str]:

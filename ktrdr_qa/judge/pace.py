@@ -13,11 +13,10 @@ from ktrdr_qa.judge.reading import (
     height_of,
     longest_step_s,
     middle_of,
-    moment_of,
     rises_in,
 )
 from ktrdr_qa.record.history import History, Sample
-from ktrdr_qa.words import percent
+from ktrdr_qa.words import moment_of, percent
 
 VERDICT_SPAN_S = 3.0
 """What a verdict needs after its limit: a busy processor is watched for ``NOISY_SPAN_S``, by readings 0.9 s apart."""

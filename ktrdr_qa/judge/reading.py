@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample, View
-from ktrdr_qa.words import percent
+from ktrdr_qa.words import moment_of, percent
 
 COVERED_GAP_S = 1.0
 """Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
@@ -77,14 +77,6 @@ def ended_at(history: History, backtest: str) -> str:
     """When the backtest ended by KTRDR's own clock; empty where no reading says so."""
     told = (s.facts.get("completed_at") for s in history.of("backend", backtest) if s.terminal)
     return str(next((t for t in told if t), ""))
-
-
-def moment_of(text: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def is_same_moment(one: Any, other: Any) -> bool:

@@ -8,9 +8,10 @@ from itertools import pairwise
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.outages import SILENT_S, outages_in
 from ktrdr_qa.judge.pace import ends_by_itself_s, held_against, race, too_late_to_tell
-from ktrdr_qa.judge.reading import cancel_due_from, cpu_s_of, moment_of, state_of, unwatched
+from ktrdr_qa.judge.reading import cancel_due_from, cpu_s_of, state_of, unwatched
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import moment_of
 
 SAME_START_S = 2.0
 """What a worker runs under an id of its own is the backtest if it began as close to it as this."""

@@ -34,6 +34,11 @@ class TransportError(Exception):
         self.exchange = exchange
 
     @property
+    def words(self) -> str:
+        """What came of the request, without which one it was."""
+        return str(self).split(": ", 1)[-1]
+
+    @property
     def passing(self) -> bool:
         """Whether the same request may well be answered a moment later: the network or a gateway lost this one."""
         gateway = self.exchange.status in (429, 502, 504)

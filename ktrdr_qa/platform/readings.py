@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from ktrdr_qa.platform import metrics
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, shortened
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
-from ktrdr_qa.words import cut
+from ktrdr_qa.words import cut, moment_of
 
 OPERATIONS = "/api/v1/operations"
 WORKERS = "/api/v1/workers"
@@ -218,7 +217,6 @@ def _row(row: Mapping[str, Any]) -> Reading | None:
     facts = {
         **_facts(row, _WHEN_AND_WHERE | _WHAT),
         "type": row.get("operation_type"),
-        "duration_s": row.get("duration_seconds"),
         "percentage_problem": problem,
     }
     return Reading(name, word(row.get("status")), percentage, facts=_told(facts))
@@ -232,20 +230,12 @@ def worth_recording(rows: Iterable[Reading], backtest_id: str, wanted: Collectio
     """
     listed_ones = list(rows)
     own = next((r for r in listed_ones if r.subject == backtest_id), None)
-    since = _moment(own.facts.get("created_at")) if own else None
+    since = moment_of(own.facts.get("created_at")) if own else None
     for row in listed_ones:
-        created = _moment(row.facts.get("created_at"))
+        created = moment_of(row.facts.get("created_at"))
         young = since is not None and created is not None and created >= since
         if row.status not in TERMINAL or row.subject == backtest_id or row.subject in wanted or young:
             yield row
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def registry(registered: Iterable[Mapping[str, Any]], ids: Mapping[str, str]) -> Iterator[Reading]:

@@ -327,7 +327,6 @@ def test_rows_tell_what_judgements_need(asking: Asking) -> None:
         "strategy": "s",
         "start_date": "2015-01-01",
         "type": "backtesting",
-        "duration_s": 2.5,
     }
 
 

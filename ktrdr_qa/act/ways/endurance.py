@@ -52,10 +52,8 @@ class Endurance:
             if again:
                 scene.pause(REST_S)
             self._samples += [self._read(scene, process, client) for process, client in self._processes.items()]
-        facts: dict[str, Any] = {
-            name: took[name] for name in ("first_progress_s", "acknowledged_s", "cancelled_s") if name in took
-        }
-        facts |= {"number": self._laps, "load_per_core": round(load_per_core(), 2)}
+        facts = {name: took[name] for name in ("first_progress_s", "cancelled_s") if name in took}
+        facts["load_per_core"] = round(load_per_core(), 2)
         self._events.append(Event("lap", scene.recorder.clock(), scene.backtest, facts))
 
     def finish(self, scene: Scene) -> None:

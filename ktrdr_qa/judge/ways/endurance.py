@@ -142,15 +142,8 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     The time is from sending the cancel to seeing the backtest cancelled.
     """
     rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
-    taken = _taken(laps, "cancelled_s")
-    trend = trend_of(taken)
-    if trend is None:
-        return rule.unknown(_too_few(len(taken)))
-    seen = f"a cancel took {trend.begin:.2f} s at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
-    figures = {"first_cancels_s": trend.begin, "last_cancels_s": trend.end}
-    if trend.grows(LATENCY_MARGIN_S):
-        return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, figures)
-    return rule.holds(seen, figures=figures)
+    seen, figures = "a cancel took {:.2f} s at the beginning and {:.2f} s", ("first_cancels_s", "last_cancels_s")
+    return _is_steady(rule, laps, "cancelled_s", seen, LATENCY_MARGIN_S, figures=figures)
 
 
 def start_is_steady(laps: Sequence[Event]) -> Judgement:
@@ -159,18 +152,35 @@ def start_is_steady(laps: Sequence[Event]) -> Judgement:
     The time is from the answer to its start to its first progress. Where this host has become too busy meanwhile it tells nothing.
     """
     rule = Rule("start steady", "the last backtests began to move as quickly as the first")
-    taken = _taken(laps, "first_progress_s")
-    trend = trend_of(taken)
-    if trend is None:
-        return rule.unknown(_too_few(len(taken)))
-    seen = f"a backtest moved {trend.begin:.2f} s after its start at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
-    if not trend.grows(max(START_MARGIN_S, START_SHARE * trend.begin)):
-        return rule.holds(seen)
+    seen, busier = "a backtest moved {:.2f} s after its start at the beginning and {:.2f} s", ""
     load = trend_of(_taken(laps, "load_per_core"))
     if load and load.end > max(BUSY_HOST, BUSIER * load.begin):
         busier = f"{load.begin:.1f} processes a core wanted to run on this host then, and {load.end:.1f} now"
+    return _is_steady(rule, laps, "first_progress_s", seen, START_MARGIN_S, START_SHARE, busier)
+
+
+def _is_steady(
+    rule: Rule,
+    laps: Sequence[Event],
+    what: str,
+    seen: str,
+    margin_s: float,
+    share: float = 0.0,
+    busier: str = "",
+    figures: Sequence[str] = (),
+) -> Judgement:
+    """Whether a time has not grown over the backtests; ``busier`` says of the host why a growth would tell nothing."""
+    taken = _taken(laps, what)
+    trend = trend_of(taken)
+    if trend is None:
+        return rule.unknown(_too_few(len(taken)))
+    seen = f"{seen.format(trend.begin, trend.end)} at the end of {len(laps)}"
+    told = dict(zip(figures, (trend.begin, trend.end), strict=False))
+    if not trend.grows(max(margin_s, share * trend.begin)):
+        return rule.holds(seen, figures=told)
+    if busier:
         return rule.unknown(f"{seen}; {busier}", final=True)
-    return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s)
+    return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, told)
 
 
 def places_are_kept(history: History) -> Judgement:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import SAME_MOMENT_S, end_and_after, moment_of
+from ktrdr_qa.judge.reading import SAME_MOMENT_S, end_and_after
 from ktrdr_qa.judge.ways.cancellation_with_reason import given_in
 from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.record.history import Event, History, Sample
+from ktrdr_qa.words import moment_of
 
 ANSWERED = "one_of_several_answered"
 
