@@ -58,11 +58,5 @@ class Others:
             self._read(other)
 
     def _read(self, other: str) -> None:
-        recorder = self._scene.recorder
-        asked_s = recorder.clock()
-        try:
-            read = list(readings.backtest(self._scene.client, other, in_full=True))
-        except TransportError:
-            return
+        read = self._scene.read_once("other", lambda: readings.backtest(self._scene.client, other, in_full=True))
         self._children |= {other for r in read if r.facts.get("parent") == self._scene.backtest}
-        recorder.add(Sample("other", asked_s=asked_s, answered_s=recorder.clock(), **vars(r)) for r in read)

@@ -103,15 +103,16 @@ class Scene:
 
         self.until(read, FRESH_S)
 
-    def read_once(self, view: View, read: Callable[[], Iterable[Reading]]) -> None:
-        """Write down one reading, made here; one that is lost is a gap."""
+    def read_once(self, view: View, read: Callable[[], Iterable[Reading]]) -> list[Reading]:
+        """Write down one reading, made here, and return what it says; one that is lost is a gap."""
         asked_s = self.recorder.clock()
         try:
             read_ones = list(read())
         except TransportError:
-            return
+            return []
         answered_s = self.recorder.clock()
         self.recorder.add(Sample(view, asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in read_ones)
+        return read_ones
 
     def read_record(self, backtest: str) -> None:
         """Write down once what the backend says of a backtest that is not watched."""

@@ -222,11 +222,10 @@ def test_dry_run_leaves_the_summary_alone(tmp_path: Path) -> None:
     assert json.loads((place / "reports/summary.json").read_text()) == EARLIER
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_run_that_is_stopped_says_what_was_not_run(tmp_path: Path, number: signal.Signals) -> None:
-    place = with_an_earlier_summary(suite(tmp_path))
+def begun(place: Path, feature: str, until: str) -> tuple[subprocess.Popen[str], str]:
+    """A run that has come to the line of its console that says this, and what it has said so far."""
     process = subprocess.Popen(
-        command("-D", "target=target.toml", MAIN),
+        command("-D", "target=target.toml", feature),
         cwd=place,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -237,9 +236,16 @@ def test_run_that_is_stopped_says_what_was_not_run(tmp_path: Path, number: signa
     console = ""
     for line in process.stdout:
         console += line
-        # Told as soon as it happens, and not when the run is over.
-        if "the backtest is cancelled" in line:
+        if until in line:
             break
+    return process, console
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_run_that_is_stopped_says_what_was_not_run(tmp_path: Path, number: signal.Signals) -> None:
+    place = with_an_earlier_summary(suite(tmp_path))
+    # Told as soon as it happens, and not when the run is over.
+    process, console = begun(place, MAIN, until="the backtest is cancelled")
     os.kill(process.pid, number)
     rest: list[str] = []
     reader = threading.Thread(target=lambda: rest.append(process.stdout.read()), daemon=True)  # type: ignore[union-attr]
@@ -265,20 +271,7 @@ def test_run_that_is_stopped_between_two_scenarios_tells_of_the_one_that_is_over
     """The recording of the first is watched on while the second is about to begin; the signal ends the watching."""
     twice = "features/repeated_cancellation.feature"
     place = suite(tmp_path, limits=SHORT_LIMITS + "watched_s = 60\n")
-    process = subprocess.Popen(
-        command("-D", "target=target.toml", twice),
-        cwd=place,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout
-    console = ""
-    for line in process.stdout:
-        console += line
-        if "stays frozen" in line:
-            break
+    process, console = begun(place, twice, until="stays frozen")
     threading.Event().wait(0.5)  # The step is over; what follows is the watching.
     os.kill(process.pid, signal.SIGTERM)
     rest, _ = process.communicate(timeout=50)
