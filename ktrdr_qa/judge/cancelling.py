@@ -80,7 +80,7 @@ def _hung(history: History, lost: Event, limit_s: float) -> bool:
 
 def _read_during(history: History, lost: Event) -> list[Sample]:
     """The readings of the backtest that were asked for and answered while a cancel waited in vain."""
-    from_s = lost.at_s - float(lost.facts.get("took_s", 0.0))
+    from_s = lost.at_s - lost.facts["took_s"]
     readings = history.of("backend", lost.subject)
     return [s for s in readings if from_s <= s.asked_s and s.answered_s <= lost.at_s]
 
