@@ -44,7 +44,8 @@ def _besides(
 ) -> list[str]:
     told = []
     if judgement.name in ("cancelled", "stays cancelled", "frozen", "stays up"):
-        told.append(f"the cancel was {found['acknowledged'].seen}")
+        answer = found["acknowledged"]
+        told.append(f"the cancel {'was' if answer.holds else 'itself:'} {answer.seen}")
     if judgement.name == "cancelled":
         left = pace.left_to_run(experiment.history(), experiment.scene.backtest)
         told += [left.in_words] if left and left.in_words not in judgement.seen else []

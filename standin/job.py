@@ -15,7 +15,8 @@ class Job:
         self.operation = operation
         self.cancel = threading.Event()
         self.ended = asyncio.Event()
-        self.in_indicators = False
+        self.deaf = False
+        """Its thread asks for no cancel until the indicators are computed."""
         self.abandoned = False
         """Called ended while its thread computes on: the thread may no longer touch the operation."""
         self.burning = 0.0

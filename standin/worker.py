@@ -87,6 +87,7 @@ class Worker:
             order = replace(order, operation_id=f"{self.worker_id}_run_{len(self.jobs) + 1}")
         job = Job(Operation(order, now, self.worker_id, in_worker=True))
         job.operation.status, job.operation.started_at = "running", now
+        job.deaf = self.settings.indicators_ignore_cancel
         self.jobs[order.operation_id] = self.current = job
         self.metrics.active.set(1)
         self.log.write("backtest started", order.operation_id)
@@ -113,7 +114,7 @@ class Worker:
         if job.burning > 0 or self.seams.ignores_cancel(job):
             job.abandoned = True
             self._end(job, "cancelled", message, None)
-        elif job.in_indicators and self.settings.indicators_ignore_cancel:
+        elif job.deaf:
             job.abandoned = True
             self._end(job, "cancelled", message, None)
             job.cancel.set()
@@ -183,6 +184,7 @@ class Worker:
             )
         search = _searching(everything, _position(everything, order.start_date), model)
         self._indicator_phase(job, search, len(bars) - first)
+        job.deaf = False
         run = Backtest(bars, first, model, strategy, order)
         self._step_through(job, run, search, 0.0 if hurry else self.settings.bars_per_second)
         if job.burning > 0:
@@ -198,14 +200,12 @@ class Worker:
             return
         deadline = time.monotonic() + lasts_s
         best = (0, 0, 0.0)
-        job.in_indicators = True
         for found in search:
             best = max(best, found, key=lambda each: each[2])
             if job.cancel.is_set() and not settings.indicators_ignore_cancel:
                 raise CancelledError
             if time.monotonic() >= deadline:
                 break
-        job.in_indicators = False
         self.log.write("indicators computed", job.operation.operation_id, z_period=best[0], rsi_period=best[1])
 
     def _step_through(self, job: Job, run: Backtest, search: Iterator[Found], bars_per_second: float) -> None:

@@ -20,8 +20,14 @@ from ktrdr_qa.judge.reading import (
 )
 from ktrdr_qa.judge.running import was_running
 from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
-from ktrdr_qa.record.history import History
+from ktrdr_qa.record.history import Event, History, Sample
 
+MEANWHILE = 5
+"""So many answered readings of the backtest, while its cancel waits, show that it is the cancel that hangs."""
+_UNDER_WAY = re.compile(
+    r"(cancelling|being cancel|cancel(lation)?( request)? (is |was )?(already |still )?"
+    r"(under ?way|in progress|pending|requested))"
+)
 LATE_WATCH_S = 5.0
 """How much longer a backtest that was not cancelled in time is watched, only to say what becomes of it."""
 
@@ -31,8 +37,9 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
 
     ``remote_cancelled: false`` is a failure whoever else can be reached: from then on the backend no longer
     asks the worker, so its own view proves nothing (contract, surprise 7). After a lost answer the state and
-    one repeat decide; an HTTP 400 that names the backtest cancelled shows that the first request worked, but
-    not that it was acknowledged: unknown.
+    one repeat decide; a repeat turned down because the backtest is cancelled, or is being cancelled, shows that the
+    first request worked, but not that it was acknowledged: unknown. A cancel without an answer while readings of the
+    same backtest are answered all along was not lost on the way: it hangs.
     """
     rule = Rule("acknowledged", f"the cancel is acknowledged with HTTP 200 within {limit_s:.1f} s")
     answers = [e for e in history.events if e.kind == "cancel_answered" and e.subject == backtest]
@@ -40,6 +47,10 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     if not answers and len(losses) >= 2:
         why = losses[-1].facts.get("problem", "")
         return rule.violated(f"two requests in a row got no answer: {why}", losses[-1].at_s)
+    if hung := next((e for e in losses if _hung(history, e, limit_s)), None):
+        meanwhile = len(_read_during(history, hung))
+        seen = f"it got no answer in {hung.facts['took_s']:.1f} s, while {meanwhile} readings of the backtest were answered"
+        return rule.violated(seen, hung.at_s)
     if not answers:
         return rule.unknown("no answer to the cancel yet")
     answer = answers[-1]
@@ -48,10 +59,10 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     lost = tuple(
         f"The answer to the first cancel was lost ({e.facts.get('problem')}); it was repeated once." for e in losses
     )
-    if losses and http in TURNED_DOWN and _calls_it_cancelled(str(words)):
+    if losses and http in TURNED_DOWN and (told := _says_that_one_worked(str(words))):
         # It worked, but nobody saw KTRDR say so: neither KTRDR's fault for certain, nor a pass.
         why = losses[0].facts.get("problem")
-        return rule.unknown(f"its answer was lost ({why}), and the repeat says that it is cancelled already", lost)
+        return rule.unknown(f"its answer was lost ({why}), and the repeat says that {told}", lost)
     if http == 429:
         return rule.unknown(f"it was turned away: {words}", lost)
     if http != 200:
@@ -63,9 +74,22 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     return rule.holds(f"acknowledged with HTTP 200 after {took_s:.2f} s", lost, {"acknowledged_s": took_s})
 
 
-def _calls_it_cancelled(words: str) -> bool:
-    """Whether a refusal says that the backtest is cancelled already, and not only that it cannot be cancelled."""
-    return "cancelled" in re.sub(r"\b(be|not) cancelled", "", words.lower())
+def _hung(history: History, lost: Event, limit_s: float) -> bool:
+    return float(lost.facts.get("took_s", 0.0)) >= limit_s and len(_read_during(history, lost)) >= MEANWHILE
+
+
+def _read_during(history: History, lost: Event) -> list[Sample]:
+    """The readings of the backtest that were asked for and answered while a cancel waited in vain."""
+    from_s = lost.at_s - lost.facts["took_s"]
+    readings = history.of("backend", lost.subject)
+    return [s for s in readings if from_s <= s.asked_s and s.answered_s <= lost.at_s]
+
+
+def _says_that_one_worked(words: str) -> str:
+    """What a refusal says of an earlier cancel; empty where it says only that the backtest cannot be cancelled."""
+    if _UNDER_WAY.search(words.lower()):
+        return "it is being cancelled"
+    return "it is cancelled already" if "cancelled" in re.sub(r"\b(be|not) cancelled", "", words.lower()) else ""
 
 
 def _wrong_with_200(facts: Mapping[str, Any], backtest: str) -> str:

@@ -82,6 +82,19 @@ class CancelHangs(RefusedCancel):
         return Answer(200, b"", delivery="never")
 
 
+@fault("cancel-hangs-once")
+class CancelHangsOnce(RefusedCancel):
+    def __init__(self) -> None:
+        self._hung: set[str] = set()
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        operation_id = ask.operation_id or ""
+        if not ask.cancels or operation_id in self._hung:
+            return None
+        self._hung.add(operation_id)
+        return Answer(200, b"", delivery="never")
+
+
 @fault("cancel-reset-before-effect")
 class CancelResetBeforeEffect(RefusedCancel):
     def answers(self, operation_id: str) -> Answer:

@@ -37,6 +37,12 @@ def after_a_loss(**facts: Any) -> History:
     return film(SENT, did("cancel_lost", 10.1, problem="reset"), did("cancel_answered", 10.5, took_s=0.2, **facts))
 
 
+def a_wait(for_s: float, *meanwhile: Sample) -> History:
+    """A cancel that waits in vain, what is read meanwhile, and a repeat that is acknowledged."""
+    waited = did("cancel_lost", 10.0 + for_s, problem="reset", took_s=for_s)
+    return film(SENT, waited, did("cancel_answered", 15.5, took_s=0.2, http=200, success=True), *meanwhile)
+
+
 @cases(
     Case(
         "acknowledged in today's form",
@@ -179,6 +185,57 @@ def after_a_loss(**facts: Any) -> History:
         "unknown",
         "its answer was lost (reset), and the repeat says that it is cancelled already",
         observations=(REPEATED,),
+    ),
+    Case(
+        "lost once, and the repeat says that a cancel is under way",
+        after_a_loss(http=400, words="HTTP 400: Failed to cancel operation op_1: a cancel is under way"),
+        "unknown",
+        "its answer was lost (reset), and the repeat says that it is being cancelled",
+        observations=(REPEATED,),
+    ),
+    Case(
+        "lost once, and the repeat says that it is being cancelled",
+        after_a_loss(http=409, words="HTTP 409: op_1 is already being cancelled"),
+        "unknown",
+        "its answer was lost (reset), and the repeat says that it is being cancelled",
+        observations=(REPEATED,),
+    ),
+    Case(
+        "lost once, and the repeat fails to cancel",
+        after_a_loss(http=400, words="HTTP 400: Failed to cancel operation op_1: cancel it again later"),
+        "violated",
+        "it was answered HTTP 400: Failed to cancel operation op_1: cancel it again later after 0.20 s",
+        10.5,
+    ),
+    Case(
+        "it hung while the backtest's record was read all along, and its repeat was acknowledged",
+        a_wait(5.0, saw(10.0, "running"), *(saw(11.0 + n, "running", took_s=1.0) for n in range(4))),
+        "violated",
+        "it got no answer in 5.0 s, while 5 readings of the backtest were answered",
+        15.0,
+    ),
+    Case(
+        "it hung, and so did the readings: a network's doing as well",
+        a_wait(
+            5.0,
+            saw(9.9, "running"),
+            *(saw(11.0 + n, "running") for n in range(4)),
+            lost(11.5),
+            saw(12.0, "running", of=OTHER),
+            saw(14.9, "running", took_s=0.2),
+        ),
+        "holds",
+        "acknowledged with HTTP 200 after 0.20 s",
+        observations=(REPEATED,),
+        figures={"acknowledged_s": 0.2},
+    ),
+    Case(
+        "it was lost before the limit, whatever was read meanwhile",
+        a_wait(4.9, *(saw(10.5 + n / 2, "running") for n in range(8))),
+        "holds",
+        "acknowledged with HTTP 200 after 0.20 s",
+        observations=(REPEATED,),
+        figures={"acknowledged_s": 0.2},
     ),
     Case(
         "lost once, and the repeat says that it was completed",

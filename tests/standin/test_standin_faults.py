@@ -408,6 +408,15 @@ def _(it: Launched) -> None:
     _rises(it, operation_id)
 
 
+@shows("cancel-hangs-once")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    with pytest.raises(requests.Timeout):
+        it.cancel(operation_id, timeout=0.5)
+    _rises(it, operation_id)
+    assert it.cancel(operation_id).json()["data"]["status"] == "cancelled"
+
+
 @shows("cancel-reset-before-effect")
 def _(it: Launched) -> None:
     operation_id = it.running()
@@ -918,7 +927,7 @@ def _new_one_fails(it: Launched, after_s: float) -> None:
     assert seen["status"] == "failed" and "corrupt" in seen["error_message"]
     # The wait before it has seen the first rise up to one look too late.
     assert time.monotonic() - began >= after_s - 0.1
-    assert it.operation(operation_id, it.worker_url(operation_id))["status"] == "cancelled"
+    it.wait(operation_id, lambda seen: seen["status"] == "cancelled", it.worker_url(operation_id))
 
 
 @shows("stability-new-fails-after-0.4-s")

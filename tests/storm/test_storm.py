@@ -171,6 +171,12 @@ def started(place: Path, platform: EmbeddedKtrdr, *arguments: str) -> subprocess
     )
 
 
+def running_on(process: subprocess.Popen[str]) -> bool:
+    """True; fails with what the storm wrote where it has ended."""
+    assert process.poll() is None, process.communicate()[0]
+    return True
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--most", "2")
@@ -179,7 +185,7 @@ def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_pa
     def stormy() -> bool:
         # Not the rehearsal's: a journal of Locust's own.
         counted.append(active(ktrdr))
-        return len(list((tmp_path / "reports" / "journal").glob("*.json"))) > 0 and counted.count(2) > 5
+        return running_on(process) and 2 in counted and any((tmp_path / "reports" / "journal").glob("*.json"))
 
     await_that(stormy, "two backtests at a time")
     children = family(process)
@@ -198,6 +204,7 @@ def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path:
 
     def at_work() -> list[int]:
         """The processes of Locust that have backtests running."""
+        assert running_on(process)
         own = {child.pid for child in family(process)}
         files = (tmp_path / "reports" / "journal").glob("*.json")
         return [pid for file in files if (pid := int(file.name.split("-")[0])) in own]
