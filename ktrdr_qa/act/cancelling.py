@@ -66,13 +66,16 @@ class Cancelling:
     def again(self) -> None:
         """A second cancel of a backtest that has ended; its answer is an event of its own."""
         scene = self._scene
+        sent_s = scene.recorder.clock()
         try:
             answer = scene.client.delete(scene.path, purpose="second cancel", patiently=True, json_expected=False)
             words = ""
         except TransportError as error:
             answer, words = error.exchange, str(error).split(": ", 1)[-1]
         scene.evidence["second cancel"] = answer
-        facts = {"http": answer.status, "words": words}
+        facts = {"http": answer.status, "words": words, "sent_s": sent_s}
+        if status := answer.find("$.data.status"):
+            facts["status"] = readings.word(status)
         scene.recorder.note("second_cancel_answered", scene.backtest, answer.answered_s, **facts)
 
     def _send_once(self) -> bool:

@@ -12,7 +12,7 @@ from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import pace, race
 from ktrdr_qa.judge.judgement import Judgement
-from ktrdr_qa.judge.reading import before_cancel, longest_step_s, rises_in
+from ktrdr_qa.judge.reading import SAME_MOMENT_S, before_cancel, longest_step_s, rises_in
 from ktrdr_qa.record.history import History
 
 LOOK_S = 0.1
@@ -21,6 +21,8 @@ FIRST_STEP_S, FINEST_STEP_S = 0.12, 0.01
 """By so much the next cancel is sent earlier or later; halved whenever the outcome changes."""
 SETTLES_S = 0.3
 """So long at least, and for one usual update, an ended backtest is watched: a flip comes with the next update."""
+LATER_S = 0.2
+"""So much longer than two times may differ that are the same a further cancel is sent after an end: one that is set anew is told."""
 
 
 class Racing:
@@ -51,7 +53,7 @@ class Racing:
         """So many tries; the first backtest has been started. Nothing of them is left running."""
         scene = self._scene
         scene.recorder.note("race_begun", tries=tries)
-        offset_s, step_s, before = 0.0, FIRST_STEP_S, ""
+        offset_s, step_s, before, earlier = 0.0, FIRST_STEP_S, "", ""
         for number in range(1, tries + 1):
             if number == 1:
                 self._choosing.go_through([self._moving])
@@ -60,12 +62,16 @@ class Racing:
                 self._starting.begin(scene.used_now)
             self._await_its_end(offset_s)
             ended_as = self._cancel(number, offset_s)
+            # Until the next one has ended: an end may turn into another one late, and back.
+            scene.recorder.unwatch("backend", earlier)
+            earlier = scene.backtest
             if before and ended_as != before:
                 step_s = max(FINEST_STEP_S, step_s / 2)
             offset_s += -step_s if ended_as == "completed" else step_s
             before = ended_as
             if any(j.violated for j in race.judgements(scene.recorder.history(), scene.limits)):
                 break  # It is decided, and the rest would say the same.
+        scene.recorder.unwatch("backend", earlier)
         self._look_again()
 
     def _moving(self) -> Judgement:
@@ -108,8 +114,9 @@ class Racing:
         usual_s = longest_step_s(before_cancel(scene.recorder.history(), backtest))
         scene.pause(max(SETTLES_S, usual_s + LOOK_S))
         self._watching.read_own_record()
-        scene.recorder.unwatch("backend", backtest)
         tried = race.tries_of(scene.recorder.history())[-1]
+        if tried.ended_as == "completed":
+            self._cancel_once_more(tried, max(SETTLES_S, usual_s + LOOK_S))
         if tried.end:
             scene.journal.ended(backtest)
             if tried.ended_as == "completed":
@@ -117,6 +124,14 @@ class Racing:
         else:
             leaving.end(scene, backtest)
         return tried.ended_as
+
+    def _cancel_once_more(self, tried: race.Try, watched_s: float) -> None:
+        """A cancel right after the end is part of the race: it comes too late, and must change nothing."""
+        scene = self._scene
+        assert tried.end
+        scene.pause(tried.end.answered_s + SAME_MOMENT_S + LATER_S - scene.recorder.clock())
+        self._cancelling.again()
+        scene.pause(watched_s)
 
     def _look_again(self) -> None:
         """Read every record once more, then go on with the last one whose cancel reached its worker as this recording's."""
