@@ -13,6 +13,7 @@ from standin.faults.known import AfterCancel, fault
 from standin.seams import Answer, Ask, Seam, answer
 
 LONG_ID = 5_000
+HANGS = 2
 ENDS_AGAIN_AFTER_S = 1.2
 """Longer than two answers to one cancel are apart, and shorter than a clock may be set anew."""
 
@@ -209,6 +210,16 @@ class TogetherOthers500(Together):
         if not ask.cancels or given.status != 400 or self.came < 2:
             return given
         return answer(500, contract.error("OPERATIONS-CancelError", "could not serialize access", []))
+
+
+@fault("together-one-hangs")
+class TogetherOneHangs(Together):
+    """The second of them waits for a lock that nobody gives back."""
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        await super().instead(ask)
+        hangs = ask.cancels and not ask.internal and self.came == HANGS
+        return Answer(200, b"", delivery="never") if hangs else None
 
 
 @fault("together-none-acknowledged")

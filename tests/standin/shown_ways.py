@@ -169,6 +169,18 @@ def _(it: Launched) -> None:
     assert sorted(answer.status_code for answer in _five(it, it.running())) == [200, 500, 500, 500, 500]
 
 
+@shows("together-one-hangs")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).status_code == 200
+    try:
+        it.cancel(operation_id, timeout=0.5)
+    except requests.Timeout:
+        assert it.cancel(operation_id).status_code == 400
+    else:
+        raise AssertionError("it was answered")
+
+
 @shows("together-none-acknowledged")
 def _(it: Launched) -> None:
     operation_id = it.running()
