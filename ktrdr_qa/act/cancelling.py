@@ -12,6 +12,7 @@ from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import pace, processor
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import SAME_MOMENT_S
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
@@ -19,6 +20,8 @@ from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
 
 CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
+LATER_S = 0.2
+"""By so much more than two times may differ that are the same."""
 
 _SAYS_IT_IS_OVER = re.compile(
     r"already|finished|ended|completed|failed|terminal|not (running|active)|cannot be cancel", re.I
@@ -64,8 +67,13 @@ class Cancelling:
         return Judgement("cancel", "holds", "", "the cancel was sent")
 
     def again(self) -> None:
-        """A second cancel of a backtest that has ended; its answer is an event of its own."""
+        """A second cancel of a backtest that has ended, so long after it that an end which is set anew is told.
+
+        Its answer is an event of its own.
+        """
         scene = self._scene
+        ended_s = next((s.answered_s for s in scene.readings() if s.terminal), 0.0)
+        scene.pause(ended_s + SAME_MOMENT_S + LATER_S - scene.recorder.clock())
         sent_s = scene.recorder.clock()
         try:
             answer = scene.client.delete(scene.path, purpose="second cancel", patiently=True, json_expected=False)

@@ -12,7 +12,7 @@ from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import pace, race
 from ktrdr_qa.judge.judgement import Judgement
-from ktrdr_qa.judge.reading import SAME_MOMENT_S, before_cancel, longest_step_s, rises_in
+from ktrdr_qa.judge.reading import before_cancel, longest_step_s, rises_in
 from ktrdr_qa.record.history import History
 
 LOOK_S = 0.1
@@ -21,8 +21,6 @@ FIRST_STEP_S, FINEST_STEP_S = 0.12, 0.01
 """By so much the next cancel is sent earlier or later; halved whenever the outcome changes."""
 SETTLES_S = 0.3
 """So long at least, and for one usual update, an ended backtest is watched: a flip comes with the next update."""
-LATER_S = 0.2
-"""So much longer than two times may differ that are the same a further cancel is sent after an end: one that is set anew is told."""
 
 
 class Racing:
@@ -112,11 +110,14 @@ class Racing:
         over = lambda h: any(s.terminal for s in h.of("backend", backtest))  # noqa: E731
         scene.until(over, scene.limits["cancelled_s"] + scene.slack_s)
         usual_s = longest_step_s(before_cancel(scene.recorder.history(), backtest))
-        scene.pause(max(SETTLES_S, usual_s + LOOK_S))
+        settles_s = max(SETTLES_S, usual_s + LOOK_S)
+        scene.pause(settles_s)
         self._watching.read_own_record()
         tried = race.tries_of(scene.recorder.history())[-1]
         if tried.ended_as == "completed":
-            self._cancel_once_more(tried, max(SETTLES_S, usual_s + LOOK_S))
+            # A cancel right after the end is part of the race: it comes too late, and must change nothing.
+            self._cancelling.again()
+            scene.pause(settles_s)
         if tried.end:
             scene.journal.ended(backtest)
             if tried.ended_as == "completed":
@@ -124,14 +125,6 @@ class Racing:
         else:
             leaving.end(scene, backtest)
         return tried.ended_as
-
-    def _cancel_once_more(self, tried: race.Try, watched_s: float) -> None:
-        """A cancel right after the end is part of the race: it comes too late, and must change nothing."""
-        scene = self._scene
-        assert tried.end
-        scene.pause(tried.end.answered_s + SAME_MOMENT_S + LATER_S - scene.recorder.clock())
-        self._cancelling.again()
-        scene.pause(watched_s)
 
     def _look_again(self) -> None:
         """Read every record once more, then go on with the last one whose cancel reached its worker as this recording's."""

@@ -17,6 +17,7 @@ from ktrdr_qa.judge.reading import (
     nothing_to_cancel,
     state_of,
     unwatched,
+    what_changed,
 )
 from ktrdr_qa.judge.running import was_running
 from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
@@ -129,12 +130,22 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
 
 
 def second_cancel_is_turned_down(history: History, backtest: str) -> Judgement:
-    """A second cancel is turned down with a reason (contract: HTTP 400, "already ended"), or again 200; never an error of the server."""
+    """A second cancel is turned down with a reason (contract: HTTP 400, "already ended"), or again 200; never an error of the server.
+
+    The record stays as it was before it: a cancel of what has ended has no effect (AIP-151; RFC 9110, 9.2.2). That it
+    runs again is for ``stays_cancelled``.
+    """
     rule = Rule("second cancel", "a second cancel of the same backtest does no harm")
     answer = history.event("second_cancel_answered", backtest)
     if answer is None:
         return rule.unknown("no second cancel was sent")
     http, words = answer.facts.get("http"), answer.facts.get("words") or ""
+    sent_s = answer.facts.get("sent_s", answer.at_s)
+    records = [s for s in history.of("backend", backtest) if s.terminal and not s.facts.get("in_list")]
+    before = [s for s in records if s.answered_s <= sent_s]
+    for s in records:
+        if before and s.asked_s >= sent_s and (changed := what_changed(before[-1], s)):
+            return rule.violated(f"{changed}, {s.answered_s - sent_s:.1f} s after it was sent", s.answered_s)
     if http in TURNED_DOWN:
         return rule.holds(f"it was turned down: {words}")
     if http == 200:

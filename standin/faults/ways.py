@@ -251,3 +251,34 @@ class TogetherEndsTwice(Together):
 
         if self.came > 1:
             self.backend.soon(again())
+
+
+class Twice(VainCancel):
+    """Goes wrong with a further cancel of what was cancelled."""
+
+    def spoil(self, known: Operation) -> Answer | None:
+        """What is done to the record, and the answer where it is another one."""
+        return None
+
+    def answers(self, known: Operation | None, given: Answer) -> Answer:
+        return (self.spoil(known) or given) if known is not None and known.status == "cancelled" else given
+
+
+@fault("twice-second-500")
+class TwiceSecond500(Twice):
+    def spoil(self, known: Operation) -> Answer | None:
+        return answer(500, contract.error("OPERATIONS-CancelError", "cannot cancel a task that is done", []))
+
+
+@fault("twice-moves-its-end")
+class TwiceMovesItsEnd(Twice):
+    def spoil(self, known: Operation) -> Answer | None:
+        known.completed_at = self.backend.clock.now()
+        return None
+
+
+@fault("twice-loses-its-reason")
+class TwiceLosesItsReason(Twice):
+    def spoil(self, known: Operation) -> Answer | None:
+        known.error_message = None
+        return None

@@ -804,6 +804,12 @@ def test_only_this_one(case: Case) -> None:
     case.check(only_this_one(case.history, B, 2.0), "only this one", expected)
 
 
+def twice(*after: Sample) -> History:
+    """Cancelled, cancelled once more at 11.9 s and turned down at 12 s, with what was seen after that."""
+    second = did("second_cancel_answered", 12.0, http=400, words="no", sent_s=11.9)
+    return film(CANCEL, mine_ended("44"), saw(11.9, "cancelled", **ended("44")), second, *after)
+
+
 @cases(
     Case("none was sent", film(CANCEL), "unknown", "no second cancel was sent"),
     *(
@@ -840,6 +846,33 @@ def test_only_this_one(case: Case) -> None:
         "violated",
         "it was answered HTTP 500: oops",
         12.0,
+    ),
+    Case(
+        "turned down, and the end set anew",
+        twice(saw(12.3, "cancelled", **ended("45"))),
+        "violated",
+        "completed_at changed from '2026-11-22T18:52:44Z' to '2026-11-22T18:52:45Z', 0.4 s after it was sent",
+        12.3,
+    ),
+    Case(
+        "turned down, and called something else",
+        twice(saw(11.9, "failed", took_s=0.2)),
+        "violated",
+        'the status turned from "cancelled" to "failed", 0.2 s after it was sent',
+        12.1,
+    ),
+    Case(
+        "what a list or a replica that lags says, and what was asked for before it, is not held against it",
+        twice(saw(11.8, "failed", took_s=0.2), saw(12.3, "running", 5.0), saw(12.4, "failed", in_list=True)),
+        "holds",
+        "it was turned down: no",
+    ),
+    Case(
+        "an older history does not say when it was sent",
+        film(CANCEL, saw(12.0, "cancelled"), did("second_cancel_answered", 12.0, http=400), saw(12.1, "failed")),
+        "violated",
+        'the status turned from "cancelled" to "failed", 0.1 s after it was sent',
+        12.1,
     ),
     Case(
         "turned down without a word",
