@@ -17,6 +17,7 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
+from ktrdr_qa.record.history import Sample
 
 CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
@@ -60,6 +61,11 @@ class Cancelling:
         if readings.word(record.find("$.data.status")) in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
+        if record.find("$.data.status"):
+            read = readings.of_record(record, self._scene.backtest)
+            self._scene.recorder.add(
+                [Sample("backend", asked_s=record.at_s, answered_s=record.answered_s, **vars(read))]
+            )
         if look_at_others:
             self._others.look()
         self.send_in_any_case(send)
