@@ -18,7 +18,7 @@ def cancel_the_backtest_again(context: Any) -> None:
 @then("the second cancellation does no harm")
 def second_cancellation_does_no_harm(context: Any) -> None:
     """The second cancellation is turned down or confirmed, and changes nothing."""
-    context.steps.verify(context.steps.experiment.judge("second cancel"))
+    context.steps.verify(context.steps.experiment.judge_after_a_last_look("second cancel"))
 
 
 @when("{count:d} backtests are started and cancelled, one after the other")

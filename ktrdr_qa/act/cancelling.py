@@ -16,6 +16,7 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
+from ktrdr_qa.record.history import Sample
 
 CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
@@ -57,6 +58,11 @@ class Cancelling:
         if readings.word(record.find("$.data.status")) in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
+        if record.find("$.data.status"):
+            read = readings.of_record(record, self._scene.backtest)
+            self._scene.recorder.add(
+                [Sample("backend", asked_s=record.at_s, answered_s=record.answered_s, **vars(read))]
+            )
         if look_at_others:
             self._others.look()
         self.send_in_any_case(send)
@@ -139,12 +145,16 @@ class Cancelling:
 
 def send_another(scene: Scene, client: Client, purpose: str, event: str, *, patiently: bool = False) -> None:
     """One more cancel, whatever comes of it; the answer is an event of its own."""
+    sent_s = scene.recorder.clock()
     try:
         answer, words = client.delete(scene.path, purpose=purpose, patiently=patiently, json_expected=False), ""
     except TransportError as error:
         answer, words = error.exchange, error.words
     scene.evidence[purpose] = answer
-    scene.recorder.note(event, scene.backtest, answer.answered_s, http=answer.status, words=words)
+    facts = {"http": answer.status, "words": words, "sent_s": sent_s}
+    if status := answer.find("$.data.status"):
+        facts["status"] = readings.word(status)
+    scene.recorder.note(event, scene.backtest, answer.answered_s, **facts)
 
 
 def _what_body(answer: Exchange) -> str:

@@ -212,7 +212,7 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return rule.violated(wrong, s.answered_s)
     first = ended_at(history, backtest)
-    if moved := next((s for s in records if s.status == end.status and _moved_on(first, s)), None):
+    if moved := next((s for s in records if s.status == end.status and moved_on(first, s)), None):
         seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
         return rule.violated(seen, moved.answered_s)
     if not records[-1].facts.get("completed_at"):
@@ -240,7 +240,7 @@ def _wrong_end(s: Sample, passed_s: float) -> str:
     return ""
 
 
-def _moved_on(first: str, s: Sample) -> bool:
+def moved_on(first: str, s: Sample) -> bool:
     """Whether a record tells another time of the end than the first one that told it."""
     then, now = moment_of(first), moment_of(s.facts.get("completed_at"))
     return bool(then and now and abs((now - then).total_seconds()) > CLOCK_SLACK_S / 2)

@@ -85,6 +85,24 @@ def is_same_moment(one: Any, other: Any) -> bool:
     return bool(then and now and abs((now - then).total_seconds()) <= SAME_MOMENT_S)
 
 
+KEPT = ("completed_at", "error_message", "has_result")
+"""What the record of an ended backtest says for good; an error message of a completed one is news, too."""
+
+
+def what_changed(before: Sample, s: Sample) -> str:
+    """What of the record of an ended backtest is otherwise in a later reading, in words; empty where nothing is."""
+    if s.status != before.status:
+        return f'the status turned from "{before.status}" to "{s.status}"'
+    for name in KEPT:
+        was, now = before.facts.get(name), s.facts.get(name)
+        told = was or (name == "error_message" and s.status == "completed")
+        if told and now != was and not is_same_moment(was, now):
+            return f"{name} changed from {was!r} to {now!r}"
+    if before.percentage is not None and s.percentage is not None and s.percentage < before.percentage:
+        return f"the progress fell from {before.percentage:g} % to {s.percentage:g} %"
+    return ""
+
+
 # --- what was asked for ------------------------------------------------------------------------------------------
 
 A_DAY = timedelta(days=1)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NEAR_THE_END = 50.0
 """Percentage from which on a backtest counts as about to end."""
 FLIPS_AFTER_S = 0.35
+JUST_S = 3.0
 SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
 LISTED_LATE_S = 1.9
@@ -98,9 +99,46 @@ class AlwaysCompletes(Seam):
 class Cancel500NearTheEnd(Seam):
     async def instead(self, ask: Ask) -> Answer | None:
         known = self.backend.operations.get(ask.operation_id or "")
-        if ask.cancels and known and float(known.percentage) > NEAR_THE_END:
+        if ask.cancels and known and known.active and float(known.percentage) > NEAR_THE_END:
             return answer(500, contract.error("OPERATIONS-CancelFailed", "Operation state changed during cancel", []))
         return None
+
+
+class JustCompleted(Seam):
+    """Goes wrong with a cancel of what has completed a moment ago, which it turns down as one has to."""
+
+    def spoil(self, operation: Operation) -> None:
+        """What is done to the record all the same."""
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        known = self.backend.operations.get(ask.operation_id or "")
+        if not ask.cancels or known is None or known.status != "completed" or known.completed_at is None:
+            return None
+        if (self.backend.clock.now() - known.completed_at).total_seconds() > JUST_S:
+            return None
+        given = answer(400, contract.cannot_be_cancelled(known))
+        self.spoil(known)
+        return given
+
+
+@fault("race-late-cancel-acknowledged")
+class LateCancelAcknowledged(JustCompleted):
+    async def instead(self, ask: Ask) -> Answer | None:
+        given = await super().instead(ask)
+        told = contract.cancel_answer(ask.operation_id or "", self.backend.clock.now(), None, remote_cancelled=True)
+        return given and answer(200, told)
+
+
+@fault("race-late-cancel-turns-it-cancelled")
+class LateCancelTurnsItCancelled(JustCompleted):
+    def spoil(self, operation: Operation) -> None:
+        operation.status, operation.result_summary = "cancelled", None
+
+
+@fault("race-late-cancel-moves-its-end")
+class LateCancelMovesItsEnd(JustCompleted):
+    def spoil(self, operation: Operation) -> None:
+        operation.completed_at = self.backend.clock.now()
 
 
 # --- beside others ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from standin.seams import Answer, Ask, Seam, answer
 
 FLICKER_EVERY_S = 0.1
 ANSWERED_AFTER_S = 0.05
+ZERO_FOR_S = 0.9
 VANISHES_AT = 1.0
 """Percentage at which an operation is forgotten."""
 
@@ -115,6 +116,26 @@ class Flickers(Seam):
         if operation.status == "running" and int(time.monotonic() / FLICKER_EVERY_S) % 3:
             return operation.copy(status="pending")
         return operation
+
+
+@fault("running-zero-now-and-then")
+class ZeroNowAndThen(Seam):
+    """Whoever has read a progress reads 0 % for a while afterwards, for less time than a replica may lag."""
+
+    def __init__(self) -> None:
+        self._read_s: dict[str, float] = {}
+
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if not ask.reads or ask.internal or given.status != 200:
+            return given
+        body, known, now_s = given.json(), ask.operation_id or "", time.monotonic()
+        if body["data"]["status"] != "running" or not body["data"]["progress"]["percentage"]:
+            return given
+        if now_s - self._read_s.get(known, -ZERO_FOR_S) >= ZERO_FOR_S:
+            self._read_s[known] = now_s
+            return given
+        body["data"]["progress"]["percentage"] = 0.0
+        return given.with_json(body)
 
 
 class UnderWay(Seam):

@@ -13,6 +13,7 @@ from standin.faults.known import AfterCancel, fault
 from standin.seams import Answer, Ask, Seam, answer
 
 LONG_ID = 5_000
+HANGS = 2
 ENDS_AGAIN_AFTER_S = 1.2
 """Longer than two answers to one cancel are apart, and shorter than a clock may be set anew."""
 
@@ -211,6 +212,16 @@ class TogetherOthers500(Together):
         return answer(500, contract.error("OPERATIONS-CancelError", "could not serialize access", []))
 
 
+@fault("together-one-hangs")
+class TogetherOneHangs(Together):
+    """The second of them waits for a lock that nobody gives back."""
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        await super().instead(ask)
+        hangs = ask.cancels and not ask.internal and self.came == HANGS
+        return Answer(200, b"", delivery="never") if hangs else None
+
+
 @fault("together-none-acknowledged")
 class TogetherNoneAcknowledged(Together):
     async def afterwards(self, ask: Ask, given: Answer) -> Answer:
@@ -240,3 +251,34 @@ class TogetherEndsTwice(Together):
 
         if self.came > 1:
             self.backend.soon(again())
+
+
+class Twice(VainCancel):
+    """Goes wrong with a further cancel of what was cancelled."""
+
+    def spoil(self, known: Operation) -> Answer | None:
+        """What is done to the record, and the answer where it is another one."""
+        return None
+
+    def answers(self, known: Operation | None, given: Answer) -> Answer:
+        return (self.spoil(known) or given) if known is not None and known.status == "cancelled" else given
+
+
+@fault("twice-second-500")
+class TwiceSecond500(Twice):
+    def spoil(self, known: Operation) -> Answer | None:
+        return answer(500, contract.error("OPERATIONS-CancelError", "cannot cancel a task that is done", []))
+
+
+@fault("twice-moves-its-end")
+class TwiceMovesItsEnd(Twice):
+    def spoil(self, known: Operation) -> Answer | None:
+        known.completed_at = self.backend.clock.now()
+        return None
+
+
+@fault("twice-loses-its-reason")
+class TwiceLosesItsReason(Twice):
+    def spoil(self, known: Operation) -> Answer | None:
+        known.error_message = None
+        return None

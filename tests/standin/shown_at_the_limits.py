@@ -58,6 +58,32 @@ def flips_to_completed(it: Launched) -> None:
     it.wait_status(operation_id, "completed")
 
 
+def completed_and_cancelled(it: Launched) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """The status of a cancel that comes right after the end, and the record before and after it."""
+    operation_id = nearly_done(it)
+    before = it.wait_status(operation_id, "completed")
+    status = it.cancel(operation_id).status_code
+    return status, before, it.operation(operation_id)
+
+
+@shows("race-late-cancel-acknowledged")
+def late_cancel_acknowledged(it: Launched) -> None:
+    status, before, after = completed_and_cancelled(it)
+    assert status == 200 and after == before
+
+
+@shows("race-late-cancel-turns-it-cancelled")
+def late_cancel_turns_it_cancelled(it: Launched) -> None:
+    status, before, after = completed_and_cancelled(it)
+    assert (status, before["status"], after["status"]) == (400, "completed", "cancelled")
+
+
+@shows("race-late-cancel-moves-its-end")
+def late_cancel_moves_its_end(it: Launched) -> None:
+    status, before, after = completed_and_cancelled(it)
+    assert status == 400 and after["completed_at"] > before["completed_at"]
+
+
 @shows("race-answered-cancelled-yet-completed")
 def answered_cancelled_yet_completed(it: Launched) -> None:
     operation_id = nearly_done(it)

@@ -169,6 +169,44 @@ def _(it: Launched) -> None:
     assert sorted(answer.status_code for answer in _five(it, it.running())) == [200, 500, 500, 500, 500]
 
 
+def _twice(it: Launched) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """The status of a second cancel, and the record before and after it."""
+    operation_id = it.running()
+    assert it.cancel(operation_id).status_code == 200
+    before = it.operation(operation_id)
+    return it.cancel(operation_id).status_code, before, it.operation(operation_id)
+
+
+@shows("twice-second-500")
+def _(it: Launched) -> None:
+    status, before, after = _twice(it)
+    assert status == 500 and after == before
+
+
+@shows("twice-moves-its-end")
+def _(it: Launched) -> None:
+    status, before, after = _twice(it)
+    assert status == 400 and after["completed_at"] > before["completed_at"]
+
+
+@shows("twice-loses-its-reason")
+def _(it: Launched) -> None:
+    status, before, after = _twice(it)
+    assert (status, before["error_message"] is None, after["error_message"]) == (400, False, None)
+
+
+@shows("together-one-hangs")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).status_code == 200
+    try:
+        it.cancel(operation_id, timeout=0.5)
+    except requests.Timeout:
+        assert it.cancel(operation_id).status_code == 400
+    else:
+        raise AssertionError("it was answered")
+
+
 @shows("together-none-acknowledged")
 def _(it: Launched) -> None:
     operation_id = it.running()

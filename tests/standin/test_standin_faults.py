@@ -318,6 +318,14 @@ def _(it: Launched) -> None:
     assert it.cancel(operation_id).status_code == 404
 
 
+@shows("running-zero-now-and-then")
+def _(it: Launched) -> None:
+    operation_id = it.start()
+    seen = it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
+    assert it.operation(operation_id)["progress"]["percentage"] == 0.0 < seen["progress"]["percentage"]
+    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
+
+
 @shows("running-flickers")
 def _(it: Launched) -> None:
     operation_id = it.start()

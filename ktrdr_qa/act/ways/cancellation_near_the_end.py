@@ -6,6 +6,7 @@ from honest_behave.outcomes import Inconclusive
 from ktrdr_qa.act import leaving
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.act.ways.repeated_cancellation import cancel_again
 from ktrdr_qa.judge import pace
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import before_cancel, longest_step_s, rises_in
@@ -28,7 +29,7 @@ def race(experiment: Experiment, tries: int) -> None:
     """
     scene = experiment.scene
     scene.recorder.note("race_begun", tries=tries)
-    offset_s, step_s, before, lasts_s = 0.0, FIRST_STEP_S, "", 0.0
+    offset_s, step_s, before, earlier, lasts_s = 0.0, FIRST_STEP_S, "", "", 0.0
     for number in range(1, tries + 1):
         if number == 1:
             experiment.choosing.go_through([lambda: _moving(experiment)])
@@ -37,6 +38,9 @@ def race(experiment: Experiment, tries: int) -> None:
             experiment.starting.begin(scene.used_now)
         _await_its_end(scene, offset_s, lasts_s)
         tried = _cancel(experiment, number, offset_s)
+        # Until the next one has ended: an end may turn into another one late, and back.
+        scene.recorder.unwatch("backend", earlier)
+        earlier = scene.backtest
         if tried.end and tried.ended_as == "completed":
             lasts_s = pace.lasted_s(tried.end) or lasts_s
         if before and tried.ended_as != before:
@@ -45,6 +49,7 @@ def race(experiment: Experiment, tries: int) -> None:
         before = tried.ended_as
         if any(j.violated for j in judgements(scene.recorder.history(), scene.limits)):
             break  # It is decided, and the rest would say the same.
+    scene.recorder.unwatch("backend", earlier)
     _look_again(scene)
 
 
@@ -87,10 +92,14 @@ def _cancel(experiment: Experiment, number: int, offset_s: float) -> Try:
     over = lambda h: any(s.terminal for s in h.of("backend", backtest))  # noqa: E731
     scene.until(over, scene.limits["cancelled_s"] + scene.slack_s)
     usual_s = longest_step_s(before_cancel(scene.recorder.history(), backtest))
-    scene.pause(max(SETTLES_S, usual_s + LOOK_S))
+    settles_s = max(SETTLES_S, usual_s + LOOK_S)
+    scene.pause(settles_s)
     experiment.watching.read_own_record()
-    scene.recorder.unwatch("backend", backtest)
     tried = tries_of(scene.recorder.history())[-1]
+    if tried.ended_as == "completed":
+        # A cancel right after the end is part of the race: it comes too late, and must change nothing.
+        cancel_again(scene)
+        scene.pause(settles_s)
     if tried.end:
         scene.journal.ended(backtest)
     else:

@@ -36,9 +36,11 @@ def send_together(scene: Scene, count: int, ask: Ask) -> Answered:
     with ThreadPoolExecutor(count) as pool:
         answers = list(pool.map(one, range(1, count + 1)))
     for number, (reason, (answer, facts)) in enumerate(answers, start=1):
-        told = {"words": facts.get("words") or facts.get("problem") or f"HTTP {answer.status}"}
+        told: dict[str, Any] = {"words": facts.get("words") or facts.get("problem") or f"HTTP {answer.status}"}
         if facts.get("success") is False:
             told["success"] = False
+        if answer.problem_kind == "timeout":
+            told["timed_out"] = True
         scene.recorder.note(
             ANSWERED, scene.backtest, answer.answered_s, number=number, reason=reason, http=answer.status, **told
         )

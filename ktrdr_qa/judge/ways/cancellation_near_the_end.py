@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from ktrdr_qa.judge.afterwards import moved_on
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import cancel_due_from, state_of
+from ktrdr_qa.judge.reading import cancel_due_from, state_of, what_changed
 from ktrdr_qa.judge.ways.way import Found, Way, data_of
 from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
 from ktrdr_qa.record.history import Event, History, Sample
@@ -34,6 +36,8 @@ class Try:
     """Whether an answer to the cancel was lost, so that the last one was to a repeat."""
     readings: tuple[Sample, ...]
     """The backend's readings of its record."""
+    once_more: Event | None = None
+    """The answer to a further cancel, sent when it had completed: "too late" is what it may say, and nothing else."""
 
     @property
     def end(self) -> Sample | None:
@@ -44,6 +48,11 @@ class Try:
         return str(self.end.status) if self.end else ""
 
     @property
+    def why(self) -> str:
+        """What its record gives as the reason of its end."""
+        return str((self.end and self.end.facts.get("error_message")) or "no reason given")
+
+    @property
     def http(self) -> int | None:
         return self.answer.facts.get("http")
 
@@ -51,6 +60,14 @@ class Try:
     def reached_the_worker(self) -> bool | None:
         """What the answer to the cancel says of that; None where it does not."""
         return self.answer.facts.get("remote_cancelled")
+
+    @property
+    def acknowledged(self) -> bool:
+        return self.http is not None and 200 <= self.http < 300
+
+    @property
+    def failed_by_its_cancel(self) -> bool:
+        return self.ended_as == "failed" and self.acknowledged
 
     @property
     def who(self) -> str:
@@ -67,8 +84,8 @@ def _try(history: History, e: Event) -> Try:
     answer = answer or replace(e, at_s=math.inf)
     due_s = cancel_due_from(history, e.subject) or answer.at_s
     lost = history.event("cancel_lost", e.subject) is not None
-    readings = history.of("backend", e.subject)
-    return Try(e.subject, e.facts["number"], e.facts["offset_s"], due_s, answer, lost, readings)
+    readings, again = history.of("backend", e.subject), history.event("second_cancel_answered", e.subject)
+    return Try(e.subject, e.facts["number"], e.facts["offset_s"], due_s, answer, lost, readings, again)
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]:
@@ -88,7 +105,7 @@ def ends_one_way(history: History, limit_s: float) -> Judgement:
     """Each backtest of the race is soon over, and in one way: a cancelled one has no result, and its worker no completed record.
 
     Where KTRDR itself says that its worker was not told (``remote_cancelled: false``), a worker that completed it is
-    an observation: the two crossed.
+    an observation: the two crossed. One that failed though its cancel was not acknowledged may have failed by itself.
     """
     rule = Rule(
         "one end", "a backtest that is cancelled as it ends is either cancelled or completed, never both or neither"
@@ -112,6 +129,8 @@ def ends_one_way(history: History, limit_s: float) -> Judgement:
     ended = sum(bool(t.end) for t in tries)
     if not tries or ended < len(tries):
         return rule.unknown(f"{ended} of {len(tries)} have ended so far")
+    if broken := next((t for t in tries if t.ended_as == "failed" and not t.failed_by_its_cancel), None):
+        return rule.unknown(f"{broken.who} failed ({broken.why}): whether by itself is not known", final=True)
     return rule.holds(f"each of {len(tries)} ended in one way", tuple(crossed))
 
 
@@ -126,7 +145,8 @@ def met_the_end(history: History, wanted: int) -> Judgement:
     seen += f", {counts['failed']} failed" if counts["failed"] else ""
     if len(tries) < wanted:
         return rule.unknown(f"{seen} so far", (), figures)
-    if counts["completed"] in (0, len(tries)):
+    # The recipe takes one that failed by its cancel for a cancelled one.
+    if not counts["completed"] or not any(t.ended_as == "cancelled" or t.failed_by_its_cancel for t in tries):
         return rule.unknown(f"{seen}: none was near enough to its end for the two to meet", (), figures, final=True)
     offsets_s = [t.offset_s for t in tries]
     between = f"from {min(offsets_s):+.2f} s to {max(offsets_s):+.2f} s of the end that their own pace predicted"
@@ -135,11 +155,18 @@ def met_the_end(history: History, wanted: int) -> Judgement:
 
 
 def answers_fit(history: History) -> Judgement:
-    """What the answer to each cancel says is what became of the backtest, and none is an error of the server."""
+    """What the answer to each cancel says is what became of the backtest, and none is an error of the server.
+
+    So it is with a further one, sent when it had completed. "Cancelled" of one that failed is in order where KTRDR calls
+    every cancelled one so, as the recipe allows.
+    """
     rule = Rule("answer fits", "the answer to each cancel fits the way in which the backtest ended")
     tries = tries_of(history)
+    cancels_by_name = any(t.ended_as == "cancelled" for t in tries)
     fit = 0
     for t in tries:
+        if t.once_more and (wrong := _wrong_once_more(t.once_more.facts)):
+            return rule.violated(f"{t.who} had completed, and a further cancel was {wrong}", t.once_more.at_s)
         if t.http is None or t.http == 429:
             continue
         words = str(t.answer.facts.get("words") or f"HTTP {t.http}")
@@ -152,14 +179,26 @@ def answers_fit(history: History) -> Judgement:
         elif t.answer.facts.get("status") == "cancelled" and t.ended_as == "completed":
             seen = f'{t.who} was answered "cancelled" with HTTP {t.http}, and it is "completed"'
             return rule.violated(seen, t.answer.at_s)
+        elif t.answer.facts.get("status") == "cancelled" and t.ended_as == "failed" and cancels_by_name:
+            seen = f'{t.who} was answered "cancelled" with HTTP {t.http}, and it is "failed" ({t.why})'
+            return rule.violated(seen, t.answer.at_s)
         fit += t.end is not None
     if not fit:
         return rule.unknown(f"none of {len(tries)} answers could be compared")
     return rule.holds(f"{fit} of {len(tries)} answers were compared")
 
 
+def _wrong_once_more(facts: Mapping[str, Any]) -> str:
+    """What is wrong with the answer to a cancel of what had completed, in words; empty where nothing is."""
+    http = facts.get("http") or 0
+    if http >= 500:
+        return f"answered {facts.get('words')}"
+    acknowledged = 200 <= http < 300 and facts.get("status") == "cancelled"
+    return f'answered "cancelled" with HTTP {http}' if acknowledged else ""
+
+
 def stays_as_it_ended(history: History, limit_s: float) -> Judgement:
-    """No end turns into the other one, and nothing runs again; a replica may lag until the limit."""
+    """No end turns into the other one or is written anew, and nothing runs again; a replica may lag until the limit."""
     rule = Rule("no flip", "each backtest of the race stays as it ended")
     tries = tries_of(history)
     again = 0
@@ -173,10 +212,28 @@ def stays_as_it_ended(history: History, limit_s: float) -> Judgement:
                 now = "its record is gone (HTTP 404)" if s.status == MISSING else f"then it was {state_of(s)}"
                 seen = f"{t.who} was {state_of(t.end)} first, and {s.answered_s - t.end.answered_s:.1f} s later {now}"
                 return rule.violated(seen, s.answered_s)
+            if s.status == t.end.status and (changed := _rewritten(t, s)):
+                later_s = s.answered_s - t.end.answered_s
+                return rule.violated(
+                    f"{t.who} was {state_of(t.end)}, and {later_s:.1f} s later {changed}", s.answered_s
+                )
         again += t.readings[-1].answered_s > t.end.answered_s
     if not tries or again < len(tries):
         return rule.unknown(f"{again} of {len(tries)} were read again after their end")
     return rule.holds(f"all {len(tries)} were read again after their end")
+
+
+def _rewritten(t: Try, s: Sample) -> str:
+    """What a later reading of an ended backtest's record has otherwise, in words; empty where nothing is.
+
+    Of one that had completed all that a further cancel changed; else the time of the end.
+    """
+    if t.once_more:
+        sent_s = t.once_more.facts["sent_s"]
+        before = [r for r in t.readings if r.status == s.status and r.answered_s <= sent_s]
+        return what_changed(before[-1], s) if before and s.asked_s >= sent_s else ""
+    first = str(t.end and t.end.facts.get("completed_at"))
+    return f"the time of its end moved: from {first} to {s.facts['completed_at']}" if moved_on(first, s) else ""
 
 
 def in_words(history: History, found: Found) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """Endurance: after many backtests that were started and cancelled the last behaves as the first, and nothing has leaked.
 
 What is compared was read at rest, after each of them. It grows where the last third lies above the first by more than
-a margin and by more than the first third itself varies, and did so all the way: a cache that is filled once makes a
-step. Of each third the mean of its middle half counts, so that a rest in which something else happened tells nothing.
+a margin and by more than it varies around its own growth, and did so all the way: a cache that is filled once makes a
+step, and so does a host that has other work for a while. Of any two of them the later one is the higher as a rule
+(Kendall's rank correlation). Of each third the mean of its middle half counts, so that a rest in which something else
+happened tells nothing.
 The first tenth is left out: there KTRDR fills what it needs once. Between the middles of the thirds of 51 backtests lie
 31: what is seen of each is a 31st of the margin.
 """
@@ -21,8 +23,10 @@ FEWEST = 24
 """Fewer backtests in a row make no trend."""
 WARM_UP = 10
 """One in so many is left out at the beginning."""
-SPREADS = 2.0
-"""A growth is more than so many times the spread (the middle half) of the first third."""
+SPREADS = 1.5
+"""A growth is more than so many times the largest spread (the middle half) of a third around the growth."""
+RISING = 0.6
+"""So much Kendall's rank correlation (tau-b) is at least: 1 where each is higher than all before it, 0 where it is chance."""
 ALL_THE_WAY = 0.2
 """So much of the growth, at least, comes before the middle third, and so much after it."""
 LATENCY_MARGIN_S = 0.2
@@ -36,18 +40,20 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Trend:
-    """A figure over the backtests in a row: its height in each third, how much the first varies, and what each added."""
+    """A figure over the backtests in a row: its height in each third, how much one varies, what each added, and its rank correlation."""
 
     begin: float
     middle: float
     end: float
     spread: float
     each: float
+    rising: float = 1.0
 
     def grows(self, margin: float) -> bool:
         grown = self.end - self.begin
         steps = (self.middle - self.begin, self.end - self.middle)
-        return grown > max(margin, SPREADS * self.spread) and min(steps) >= ALL_THE_WAY * grown
+        far = grown > max(margin, SPREADS * self.spread) and min(steps) >= ALL_THE_WAY * grown
+        return far and self.rising >= RISING
 
 
 def trend_of(values: Sequence[float]) -> Trend | None:
@@ -56,10 +62,28 @@ def trend_of(values: Sequence[float]) -> Trend | None:
         return None
     kept = values[len(values) // WARM_UP :]
     third = len(kept) // 3
-    first, middle, last = (sorted(part) for part in (kept[:third], kept[third:-third], kept[-third:]))
-    quarter = third // 4
-    begin, between, end = (_mean_of_the_middle(part) for part in (first, middle, last))
-    return Trend(begin, between, end, first[-1 - quarter] - first[quarter], (end - begin) / (len(kept) - third))
+    begin, between, end = (_mean_of_the_middle(part) for part in _thirds(kept))
+    each = (end - begin) / (len(kept) - third)
+    spread = max(_spread(part) for part in _thirds([value - each * at for at, value in enumerate(kept)]))
+    return Trend(begin, between, end, spread, each, rank_correlation(kept))
+
+
+def _thirds(values: Sequence[float]) -> tuple[list[float], ...]:
+    """The three, each in the order of its heights."""
+    third = len(values) // 3
+    return tuple(sorted(part) for part in (values[:third], values[third:-third], values[-third:]))
+
+
+def _spread(ordered: Sequence[float]) -> float:
+    quarter = len(ordered) // 4
+    return ordered[-1 - quarter] - ordered[quarter]
+
+
+def rank_correlation(values: Sequence[float]) -> float:
+    """Kendall's tau-b of values with their order: of all pairs the part that rises, less the part that falls."""
+    signs = [(later > earlier) - (later < earlier) for at, earlier in enumerate(values) for later in values[at + 1 :]]
+    told = sum(map(abs, signs))
+    return float(sum(signs) / (told * len(signs)) ** 0.5) if told else 0.0
 
 
 def _mean_of_the_middle(ordered: Sequence[float]) -> float:
@@ -139,7 +163,8 @@ def _taken(laps: Sequence[Event], what: str) -> list[float]:
 def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     """A cancel takes no longer after many of them: the recipe's "cancelled within 2 s" is a promise to each.
 
-    The time is from sending the cancel to seeing the backtest cancelled.
+    The time is from sending the cancel to seeing the backtest cancelled. Where this host has become too busy meanwhile it tells
+    nothing.
     """
     rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
     seen, figures = "a cancel took {:.2f} s at the beginning and {:.2f} s", ("first_cancels_s", "last_cancels_s")
@@ -152,11 +177,8 @@ def start_is_steady(laps: Sequence[Event]) -> Judgement:
     The time is from the answer to its start to its first progress. Where this host has become too busy meanwhile it tells nothing.
     """
     rule = Rule("start steady", "the last backtests began to move as quickly as the first")
-    seen, busier = "a backtest moved {:.2f} s after its start at the beginning and {:.2f} s", ""
-    load = trend_of(_taken(laps, "load_per_core"))
-    if load and load.end > max(BUSY_HOST, BUSIER * load.begin):
-        busier = f"{load.begin:.1f} processes a core wanted to run on this host then, and {load.end:.1f} now"
-    return _is_steady(rule, laps, "first_progress_s", seen, START_MARGIN_S, START_SHARE, busier)
+    seen = "a backtest moved {:.2f} s after its start at the beginning and {:.2f} s"
+    return _is_steady(rule, laps, "first_progress_s", seen, START_MARGIN_S, START_SHARE)
 
 
 def _is_steady(
@@ -166,10 +188,9 @@ def _is_steady(
     seen: str,
     margin_s: float,
     share: float = 0.0,
-    busier: str = "",
     figures: Sequence[str] = (),
 ) -> Judgement:
-    """Whether a time has not grown over the backtests; ``busier`` says of the host why a growth would tell nothing."""
+    """Whether a time of each of the backtests has not grown over them."""
     taken = _taken(laps, what)
     trend = trend_of(taken)
     if trend is None:
@@ -178,9 +199,17 @@ def _is_steady(
     told = dict(zip(figures, (trend.begin, trend.end), strict=False))
     if not trend.grows(max(margin_s, share * trend.begin)):
         return rule.holds(seen, figures=told)
-    if busier:
-        return rule.unknown(f"{seen}; {busier}", final=True)
+    if busier := _busier(laps):
+        return rule.unknown(f"{seen}; {busier}", (), told, final=True)
     return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, told)
+
+
+def _busier(laps: Sequence[Event]) -> str:
+    """That this host has too much other work now, and had less at the beginning, in words; empty where it has not."""
+    load = trend_of(_taken(laps, "load_per_core"))
+    if load and load.end > max(BUSY_HOST, BUSIER * load.begin):
+        return f"{load.begin:.1f} processes a core wanted to run on this host then, and {load.end:.1f} now"
+    return ""
 
 
 def places_are_kept(history: History) -> Judgement:

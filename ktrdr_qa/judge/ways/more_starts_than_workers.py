@@ -77,7 +77,7 @@ def each_runs(history: History, limit_s: float) -> Judgement:
     accepted = accepted_in(history)
     waiting = 0
     for e in accepted:
-        readings = history.of("backend", e.subject)
+        readings = until_we_end_it(history, e.subject)
         rises = rises_in(readings)
         moved = next((at for at, s in enumerate(readings) if s.terminal or s in rises[1:]), None)
         before = readings[:moved]

@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import counted, gone_from, is_same_moment, rises_in, state_of
+from ktrdr_qa.judge.reading import counted, gone_from, rises_in, state_of, what_changed
 from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
 
 ANSWERED = "cancel_in_vain_answered"
 _OWN_CANCELS = ("cancel_sent", "clean_up")
-_KEPT = ("completed_at", "error_message", "has_result")
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
@@ -130,7 +129,7 @@ def leave_the_ended_alone(history: History, limit_s: float) -> Judgement:
             what = f"{e.facts.get('what')} ({operation})"
             if s.status == MISSING and gone_from(after[at:]):
                 return rule.violated(f"the record of {what} is gone (HTTP 404) after its cancel", s.answered_s)
-            if s.status != MISSING and not _lags(s, e, limit_s) and (changed := _what_changed(before[-1], s)):
+            if s.status != MISSING and not _lags(s, e, limit_s) and (changed := what_changed(before[-1], s)):
                 return rule.violated(
                     f"of {what} {changed}, {s.answered_s - e.at_s:.2f} s after its cancel", s.answered_s
                 )
@@ -199,19 +198,6 @@ def _cancelled_by_us(history: History, backtest: str, s: Sample) -> bool:
 def _lags(s: Sample, since: Event, limit_s: float) -> bool:
     """Whether a replica may still show what had ended as it was before, so soon after a cancel."""
     return not s.terminal and s.status != MISSING and s.asked_s <= since.at_s + limit_s
-
-
-def _what_changed(before: Sample, s: Sample) -> str:
-    if s.status != before.status:
-        return f'the status turned from "{before.status}" to "{s.status}"'
-    for name in _KEPT:
-        was, now = before.facts.get(name), s.facts.get(name)
-        told = was or (name == "error_message" and s.status == "completed")
-        if told and now != was and not is_same_moment(was, now):
-            return f"{name} changed from {was!r} to {now!r}"
-    if before.percentage is not None and s.percentage is not None and s.percentage < before.percentage:
-        return f"the progress fell from {before.percentage:g} % to {s.percentage:g} %"
-    return ""
 
 
 def _worker_of(readings: Sequence[Sample]) -> str:

@@ -28,7 +28,10 @@ def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgem
 
 
 def none_breaks(history: History) -> Judgement:
-    """At least one is acknowledged; the others are turned down (4xx) or confirm it (2xx)."""
+    """At least one is acknowledged; the others are turned down (4xx) or confirm it (2xx).
+
+    One that is never answered where another is hangs in KTRDR; a connection that was lost may be nobody's fault.
+    """
     answers = answers_of(history)
     rule = Rule("each answered", f"of {len(answers)} cancels at once one is acknowledged, and none breaks KTRDR")
     for e in answers:
@@ -37,6 +40,11 @@ def none_breaks(history: History) -> Judgement:
             return rule.violated(f"{_name(e)} was answered {e.facts.get('words')}", e.at_s)
     open_ = [e for e in answers if e.facts.get("http") in (None, 429)]
     acknowledged = [e for e in answers if _acknowledges(e)]
+    for e in open_:
+        if e.facts.get("timed_out") and acknowledged:
+            first = acknowledged[0]
+            seen = f"{_name(e)} hangs ({e.facts.get('words')}), though {_name(first)} was acknowledged {e.at_s - first.at_s:.1f} s before"
+            return rule.violated(seen, e.at_s)
     if not acknowledged and not open_:
         return rule.violated(f"none was: {answers[0].facts.get('words')}", answers[-1].at_s)
     if open_:

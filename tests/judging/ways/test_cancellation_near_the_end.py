@@ -9,7 +9,7 @@ import pytest
 
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.ways import cancellation_near_the_end as race
-from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.record.history import Event, History, Sample
 from tests.judging.film import Part, W, cancelled, did, film, saw
 
 LIMIT_S = 2.0
@@ -49,6 +49,19 @@ def was_too_late(number: int, **facts: Any) -> list[Part]:
         saw(at_s + 0.2, "completed", 100.0, of=of, has_result=True),
         saw(at_s + 0.5, "completed", 100.0, of=of, has_result=True),
     ]
+
+
+def once_more(**facts: Any) -> Event:
+    """The answer to a further cancel of the first try, which had completed."""
+    return did("second_cancel_answered", 11.0, "op_1", **{"http": 400, "sent_s": 10.9, **facts})
+
+
+ENDED_AT = {"completed_at": "2026-11-22T18:52:44Z"}
+LATER_AT = {"completed_at": "2026-11-22T18:52:47Z"}
+
+
+def later_it_says(facts: dict[str, str], at_s: float = 10.8) -> list[Sample]:
+    return [saw(at_s, "cancelled", 0.0, of="op_1", **facts)]
 
 
 def a_race(*tries: Sequence[Part], wanted: int | None = None, backtest: str = "op_1") -> History:
@@ -163,6 +176,37 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
             'try 1 (op_1) was "cancelled" at 0.0 % first, and 2.8 s later then it was "running" at 99.0 %',
         ),
         (
+            [*was_too_late(1), once_more(http=200, status="cancelled")],
+            "answer fits",
+            'try 1 (op_1) had completed, and a further cancel was answered "cancelled" with HTTP 200',
+        ),
+        (
+            [*was_too_late(1), once_more(http=500, words="HTTP 500: state changed")],
+            "answer fits",
+            "try 1 (op_1) had completed, and a further cancel was answered HTTP 500: state changed",
+        ),
+        (
+            [*was_too_late(1), once_more(), saw(11.1, "completed", 100.0, of="op_1", has_result=False)],
+            "no flip",
+            'try 1 (op_1) was "completed" at 100.0 %, and 0.9 s later has_result changed from True to False',
+        ),
+        (
+            [*was_too_late(1), once_more(), saw(11.1, "cancelled", 0.0, of="op_1")],
+            "no flip",
+            'try 1 (op_1) was "completed" at 100.0 % first, and 0.9 s later then it was "cancelled" at 0.0 %',
+        ),
+        (
+            [*a_try(1, saw(10.2, "cancelled", 0.0, of="op_1", **ENDED_AT), *later_it_says(LATER_AT))],
+            "no flip",
+            f'try 1 (op_1) was "cancelled" at 0.0 %, and 0.6 s later the time of its end moved: from {ENDED_AT["completed_at"]} '
+            f"to {LATER_AT['completed_at']}",
+        ),
+        (
+            [*a_try(1, saw(10.2, "failed", 0.0, of="op_1", error_message="no such row"), *ended(1, "failed")[1:])],
+            "answer fits",
+            'try 1 (op_1) was answered "cancelled" with HTTP 200, and it is "failed" (no such row)',
+        ),
+        (
             [*was_cancelled(1), saw(13.0, "missing", of="op_1")],
             "no flip",
             'try 1 (op_1) was "cancelled" at 0.0 % first, and 2.8 s later its record is gone (HTTP 404)',
@@ -170,7 +214,7 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
     ],
 )
 def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: str, seen: str) -> None:
-    found = {j.name: j for j in race.judgements(a_race(tries, was_too_late(2)), LIMITS_S)}
+    found = {j.name: j for j in race.judgements(a_race(tries, was_too_late(2), was_cancelled(4)), LIMITS_S)}
     assert found[name].violated and found[name].seen == seen
     assert found[name].at_s is not None
     assert [j.name for j in found.values() if j.violated] == [name]
@@ -209,13 +253,40 @@ def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: st
         [*was_cancelled(1)[:-1], saw(12.1, "running", 99.0, of="op_1"), saw(12.2, "cancelled", 0.0, of="op_1")],
         # Its worker crossed with it the other way round.
         [*was_too_late(1), saw(10.6, "cancelled", 0.0, of="op_1", view="worker")],
-        # The recipe takes failed for cancelled.
-        [*a_try(1, saw(10.2, "failed", 0.0, of="op_1"), saw(10.5, "failed", 0.0, of="op_1"))],
+        # A further cancel is turned down, had no answer, or is confirmed as what it is: completed.
+        [*was_too_late(1), once_more()],
+        [*was_too_late(1), once_more(http=None)],
+        [*was_too_late(1), once_more(http=200, status="completed")],
+        [*was_too_late(1), once_more(http=300, status="cancelled")],
+        [*was_too_late(1), once_more(http=499, status="cancelled")],
+        # Another clock tells the time of the end, in another spelling.
+        [
+            *a_try(1, saw(10.2, "cancelled", 0.0, of="op_1", **ENDED_AT)),
+            *later_it_says({"completed_at": "2026-11-22T19:52:46.4+01:00"}),
+            *later_it_says({}, 11.2),
+        ],
     ],
 )
 def test_what_a_healthy_platform_may_do_is_not_held_against_it(tries: list[Part]) -> None:
     judged = race.judgements(a_race(tries, was_too_late(2), was_cancelled(3)), LIMITS_S)
     assert [j.seen for j in judged if not j.holds] == []
+
+
+def test_where_every_cancelled_one_is_called_failed_that_is_the_recipe_s_word_for_it() -> None:
+    both = a_race(a_try(1, *ended(1, "failed")), was_too_late(2))
+    assert [j.seen for j in race.judgements(both, LIMITS_S) if not j.holds] == []
+
+
+def test_what_failed_though_its_cancel_was_turned_down_may_have_failed_by_itself() -> None:
+    failed = [saw(10.2, "failed", 0.0, of="op_1", error_message="out of memory"), *ended(1, "failed")[1:]]
+    found = race.judgements(a_race(a_try(1, *failed, http=400), was_too_late(2), was_cancelled(3)), LIMITS_S)
+    assert [j.name for j in found if not j.holds] == ["one end"]
+    assert found[0].unknown and found[0].final
+    assert found[0].seen == "try 1 (op_1) failed (out of memory): whether by itself is not known"
+    alone = race.met_the_end(a_race(a_try(1, *failed, http=400), was_too_late(2)), 2)
+    assert alone.unknown and alone.seen.startswith(
+        "of 2 backtests 0 were cancelled and 1 completed, 1 failed: none was"
+    )
 
 
 def test_that_the_two_crossed_is_an_observation() -> None:

@@ -260,6 +260,12 @@ def test_that_this_run_ended_it_itself_is_no_end_of_one_that_never_ran() -> None
     assert unharmed.holds and unharmed.seen.endswith("0 have ended")
 
 
+def test_that_this_run_ended_it_itself_is_no_move_of_one_that_had_its_limit_left() -> None:
+    ended = [saw(2.0, "running", 0.0, of="op_3"), did("clean_up", 3.0, "op_3"), saw(3.1, "cancelled", 0.0, of="op_3")]
+    judgement = judged(crowded(accepted("op_3"), ended))["starts run"]
+    assert judgement.unknown and judgement.seen == "op_3 was not seen to move yet"
+
+
 def test_that_the_first_one_is_cancelled_is_what_this_run_asked_for() -> None:
     ended = [cancelled(9.2), saw(9.4, "failed", 0.0, error_message="Operation cancelled by user")]
     assert judged(crowded(*ended, accepted("op_3"), moves("op_3")))["none called failed"].holds

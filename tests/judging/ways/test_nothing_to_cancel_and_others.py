@@ -665,6 +665,11 @@ def answers(*https: int | None, **facts: Any) -> list[Event]:
     ]
 
 
+def hung(number: int) -> Event:
+    words = "no answer within 5.0 s"
+    return did(together.ANSWERED, 15.0, number=number, reason="", http=None, words=words, timed_out=True)
+
+
 @cases(
     Case("one of five", film(answers(400, 200, 400, 409, 404)), "holds", "1 acknowledged, 4 turned down"),
     Case(
@@ -690,6 +695,20 @@ def answers(*https: int | None, **facts: Any) -> list[Event]:
         film(answers(200, None)),
         "unknown",
         "cancel 2 had no answer of its own: HTTP None",
+        final=True,
+    ),
+    Case(
+        "one hangs",
+        film(answers(400, 200, 204), [hung(4), hung(5)]),
+        "violated",
+        "cancel 4 hangs (no answer within 5.0 s), though cancel 2 was acknowledged 4.8 s before",
+        15.0,
+    ),
+    Case(
+        "one hangs, and no other was acknowledged",
+        film(answers(400, 409), [hung(3)]),
+        "unknown",
+        "cancel 3 had no answer of its own: no answer within 5.0 s",
         final=True,
     ),
     Case(
