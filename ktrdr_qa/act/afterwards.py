@@ -51,7 +51,7 @@ def watch_it_stay(scene: Scene, others: Others, least_s: float, updates: float) 
     scene.recorder.about["updates"] = updates
     history = scene.recorder.history()
     window_s = pace.frozen_window_s(history, scene.backtest, least_s, updates)
-    end = next((s for s in history.of("backend", scene.backtest) if s.terminal), None)
+    end = history.end_of(scene.backtest)
     left_s = max(0.0, (end.answered_s if end else history.until_s) + window_s - history.until_s)
     judgement = throughout(scene.recorder, stays_frozen, left_s, window_s + scene.slack_s, scene.tick)
     if judgement.violated and judgement.name == "frozen":

@@ -119,7 +119,7 @@ class Cancelling:
     def _await_end_of_record(self) -> None:
         scene = self._scene
         scene.recorder.look_now("backend")
-        scene.until(lambda h: any(s.terminal for s in h.of("backend", scene.backtest)), scene.slack_s)
+        scene.until(lambda h: h.end_of(scene.backtest) is not None, scene.slack_s)
 
     def _await_telling_processor(self) -> None:
         """Read the processor once more before the cancel, on a busy host for a moment longer: see ``tells_apart``."""

@@ -133,7 +133,7 @@ class Choosing:
         too_late = history.event("cancel_too_late", backtest)
         ended = ended_before_cancel(history, backtest)
         if not ended and too_late:
-            ended = next((s for s in history.of("backend", backtest) if s.terminal), None)
+            ended = history.end_of(backtest)
         if not ended:
             return ""
         lasted_s = ended.answered_s - (e.at_s if (e := history.event("start_sent", backtest)) else 0.0)

@@ -78,6 +78,10 @@ class History:
         """The readings of one view of one subject that could be had, oldest first."""
         return self._by_view_and_subject.get((view, subject, False), ())
 
+    def end_of(self, backtest: str) -> Sample | None:
+        """The first reading by which the backend has it ended."""
+        return next((s for s in self.of("backend", backtest) if s.terminal), None)
+
     def problems(self, view: View, subject: str) -> tuple[Sample, ...]:
         return self._by_view_and_subject.get((view, subject, True), ())
 

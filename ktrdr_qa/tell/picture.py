@@ -224,7 +224,7 @@ def _labels(run: _Run) -> list[Label]:
         )
         if (event := history.event(kind, subject))
     ]
-    if end := next((s for s in history.of("backend", backtest) if s.terminal), None):
+    if end := history.end_of(backtest):
         moments.append(Label(end.answered_s - zero_s, f'first "{end.status}"'))
     together: dict[float, list[str]] = {}
     for judgement in run.wrong:
@@ -381,7 +381,7 @@ def _telling(readings: Sequence[Sample]) -> list[Sample]:
 
 def _frozen_window(axes: Any, run: _Run) -> None:
     history, backtest, zero_s = run.history, run.backtest, run.zero_s
-    end = next((s for s in history.of("backend", backtest) if s.terminal), None)
+    end = history.end_of(backtest)
     if end is None or not history.event("cancel_sent", backtest):
         return
     window_s = run.found["frozen"].figures.get("frozen_s") or pace.frozen_window_s(

@@ -79,7 +79,7 @@ def _await_its_end(scene: Scene, offset_s: float, lasts_s: float) -> None:
         if left and left.left_s > 0:
             due_s = history.until_s + left.left_s
         wait_s = due_s + offset_s - scene.recorder.clock()
-        if wait_s <= 0 or any(s.terminal for s in history.of("backend", scene.backtest)):
+        if wait_s <= 0 or history.end_of(scene.backtest):
             return
         scene.pause(min(wait_s, LOOK_S))
 
@@ -89,8 +89,7 @@ def _cancel(experiment: Experiment, number: int, offset_s: float) -> Try:
     scene, backtest = experiment.scene, experiment.scene.backtest
     scene.recorder.note("race_try", backtest, number=number, offset_s=offset_s)
     experiment.cancelling.send_in_any_case()
-    over = lambda h: any(s.terminal for s in h.of("backend", backtest))  # noqa: E731
-    scene.until(over, scene.limits["cancelled_s"] + scene.slack_s)
+    scene.until(lambda h: h.end_of(backtest) is not None, scene.limits["cancelled_s"] + scene.slack_s)
     usual_s = longest_step_s(before_cancel(scene.recorder.history(), backtest))
     settles_s = max(SETTLES_S, usual_s + LOOK_S)
     scene.pause(settles_s)

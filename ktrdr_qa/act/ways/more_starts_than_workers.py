@@ -74,7 +74,7 @@ def watch_to_their_ends(experiment: Experiment, at_most_s: float) -> Judgement:
     limit_s = scene.limits["new_backtest_s"]
 
     def settled(history: History) -> bool:
-        ends = [next((s for s in history.of("backend", one) if s.terminal), None) for one in ids]
+        ends = [history.end_of(one) for one in ids]
         failed = any(end and end.status == "failed" for end in ends)
         return all(ends) or failed or each_runs(history, limit_s).violated
 
@@ -82,7 +82,7 @@ def watch_to_their_ends(experiment: Experiment, at_most_s: float) -> Judgement:
     _ask_the_workers_of_what_failed(experiment)
     history = scene.recorder.history()
     for one in ids:
-        end = next((s for s in history.of("backend", one) if s.terminal), None)
+        end = history.end_of(one)
         if end and end.status != "failed":
             scene.journal.ended(one)
     return none_called_failed(history)

@@ -16,7 +16,7 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
-from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.record.history import Sample
 from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
 from ktrdr_qa.words import cut
 
@@ -76,8 +76,8 @@ def _run(experiment: Experiment, candidate: Candidate) -> str:
         scene.next_used = None
     backtest = scene.mine[-1]
     scene.watch(backtest, in_full=True)
-    scene.until(lambda h: _ended(h, backtest) is not None, scene.limits["new_backtest_s"])
-    end = _ended(scene.recorder.history(), backtest)
+    scene.until(lambda h: h.end_of(backtest) is not None, scene.limits["new_backtest_s"])
+    end = scene.recorder.history().end_of(backtest)
     scene.recorder.unwatch("backend", backtest)
     if end is None or end.status is None:
         leaving.end(scene, backtest)
@@ -149,7 +149,7 @@ def cancel_another_kind(scene: Scene) -> str:
         return "this KTRDR lists no operation that is no backtest and has ended"
     operation, status, kind = ended[0]
     _keep_an_eye_on(scene, operation, status)
-    scene.until(lambda h: _ended(h, operation) is not None, scene.slack_s)
+    scene.until(lambda h: h.end_of(operation) is not None, scene.slack_s)
     _cancel(scene, operation, f"an operation of another kind ({cut(kind, _PLAIN)}) that is {status}")
     return ""
 
@@ -217,10 +217,6 @@ def watch_what_was_started(scene: Scene) -> None:
     for backtest in scene.mine:
         if backtest not in ended:
             scene.watch(backtest)
-
-
-def _ended(history: History, operation: str) -> Sample | None:
-    return next((s for s in history.of("backend", operation) if s.terminal), None)
 
 
 def _ended_before(scene: Scene) -> dict[str, str]:
