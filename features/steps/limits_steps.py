@@ -62,7 +62,7 @@ def neighbours_are_moving(context: Any, limit_s: float) -> None:
 def neighbours_run_on(context: Any) -> None:
     """After the cancellation each of the other backtests makes the progress that its pace before it promised, for as long as progress has to stand still in a cancelled one; none of them is cancelled or fails."""
     limit_s = neighbours.LONGER * context.steps.window_s
-    context.steps.verify(context.steps.experiment.await_known("neighbours run on", limit_s))
+    context.steps.verify(context.steps.experiment.await_pace("neighbours run on", limit_s))
 
 
 @then("the records of the other backtests are not touched by the cancellation")
@@ -81,7 +81,7 @@ def start_the_follower(context: Any) -> None:
 def follower_keeps_pace(context: Any) -> None:
     """The new backtest is as fast as the cancelled one was on the same worker: nothing of that one is left in its way."""
     limit_s = neighbours.LONGER * context.steps.window_s + context.steps.limit("new_backtest_s", 30)
-    context.steps.verify(context.steps.experiment.await_known("next keeps pace", limit_s))
+    context.steps.verify(context.steps.experiment.await_pace("next keeps pace", limit_s))
 
 
 @when("so many more are started at the same moment that there are {count:d} more than workers")
@@ -98,7 +98,7 @@ def starts_are_answered(context: Any) -> None:
 
 @then("each backtest that was accepted runs within {limit_s:g} seconds")
 def starts_run(context: Any, limit_s: float) -> None:
-    """Each accepted backtest moves or is over, at the latest this long after it was accepted, unless every worker has another one of them."""
+    """Each accepted backtest moves or is over, at the latest this long after it was accepted, unless every worker has another one of them; where several share a worker each may take so many times as long."""
     limit_s = context.steps.limit("new_backtest_s", limit_s)
     context.steps.verify(context.steps.experiment.crowd.await_each_runs(limit_s))
 

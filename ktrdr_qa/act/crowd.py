@@ -102,7 +102,8 @@ class Crowd:
             ended = oversubscribed.none_called_failed(history)
             return ended if ended.violated else oversubscribed.each_runs(history, limit_s)
 
-        judgement = self._scene.wait(judge, limit_s + self._scene.slack_s)
+        history = self._scene.recorder.history()
+        judgement = self._scene.wait(judge, oversubscribed.longest_s(history, limit_s) + self._scene.slack_s)
         self._ask_the_workers_of_what_failed()
         failed = oversubscribed.none_called_failed(self._scene.recorder.history())
         return failed if failed.violated else judgement
