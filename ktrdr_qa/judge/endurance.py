@@ -24,7 +24,7 @@ WARM_UP = 10
 """One in so many is left out at the beginning."""
 SPREADS = 1.5
 """A growth is more than so many times the largest spread (the middle half) of a third around the growth."""
-RISING = 0.5
+RISING = 0.6
 """So much Kendall's rank correlation (tau-b) is at least: 1 where each is higher than all before it, 0 where it is chance."""
 ALL_THE_WAY = 0.2
 """So much of the growth, at least, comes before the middle third, and so much after it."""

@@ -430,8 +430,8 @@ def test_what_is_a_growth(heights: tuple[float, float, float], spread: float, ma
 
 
 def test_where_each_is_not_higher_as_a_rule_nothing_grows() -> None:
-    assert endurance.Trend(0.0, 5.0, 10.0, 0.0, 0.0, 0.5).grows(1.0)
-    assert not endurance.Trend(0.0, 5.0, 10.0, 0.0, 0.0, 0.49).grows(1.0)
+    assert endurance.Trend(0.0, 5.0, 10.0, 0.0, 0.0, 0.6).grows(1.0)
+    assert not endurance.Trend(0.0, 5.0, 10.0, 0.0, 0.0, 0.59).grows(1.0)
 
 
 def test_each_rule_says_what_it_expects() -> None:
