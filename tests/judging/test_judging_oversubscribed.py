@@ -267,6 +267,15 @@ def test_one_that_had_to_wait_has_the_whole_limit_from_then_on() -> None:
             'op_3 ran, and stood still for 5.1 s: it was "pending" at 16.0 %',
             14.1,
         ),
+        (
+            [
+                saw(11.5, "running", 20.0, of="op_3"),
+                saw(14.5, "running", 30.0, of="op_3"),
+                saw(24.0, "running", 30.0, of="op_3"),
+            ],
+            'op_3 ran, and stood still for 9.5 s: it was "running" at 30.0 %',
+            24.0,
+        ),
     ],
 )
 def test_what_ran_and_does_not_go_on_is_told(after: list[Part], seen: str, at_s: float) -> None:
@@ -331,6 +340,19 @@ def test_that_this_run_ended_it_itself_is_no_move_of_one_that_had_its_limit_left
     ended = [saw(2.0, "running", 0.0, of="op_3"), did("clean_up", 3.0, "op_3"), saw(3.1, "cancelled", 0.0, of="op_3")]
     judgement = judged(crowded(accepted("op_3"), ended))["starts run"]
     assert judgement.unknown and judgement.seen == "op_3 was not seen to move yet"
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (saw(0.9, "failed", 0.0), "op_1 ran, and was failed 0.0 s after the further starts (no reason given)"),
+        (saw(9.5, "cancelled", 0.0), "op_1 ran, and was cancelled 8.6 s after the further starts (no reason given)"),
+    ],
+)
+def test_one_that_ran_and_is_ended_by_the_further_starts_is_told(seen: Sample, told: str) -> None:
+    begun = did("oversubscribed", 0.9, "", workers=2, places=2)
+    history = film(started(), begun, seen, cancelled(9.5), refused(), backtest=B)
+    assert judged(history)["none called failed"].seen == told
 
 
 def test_that_the_first_one_is_cancelled_is_what_this_run_asked_for() -> None:
