@@ -33,7 +33,7 @@ def neighbours_are_moving(context: Any, limit_s: float) -> None:
 def neighbours_run_on(context: Any) -> None:
     """After the cancellation each of the other backtests makes the progress that its pace before it promised, for as long as progress has to stand still in a cancelled one; none of them is cancelled or fails."""
     limit_s = LONGER * context.steps.window_s
-    context.steps.verify(context.steps.experiment.await_known("neighbours run on", limit_s))
+    context.steps.verify(context.steps.experiment.await_pace("neighbours run on", limit_s))
 
 
 @then("the records of the other backtests are not touched by the cancellation")
@@ -52,4 +52,4 @@ def start_the_follower(context: Any) -> None:
 def follower_keeps_pace(context: Any) -> None:
     """The new backtest is as fast as the cancelled one was on the same worker: nothing of that one is left in its way."""
     limit_s = LONGER * context.steps.window_s + context.steps.limit("new_backtest_s", 30)
-    context.steps.verify(context.steps.experiment.await_known("next keeps pace", limit_s))
+    context.steps.verify(context.steps.experiment.await_pace("next keeps pace", limit_s))

@@ -23,7 +23,7 @@ def starts_are_answered(context: Any) -> None:
 
 @then("each backtest that was accepted runs within {limit_s:g} seconds")
 def starts_run(context: Any, limit_s: float) -> None:
-    """Each accepted backtest moves or is over, at the latest this long after it was accepted, unless every worker has another one of them."""
+    """Each accepted backtest moves or is over, at the latest this long after it was accepted, unless every worker has another one of them; where several share a worker each may take so many times as long."""
     limit_s = context.steps.limit("new_backtest_s", limit_s)
     context.steps.verify(more_starts_than_workers.await_each_runs(context.steps.experiment, limit_s))
 

@@ -83,6 +83,14 @@ class Experiment:
         unknown = Judgement(name, "unknown", name, "this history does not tell")
         return afterwards.wait(self.scene, lambda h: verdict.judge_all(h).get(name, unknown), limit_s)
 
+    def await_pace(self, name: str, limit_s: float) -> Judgement:
+        """Wait for a judgement of a pace; for one that is too slow look whether others have begun to use KTRDR meanwhile."""
+        judgement = self.await_known(name, limit_s)
+        if judgement.violated:
+            self._others.look()
+            judgement = self.judge(name)
+        return judgement
+
     # --- until the cancel ----------------------------------------------------------------------------------
 
     def start(self, candidates: Sequence[Candidate], unusable: dict[Candidate, str] | None = None) -> None:

@@ -25,6 +25,8 @@ FLIPS_AFTER_S = 0.35
 JUST_S = 3.0
 SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
+MOVED = 4.0
+"""Percentage above which a backtest counts as one that was seen to run."""
 LISTED_LATE_S = 1.9
 LOST_BESIDES = 2.5
 """So much more progress than it had made, in percent, is lost to a neighbour: a while it stays at 0."""
@@ -276,6 +278,36 @@ class OversubscribedNeverRuns(NoRoom):
 @fault("oversubscribed-waits-for-ever")
 class OversubscribedWaitsForEver(OversubscribedNeverRuns):
     status = "pending"
+
+
+class SeveralAtOnce(Seam):
+    """Workers take more backtests than one; goes wrong with those that have moved beside another one."""
+
+    def __init__(self) -> None:
+        self._crowded: set[str] = set()
+
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, several_at_once=True)
+
+    def started(self, operation: Operation) -> None:
+        there = [e for e in self.backend.operations.values() if e.active and e.worker_id == operation.worker_id]
+        if there[0] is not operation:
+            self._crowded.add(operation.operation_id)
+
+    def has_moved(self, operation: Operation) -> bool:
+        return operation.operation_id in self._crowded and float(operation.percentage or 0.0) > MOVED
+
+
+@fault("oversubscribed-stands-still")
+class OversubscribedStandsStill(SeveralAtOnce):
+    def follows_worker(self, operation: Operation) -> bool:
+        return not self.has_moved(operation)
+
+
+@fault("oversubscribed-record-lost")
+class OversubscribedRecordLost(SeveralAtOnce):
+    def seen(self, operation: Operation) -> Operation | None:
+        return None if operation.active and self.has_moved(operation) else operation
 
 
 @fault("oversubscribed-called-failed")

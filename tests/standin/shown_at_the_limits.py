@@ -208,6 +208,26 @@ def oversubscribed_called_failed(it: Launched) -> None:
     assert it.operation(started[failed], workers[failed])["status"] == "running"
 
 
+def crowded(it: Launched) -> str:
+    """One of three on two workers that has moved beside another one."""
+    return [it.start(LONG) for _ in range(3)][-1]
+
+
+@shows("oversubscribed-stands-still")
+def oversubscribed_stands_still(it: Launched) -> None:
+    last = crowded(it)
+    it.wait(last, lambda seen: seen["progress"]["percentage"] > 12, it.worker_url(last))
+    seen = it.operation(last)
+    assert seen["status"] == "running" and 4 < seen["progress"]["percentage"] < 12
+
+
+@shows("oversubscribed-record-lost")
+def oversubscribed_record_lost(it: Launched) -> None:
+    last = crowded(it)
+    it.wait(last, lambda seen: seen["progress"]["percentage"] > 0)
+    eventually(lambda: it.ask("GET", f"/api/v1/operations/{last}"), lambda answer: answer.status_code == 404)
+
+
 @shows("oversubscribed-waits-for-ever")
 def oversubscribed_waits_for_ever(it: Launched) -> None:
     running = [it.running(LONG) for _ in range(2)]

@@ -9,7 +9,12 @@ from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import START, given_id
 from ktrdr_qa.judge.judgement import Judgement
-from ktrdr_qa.judge.ways.more_starts_than_workers import accepted_in, each_runs, none_called_failed
+from ktrdr_qa.judge.ways.more_starts_than_workers import (
+    accepted_in,
+    each_runs,
+    longest_s,
+    none_called_failed,
+)
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, TransportError
@@ -61,7 +66,8 @@ def await_each_runs(experiment: Experiment, limit_s: float) -> Judgement:
         ended = none_called_failed(history)
         return ended if ended.violated else each_runs(history, limit_s)
 
-    judgement = experiment.scene.wait(judge, limit_s + experiment.scene.slack_s)
+    history = experiment.scene.recorder.history()
+    judgement = experiment.scene.wait(judge, longest_s(history, limit_s) + experiment.scene.slack_s)
     _ask_the_workers_of_what_failed(experiment)
     failed = none_called_failed(experiment.scene.recorder.history())
     return failed if failed.violated else judgement

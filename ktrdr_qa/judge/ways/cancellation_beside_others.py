@@ -102,6 +102,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
         if usual is None:
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
         judged = _keeps(
+            history,
             rule,
             other,
             (usual, _slower(history)),
@@ -116,6 +117,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
 
 
 def _keeps(
+    history: History,
     rule: Rule,
     other: str,
     pace: tuple[float, float],
@@ -142,6 +144,8 @@ def _keeps(
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
     if made < least:
+        if meanwhile := others_begun(history, from_s):
+            return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
         return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
@@ -152,6 +156,15 @@ def _keeps(
     if not kept and due < left and span_s < LONGER * window_s:
         return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
     return rule.holds(seen)
+
+
+def others_begun(history: History, since_s: float) -> list[str]:
+    """The backtests of others that were seen active after a time and not before it: they take their part of the processors."""
+    mine = {e.subject for e in history.events}
+    seen = [s for s in history.samples if s.view in ("list", "other") and not s.problem and s.subject not in mine]
+    active = [s for s in seen if not s.terminal and s.status != MISSING]
+    before = {s.subject for s in active if s.answered_s <= since_s}
+    return sorted({s.subject for s in active} - before)
 
 
 def _slower(history: History) -> float:
@@ -257,7 +270,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     window_s = max(least_s, updates * longest_step_s(before_cancel(history, backtest)))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
-    return _keeps(rule, follower, (usual, _slower(history)), [first], after, (first.answered_s, window_s))
+    return _keeps(history, rule, follower, (usual, _slower(history)), [first], after, (first.answered_s, window_s))
 
 
 def in_words(history: History, found: Found) -> Iterator[str]:

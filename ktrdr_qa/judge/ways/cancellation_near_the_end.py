@@ -190,7 +190,9 @@ def answers_fit(history: History) -> Judgement:
 
 def _wrong_once_more(facts: Mapping[str, Any]) -> str:
     """What is wrong with the answer to a cancel of what had completed, in words; empty where nothing is."""
-    http = facts.get("http") or 0
+    http = facts.get("http")
+    if http is None:
+        return ""
     if http >= 500:
         return f"answered {facts.get('words')}"
     acknowledged = 200 <= http < 300 and facts.get("status") == "cancelled"

@@ -34,6 +34,10 @@ def is_kept(history: History, backtest: str, reason: str) -> Judgement:
     end, after = ended
     if end.status == "completed":
         return rule.unknown('it was "completed"', final=True)
+    if end.status == "failed" and not any(reason in given_in(s) for s in (end, *after)):
+        # The recipe takes it for cancelled where the cancel ended it: that it did is not known here.
+        seen = f'it is "failed" ({given_in(end) or "no reason given"}): whether by the cancel or by itself is not known'
+        return rule.unknown(seen, final=True)
     records = [s for s in (end, *after) if s.terminal]
     for s in records:
         # A platform may write the status a moment before the reason.

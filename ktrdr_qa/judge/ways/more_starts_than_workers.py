@@ -8,10 +8,18 @@ by two workers, and eight called failed after 75 s though they ran on and comple
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import may_still_move_s, rises_in, state_of, until_we_end_it
+from ktrdr_qa.judge.reading import (
+    gone_from,
+    height_of,
+    longest_step_s,
+    may_still_move_s,
+    rises_in,
+    state_of,
+    until_we_end_it,
+)
 from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
@@ -69,9 +77,10 @@ def each_is_answered(history: History) -> Judgement:
 
 
 def each_runs(history: History, limit_s: float) -> Judgement:
-    """What was accepted moves within the limit, or waits while every place has another of this run's.
+    """What was accepted moves within the limit and goes on, or waits while every place has another of this run's.
 
-    Where it had to wait the limit counts from then on. That it fails is for ``none_called_failed``.
+    Where it had to wait the limit counts from then on. Where several share a place each may take so many times as long.
+    That it fails is for ``none_called_failed``.
     """
     rule = Rule("starts run", f"each start that was accepted runs within {limit_s:.1f} s")
     accepted = accepted_in(history)
@@ -83,12 +92,16 @@ def each_runs(history: History, limit_s: float) -> Judgement:
         before = readings[:moved]
         queued = [s for s in before if _is_queued(history, s)]
         since_s = max([e.at_s, *(s.answered_s for s in queued)])
-        late = next((s for s in before if s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s)), None)
+        late = next(
+            (s for s in before if _is_late(history, s, since_s, limit_s + may_still_move_s(rises, s, since_s))), None
+        )
         if late:
             gone = "KTRDR has no record of it" if late.status == MISSING else f"it was {state_of(late)}"
             after = "after a place was free" if queued else "later"
             seen = f"{e.subject} was accepted, and {late.asked_s - since_s:.1f} s {after} {gone}"
             return rule.violated(seen, late.asked_s)
+        if moved is not None and (stopped := _stopped(history, readings[moved:], limit_s)):
+            return rule.violated(f"{e.subject} {stopped[1]}", stopped[0].asked_s)
         if moved is None:
             if not (queued and queued[-1] is before[-1]):
                 return rule.unknown(f"{e.subject} was not seen to move yet")
@@ -97,15 +110,51 @@ def each_runs(history: History, limit_s: float) -> Judgement:
     return rule.holds(f"{len(accepted) - waiting} of {len(accepted)} moved", told)
 
 
+def _is_late(history: History, s: Sample, since_s: float, limit_s: float) -> bool:
+    """Whether a reading comes later than the limit, which is so many times as long as backtests share a place then."""
+    return s.asked_s > since_s + limit_s and s.asked_s > since_s + limit_s * _sharing(history, s)
+
+
+def longest_s(history: History, limit_s: float) -> float:
+    """So long it may take until each moves, where all that were accepted share the places."""
+    return limit_s * max(1.0, (len(accepted_in(history)) + 1) / int(_begun(history).facts["places"]))
+
+
+def _sharing(history: History, s: Sample) -> float:
+    """How many backtests of this run there are to a place at a reading of one that runs; 1 at the least."""
+    if s.status != "running":
+        return 1.0
+    return max(1.0, (_others_running(history, s) + 1) / int(_begun(history).facts["places"]))
+
+
+def _stopped(history: History, readings: Sequence[Sample], limit_s: float) -> tuple[Sample, str] | None:
+    """The reading of one that had moved which shows that it does not any more, and the words for it."""
+    last = readings[0]
+    longest_s = longest_step_s(readings)
+    for at, s in enumerate(readings):
+        if s.status == MISSING and (gone := gone_from(readings[at:])):
+            return gone, f"ran, and KTRDR has no record of it {gone.asked_s - last.answered_s:.1f} s later (HTTP 404)"
+        if s.terminal or height_of(s) > height_of(last):
+            last = s
+        elif not last.terminal and _is_late(history, s, last.answered_s, max(limit_s, 3 * longest_s)):
+            return s, f"ran, and stood still for {s.asked_s - last.answered_s:.1f} s: it was {state_of(s)}"
+    return None
+
+
 def _is_queued(history: History, s: Sample) -> bool:
     """Whether a backtest that is pending had no place to run: as many others of this run were running as there are places."""
     if s.status != "pending":
         return False
+    return _others_running(history, s) >= int(_begun(history).facts["places"])
+
+
+def _others_running(history: History, s: Sample) -> int:
+    """How many others of this run were running at a reading of one of them."""
     running = 0
     for other in {history.backtest, *(e.subject for e in accepted_in(history))} - {s.subject}:
         before = [r for r in history.of("backend", other) if r.answered_s <= s.asked_s]
         running += bool(before) and before[-1].status == "running"
-    return running >= int(_begun(history).facts["places"])
+    return running
 
 
 def none_called_failed(history: History) -> Judgement:

@@ -57,7 +57,7 @@ def are_turned_down(history: History) -> Judgement:
 
 
 def leave_the_running_alone(history: History) -> Judgement:
-    """What ran meanwhile was not ended by them: nobody else had asked for it. One that fails just then was, as far as is seen.
+    """What ran meanwhile was not cancelled by them: nobody else had asked for it. One that fails just then may do so by itself.
 
     Only this run's backtests count: whoever owns another may have cancelled it.
     """
@@ -65,7 +65,7 @@ def leave_the_running_alone(history: History) -> Judgement:
     first, last = _sent(history)[0], _sent(history)[-1]
     since_s = first.facts["sent_s"]
     ended = {e.subject for e in _ended_before(history)}
-    ran_on = []
+    ran_on, failed = [], ""
     for backtest in history.subjects("backend"):
         readings = history.of("backend", backtest)
         before = [s for s in readings if s.answered_s <= since_s]
@@ -74,11 +74,20 @@ def leave_the_running_alone(history: History) -> Judgement:
         for s in readings[len(before) :]:
             if _cancelled_by_us(history, backtest, s):
                 break
-            if s.status in ("cancelled", "failed"):
-                seen = f'{backtest} was {state_of(before[-1])}, and is "{s.status}" {s.answered_s - since_s:.2f} s after the '
-                return rule.violated(f"{seen}cancel of {first.facts.get('what')}; it was not asked for", s.answered_s)
+            seen = (
+                f'{backtest} was {state_of(before[-1])}, and is "{s.status}" {s.answered_s - since_s:.2f} s after the '
+            )
+            seen += f"cancel of {first.facts.get('what')}"
+            if s.status == "cancelled":
+                return rule.violated(f"{seen}; it was not asked for", s.answered_s)
+            if s.status == "failed":
+                words = s.facts.get("error_message") or "no reason given"
+                failed = failed or f"{seen} ({words}): whether by itself is not known"
+                break
             if s.asked_s > last.at_s and s.status != MISSING:
                 ran_on.append(state_of(s))
+    if failed:
+        return rule.unknown(failed, final=True)
     return (
         rule.holds(f"one that ran was {ran_on[-1]} afterwards") if ran_on else rule.unknown("none was seen afterwards")
     )

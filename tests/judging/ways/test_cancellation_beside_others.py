@@ -10,7 +10,7 @@ from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.ways import cancellation_beside_others as neighbours
 from ktrdr_qa.record.history import History, Sample
-from tests.judging.film import NEXT, OTHER, B, Part, W, cancelled, did, film, saw, started
+from tests.judging.film import NEXT, OTHER, B, Part, W, cancelled, did, film, lost, saw, started
 
 BEGAN = {"created_at": "2026-11-22T18:52:30Z", "started_at": "2026-11-22T18:52:31Z"}
 
@@ -115,6 +115,33 @@ def test_one_at_half_its_pace_is_watched_until_its_steps_cannot_hide_it() -> Non
     assert on(film(third.samples, third.events, backtest=B, load_per_core=2.1)).violated
     slower = beside(runs(10.25, 25.0, pace=1.5, base=16.0))
     assert on(slower).holds and on(beside(runs(10.25, 14.0, pace=1.5, base=16.0))).unknown
+
+
+def test_where_others_have_begun_meanwhile_a_slower_neighbour_tells_nothing() -> None:
+    slow = runs(10.25, 25.0, pace=0.5, base=16.0)
+
+    def others(*seen: Part) -> Judgement:
+        return on(beside(slow, *seen))
+
+    begun = others(saw(12.0, "running", of="op_7", view="list"), saw(12.0, "pending", of="op_6", view="other"))
+    assert begun.unknown and begun.final
+    assert (
+        begun.seen
+        == f"{OTHER} made 7.0 % in 15.0 s, and 30.0 % was due; meanwhile op_6, op_7 ran as well, not this run's"
+    )
+    for seen in (
+        [saw(9.0, "running", of="op_7", view="list"), saw(12.0, "running", of="op_7", view="list")],
+        [saw(10.0, "running", of="op_7", view="list"), saw(12.0, "running", of="op_7", view="list")],
+        [saw(12.0, "completed", of="op_7", view="list")],
+        [saw(12.0, "missing", of="op_7", view="list")],
+        [lost(12.0, of="op_7", view="list")],
+        [saw(12.0, "running", of=OTHER, view="list")],
+        [saw(12.0, "running", of="op_7")],
+    ):
+        assert others(seen).violated
+    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 30.0, pace=0.5, of=NEXT, worker=W)]
+    another = beside(follows, saw(14.0, "running", of="op_7", view="list"))
+    assert neighbours.follower_keeps_pace(another, B, 2.0, 3).unknown
 
 
 def test_one_that_completes_or_that_this_run_ends_itself_is_in_order() -> None:

@@ -191,6 +191,17 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
             'try 1 (op_1) was "completed" at 100.0 %, and 0.9 s later has_result changed from True to False',
         ),
         (
+            [
+                *was_too_late(1),
+                saw(10.9, "completed", 100.0, of="op_1", **ENDED_AT),
+                once_more(),
+                saw(10.9, "completed", 100.0, of="op_1", took_s=0.2, **LATER_AT),
+            ],
+            "no flip",
+            'try 1 (op_1) was "completed" at 100.0 %, and 0.9 s later completed_at changed from '
+            f"{ENDED_AT['completed_at']!r} to {LATER_AT['completed_at']!r}",
+        ),
+        (
             [*was_too_late(1), once_more(), saw(11.1, "cancelled", 0.0, of="op_1")],
             "no flip",
             'try 1 (op_1) was "completed" at 100.0 % first, and 0.9 s later then it was "cancelled" at 0.0 %',
@@ -259,6 +270,13 @@ def test_what_is_wrong_is_told_by_its_own_rule_alone(tries: list[Part], name: st
         [*was_too_late(1), once_more(http=200, status="completed")],
         [*was_too_late(1), once_more(http=300, status="cancelled")],
         [*was_too_late(1), once_more(http=499, status="cancelled")],
+        # What was asked for before it was sent is not of its doing, and what was not read before cannot have changed.
+        [*was_too_late(1), once_more(), saw(10.8, "completed", 100.0, of="op_1", took_s=0.3, has_result=False)],
+        [
+            *was_too_late(1)[:-2],
+            once_more(),
+            *(saw(at, "completed", 100.0, of="op_1", has_result=at < 11.2) for at in (11.1, 11.4)),
+        ],
         # Another clock tells the time of the end, in another spelling.
         [
             *a_try(1, saw(10.2, "cancelled", 0.0, of="op_1", **ENDED_AT)),

@@ -60,6 +60,15 @@ def judged(history: History) -> dict[str, Judgement]:
     return {j.name: j for j in views.judgements(history, verdict.LIMITS_S)}
 
 
+def test_whether_a_pending_one_is_active_is_not_said() -> None:
+    pending = [saw(t, "pending", 0.0) for t in (4.0, 5.0, 6.0)]
+    found = record_of(*pending, lists=[listing(5.0, op_1="pending"), listing(5.0, "active_only=true")])
+    assert found["lists agree"].holds
+    listed = [listing(5.0, op_1="pending"), listing(5.0, "active_only=true", op_1="pending")]
+    assert record_of(*pending, lists=listed)["lists agree"].holds
+    assert record_of(*pending, lists=[listing(5.0, "status=pending")])["lists agree"].violated
+
+
 def test_views_that_agree_hold_and_are_judged_with_the_rest() -> None:
     history = watched(pages("dcba", "dcba"))
     found = judged(history)

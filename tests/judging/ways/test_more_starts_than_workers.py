@@ -250,6 +250,83 @@ def test_one_that_had_to_wait_has_the_whole_limit_from_then_on() -> None:
     assert judged(crowded(queued, begins, moved))["starts run"].observations == ()
 
 
+@pytest.mark.parametrize(
+    ("after", "seen", "at_s"),
+    [
+        (
+            [saw(9.5, "missing", of="op_3"), saw(10.4, "missing", of="op_3"), saw(10.5, "missing", of="op_3")],
+            "op_3 ran, and KTRDR has no record of it 1.5 s later (HTTP 404)",
+            10.5,
+        ),
+        (
+            [saw(14.0, "running", 16.0, of="op_3"), saw(14.1, "running", 16.0, of="op_3")],
+            'op_3 ran, and stood still for 5.1 s: it was "running" at 16.0 %',
+            14.1,
+        ),
+        (
+            [saw(14.1, "pending", 16.0, of="op_3")],
+            'op_3 ran, and stood still for 5.1 s: it was "pending" at 16.0 %',
+            14.1,
+        ),
+        (
+            [
+                saw(11.5, "running", 20.0, of="op_3"),
+                saw(14.5, "running", 30.0, of="op_3"),
+                saw(24.0, "running", 30.0, of="op_3"),
+            ],
+            'op_3 ran, and stood still for 9.5 s: it was "running" at 30.0 %',
+            24.0,
+        ),
+    ],
+)
+def test_what_ran_and_does_not_go_on_is_told(after: list[Part], seen: str, at_s: float) -> None:
+    judgement = judged(crowded(accepted("op_3"), moves("op_3"), after))["starts run"]
+    assert judgement.violated and judgement.seen == seen and judgement.at_s == at_s
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [saw(14.0, "running", 16.0, of="op_3")],
+        [saw(9.5, "missing", of="op_3"), saw(10.4, "missing", of="op_3"), saw(10.6, "running", 17.0, of="op_3")],
+        [saw(10.0, "completed", 100.0, of="op_3"), saw(16.0, "completed", 100.0, of="op_3")],
+        [saw(10.0, "completed", 100.0, of="op_3"), saw(16.0, "running", 16.0, of="op_3")],
+        [did("clean_up", 10.0, "op_3"), saw(16.0, "running", 16.0, of="op_3")],
+        # It took as long between two steps before.
+        [
+            saw(11.5, "running", 20.0, of="op_3"),
+            saw(14.5, "running", 30.0, of="op_3"),
+            saw(23.0, "running", 30.0, of="op_3"),
+        ],
+    ],
+)
+def test_what_goes_on_or_has_ended_runs(after: list[Part]) -> None:
+    assert judged(crowded(accepted("op_3"), moves("op_3"), after))["starts run"].holds
+
+
+def test_several_on_one_place_may_each_take_so_many_times_as_long() -> None:
+    """Four accepted on one place, beside the one that runs: five share it, and each has five times the limit."""
+    names = [f"op_{n}" for n in range(3, 7)]
+
+    def slow(until_s: float, places: int = 1) -> Judgement:
+        still = [
+            saw(1.5 + 0.5 * n, "running", 0.0, of=name) for n in range(int((until_s - 1.5) * 2) + 1) for name in names
+        ]
+        return judged(crowded(*(accepted(n) for n in names), still, moves(B, until_s), workers=1, places=places))[
+            "starts run"
+        ]
+
+    assert oversubscribed.longest_s(crowded(*map(accepted, names), workers=1, places=1), LIMIT_S) == 25.0
+    assert oversubscribed.longest_s(crowded(*map(accepted, names), workers=9, places=9), LIMIT_S) == 5.0
+    assert slow(26.0).unknown
+    assert slow(26.5).violated
+    assert slow(26.5).seen == 'op_3 was accepted, and 25.5 s later it was "running" at 0.0 %'
+    assert slow(26.5, places=2).seen == 'op_3 was accepted, and 13.0 s later it was "running" at 0.0 %'
+    stands = [*moves("op_3"), *(saw(9.5 + 0.5 * n, "running", 16.0, of="op_3") for n in range(15))]
+    shared = judged(crowded(accepted("op_3"), stands, moves(B, 19.0), workers=1, places=1))["starts run"]
+    assert shared.holds, "two on one place: twice the limit"
+
+
 def test_that_this_run_ended_it_itself_is_no_end_of_one_that_never_ran() -> None:
     waits = [saw(1.0 + 0.5 * n, "running", 0.0, of="op_3") for n in range(20)]
     ended = [did("clean_up", 11.0, "op_3"), saw(11.1, "cancelled", 0.0, of="op_3")]
@@ -264,6 +341,19 @@ def test_that_this_run_ended_it_itself_is_no_move_of_one_that_had_its_limit_left
     ended = [saw(2.0, "running", 0.0, of="op_3"), did("clean_up", 3.0, "op_3"), saw(3.1, "cancelled", 0.0, of="op_3")]
     judgement = judged(crowded(accepted("op_3"), ended))["starts run"]
     assert judgement.unknown and judgement.seen == "op_3 was not seen to move yet"
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (saw(0.9, "failed", 0.0), "op_1 ran, and was failed 0.0 s after the further starts (no reason given)"),
+        (saw(9.5, "cancelled", 0.0), "op_1 ran, and was cancelled 8.6 s after the further starts (no reason given)"),
+    ],
+)
+def test_one_that_ran_and_is_ended_by_the_further_starts_is_told(seen: Sample, told: str) -> None:
+    begun = did("oversubscribed", 0.9, "", workers=2, places=2)
+    history = film(started(), begun, seen, cancelled(9.5), refused(), backtest=B)
+    assert judged(history)["none called failed"].seen == told
 
 
 def test_that_the_first_one_is_cancelled_is_what_this_run_asked_for() -> None:

@@ -157,10 +157,39 @@ RUNS = [saw(4.0, "running", 20.0), saw(4.5, "running", 22.0)]
     ),
     Case(
         "it fails, and did not before",
-        film(RUNS, in_vain(5.0), saw(5.4, "failed", 0.0)),
+        film(RUNS, in_vain(5.0), saw(5.4, "failed", 0.0), saw(5.6, "failed", error_message="later")),
+        "unknown",
+        f'{B} was "running" at 22.0 %, and is "failed" 0.50 s after the cancel of it (no reason given): whether by itself is not '
+        "known",
+        final=True,
+    ),
+    Case(
+        "two fail, and one is cancelled",
+        film(
+            RUNS,
+            [saw(4.0, "running", 9.0, of=one) for one in ("op_2", "op_3")],
+            in_vain(5.0),
+            saw(5.4, "failed", 0.0, error_message="no more memory"),
+            saw(5.4, "failed", 0.0, of="op_2"),
+            saw(5.5, "cancelled", 0.0, of="op_3"),
+        ),
         "violated",
-        f'{B} was "running" at 22.0 %, and is "failed" 0.50 s after the cancel of it; it was not asked for',
-        5.4,
+        'op_3 was "running" at 9.0 %, and is "cancelled" 0.60 s after the cancel of it; it was not asked for',
+        5.5,
+    ),
+    Case(
+        "two fail",
+        film(
+            RUNS,
+            saw(4.0, "running", 9.0, of="op_2"),
+            in_vain(5.0),
+            saw(5.4, "failed", 0.0, error_message="no more memory"),
+            saw(5.4, "failed", 0.0, of="op_2"),
+        ),
+        "unknown",
+        f'{B} was "running" at 22.0 %, and is "failed" 0.50 s after the cancel of it (no more memory): whether by itself is not '
+        "known",
+        final=True,
     ),
     Case(
         "it is cancelled by a cancel of its own",
@@ -632,6 +661,26 @@ def gave(at_s: float, status: str = "cancelled", **facts: Any) -> Sample:
     Case("the answer gives none", film(cancelled(), gave(10.2, error_message=WHY)), "holds", "it gives it"),
     Case("it has not ended", film(END, saw(10.2, "running", 5.0)), "unknown", "it has not ended yet"),
     Case("it completed", film(END, gave(10.2, "completed")), "unknown", 'it was "completed"', final=True),
+    Case(
+        "it failed by something else",
+        film(END, gave(10.2, "failed", error_message="no memory"), gave(11.2, "failed", error_message="no memory")),
+        "unknown",
+        'it is "failed" (no memory): whether by the cancel or by itself is not known',
+        final=True,
+    ),
+    Case(
+        "it failed without a word",
+        film(END, gave(10.2, "failed", error_message=None)),
+        "unknown",
+        'it is "failed" (no reason given): whether by the cancel or by itself is not known',
+        final=True,
+    ),
+    Case(
+        "it is called failed by the cancel, as the recipe allows",
+        film(END, gave(10.2, "failed", error_message=None), gave(10.4, "failed", error_message=WHY)),
+        "holds",
+        "it gives it",
+    ),
 )
 def test_reason_kept(case: Case) -> None:
     case.check(
