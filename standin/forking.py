@@ -15,7 +15,7 @@ from standin.seams import Seam
 from standin.settings import Settings
 from standin.supervisor import LaunchError, Process, Supervisor, listen
 
-READY_WITHIN_S = 10.0
+READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 0.6
 
 

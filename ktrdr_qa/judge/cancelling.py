@@ -75,7 +75,7 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
 
 
 def _hung(history: History, lost: Event, limit_s: float) -> bool:
-    return float(lost.facts.get("took_s", 0.0)) >= limit_s and len(_read_during(history, lost)) >= MEANWHILE
+    return "took_s" in lost.facts and lost.facts["took_s"] >= limit_s and len(_read_during(history, lost)) >= MEANWHILE
 
 
 def _read_during(history: History, lost: Event) -> list[Sample]:

@@ -18,4 +18,5 @@ def test_processes_that_cannot_be_read_are_not_checked(place: Place) -> None:
         assert "PASSED, in part: 1 of 5 scenarios" in ran.output
         assert platform.active() == []
     why = {scenario["reason"].split(": ", 1)[-1] for scenario in ran.summary["scenarios"] if scenario["reason"]}
-    assert len(why) == 1 and "of backend it could not be read: its metrics do not name it" in why.pop()
+    # A busy host is told as well, of the check for which it matters.
+    assert why and all("of backend it could not be read: its metrics do not name it" in each for each in why)

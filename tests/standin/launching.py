@@ -25,7 +25,7 @@ PAYLOAD: dict[str, Any] = {
 JANUARY = {**PAYLOAD, "start_date": "2024-01-01", "end_date": "2024-01-31"}
 LONG = {**PAYLOAD, "start_date": "2003-01-01", "end_date": "2022-12-31"}
 QUICK = ("--adaptation-epochs", "0", "--refresh-s", "0.05", "--registry-lag-s", "0.05")
-GIVE_UP_S = 15.0
+GIVE_UP_S = 60.0
 TERMINAL = ("completed", "failed", "cancelled")
 
 

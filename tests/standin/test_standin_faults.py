@@ -727,14 +727,12 @@ def _(it: Launched) -> None:
 
 
 def _computes_on_at(it: Launched, cores: float) -> None:
-    began, used = time.monotonic(), 0.0
     operation_id = _cancelled(it)
     base = _all_views_say_cancelled(it, operation_id)
     began, before = time.monotonic(), it.processor_s(base)
-    while used < 0.4:
-        time.sleep(0.4)
-        used = it.processor_s(base) - before
-    assert 0.5 * cores < used / (time.monotonic() - began) < 1.7 * cores
+    # A busy host gives it less of a core than it asks for, and never more.
+    used = eventually(lambda: it.processor_s(base) - before, lambda seen: seen > 0.4)
+    assert used / (time.monotonic() - began) < 1.7 * cores
     _all_views_say_cancelled(it, operation_id)
 
 
@@ -1029,24 +1027,26 @@ def _(it: Launched) -> None:
     _grows(it, "ktrdr_operations_active", 2)
 
 
-def _spins(it: Launched, base: str) -> None:
-    def used_in_a_second() -> float:
-        before_s = it.metric(base, "process_cpu_seconds_total")
-        time.sleep(1.0)
-        return it.metric(base, "process_cpu_seconds_total") - before_s
-
+def _spins(it: Launched, base: str, other: str) -> None:
+    """A process computes on for no backtest, and another one of the same platform does not."""
     _cancels(it, 20)
-    assert used_in_a_second() > 0.08
+    before = {each: it.processor_s(each) for each in (base, other)}
+
+    def more_than_the_other() -> bool:
+        used, beside = (it.processor_s(each) - before[each] for each in (base, other))
+        return used > 0.3 and used > 2 * beside
+
+    eventually(more_than_the_other)
 
 
 @shows("endurance-backend-spins")
 def _(it: Launched) -> None:
-    _spins(it, it.url)
+    _spins(it, it.url, it.announced["processes"][1]["url"])
 
 
 @shows("endurance-worker-spins", "--workers", "1")
 def _(it: Launched) -> None:
-    _spins(it, it.announced["processes"][1]["url"])
+    _spins(it, it.announced["processes"][1]["url"], it.url)
 
 
 @shows("endurance-slower")
