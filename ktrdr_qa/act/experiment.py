@@ -87,7 +87,7 @@ class Experiment:
         """Wait for a judgement of a pace; for one that is too slow look whether others have begun to use KTRDR meanwhile."""
         judgement = self.await_known(name, limit_s)
         if judgement.violated:
-            self._others.look()
+            self.others.look()
             judgement = self.judge(name)
         return judgement
 
