@@ -7,7 +7,7 @@ from ktrdr_qa.judge.in_words import believed, in_words
 from ktrdr_qa.judge.table import GROUPS, Row, rows
 from ktrdr_qa.judge.ways.all import WAYS
 from ktrdr_qa.record.history import History
-from tests.judging.film import OTHER, B, Part, W, cancelled, did, film, healthy, plus, saw, started
+from tests.judging.film import B, Part, W, cancelled, did, film, healthy, plus, saw, started
 from tests.judging.ways.test_cancellation_beside_others import RUNS_ON, beside
 from tests.judging.ways.test_endurance import series
 from tests.judging.ways.test_every_view_agrees import watched
@@ -173,31 +173,6 @@ def test_several_at_once_in_words() -> None:
     history = film(saw(9.0, "running", 20.0), cancelled(), answers(400, 200, 400), saw(10.5, "cancelled"), backtest=B)
     assert "At 20.0 % 3 cancels were sent at the same moment. " in words(history)
     assert "1 acknowledged, 2 turned down." in words(history)
-
-
-def test_neighbours_in_words() -> None:
-    told = words(beside(RUNS_ON))
-    assert "Meanwhile 1 other backtest was running on the other worker. " in told
-    assert told.endswith(f"After the cancel {OTHER} made 8.0 % in 5.0 s, and 10.0 % was due.")
-
-
-def test_too_many_starts_in_words() -> None:
-    told = words(crowded(accepted("op_3"), moves("op_3"), refused()))
-    assert "2 more were started at the same moment, on 2 workers. 1 was accepted and 1 refused, " in told
-
-
-def test_every_view_in_words() -> None:
-    assert "All the time every view of it was read: " in words(watched())
-
-
-def test_nothing_to_cancel_in_words() -> None:
-    history = plus(healthy(), in_vain(5.0, what="an id that nobody has"), in_vain(5.1, 422, what="no id at all"))
-    assert (
-        "Cancels were sent of an id that nobody has and no id at all: 2 were turned down with HTTP 404, 422."
-        in words(history)
-    )
-    one = plus(healthy(), in_vain(5.0, 500, what="an id that nobody has"))
-    assert "A cancel was sent of an id that nobody has. The next backtest " in words(one)
 
 
 def test_backtests_in_a_row_in_words() -> None:
