@@ -22,6 +22,9 @@ FIRST_STEP_S, FINEST_STEP_S = 0.12, 0.01
 SETTLES_S = 0.3
 """So long at least, and for one usual update, an ended backtest is watched: a flip comes with the next update."""
 
+TOO_LATE = 5
+"""So many of those that complete are cancelled once more right after their end; each takes about a second."""
+
 
 class Racing:
     """Cancels one backtest after the other, each a little earlier or later than the one before.
@@ -46,6 +49,7 @@ class Racing:
         self._watching = watching
         self._cancelling = cancelling
         self._lasts_s = 0.0
+        self._too_late = 0
 
     def run(self, tries: int) -> None:
         """So many tries; the first backtest has been started. Nothing of them is left running."""
@@ -114,7 +118,8 @@ class Racing:
         scene.pause(settles_s)
         self._watching.read_own_record()
         tried = race.tries_of(scene.recorder.history())[-1]
-        if tried.ended_as == "completed":
+        if tried.ended_as == "completed" and self._too_late < TOO_LATE:
+            self._too_late += 1
             # A cancel right after the end is part of the race: it comes too late, and must change nothing.
             self._cancelling.again()
             scene.pause(settles_s)
