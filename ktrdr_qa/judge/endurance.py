@@ -162,8 +162,8 @@ def _taken(laps: Sequence[Event], what: str) -> list[float]:
 def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     """A cancel takes no longer after many of them: the recipe's "cancelled within 2 s" is a promise to each.
 
-    The time is from sending the cancel to seeing the backtest cancelled. Where this host has become too busy meanwhile it tells
-    nothing.
+    The time is from sending the cancel to seeing the backtest cancelled. Where this host has become so much busier meanwhile it
+    tells nothing.
     """
     rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
     taken = _taken(laps, "cancelled_s")
@@ -174,7 +174,7 @@ def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     figures = {"first_cancels_s": trend.begin, "last_cancels_s": trend.end}
     if not trend.grows(LATENCY_MARGIN_S):
         return rule.holds(seen, figures=figures)
-    if busier := _busier(laps):
+    if busier := _busier(laps, trend, LATENCY_MARGIN_S):
         return rule.unknown(f"{seen}; {busier}", (), figures, final=True)
     return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, figures)
 
@@ -190,17 +190,22 @@ def start_is_steady(laps: Sequence[Event]) -> Judgement:
     if trend is None:
         return rule.unknown(_too_few(len(taken)))
     seen = f"a backtest moved {trend.begin:.2f} s after its start at the beginning and {trend.end:.2f} s at the end of {len(laps)}"
-    if not trend.grows(max(START_MARGIN_S, START_SHARE * trend.begin)):
+    margin_s = max(START_MARGIN_S, START_SHARE * trend.begin)
+    if not trend.grows(margin_s):
         return rule.holds(seen)
-    if busier := _busier(laps):
+    if busier := _busier(laps, trend, margin_s):
         return rule.unknown(f"{seen}; {busier}", final=True)
     return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s)
 
 
-def _busier(laps: Sequence[Event]) -> str:
-    """That this host has too much other work now, and had less at the beginning, in words; empty where it has not."""
+def _busier(laps: Sequence[Event], trend: Trend, margin_s: float) -> str:
+    """That this host's other work can be what takes longer, in words; empty where it has not become more, or not so much more.
+
+    What has so many times as many rivals for a core takes so many times as long at the most.
+    """
     load = trend_of(_taken(laps, "load_per_core"))
-    if load and load.end > max(BUSY_HOST, BUSIER * load.begin):
+    explained = load and (trend.end - margin_s) * load.begin <= trend.begin * load.end
+    if load and explained and load.end > max(BUSY_HOST, BUSIER * load.begin):
         return f"{load.begin:.1f} processes a core wanted to run on this host then, and {load.end:.1f} now"
     return ""
 
