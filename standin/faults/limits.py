@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 NEAR_THE_END = 50.0
 """Percentage from which on a backtest counts as about to end."""
 FLIPS_AFTER_S = 0.35
-JUST_S = 3.0
+JUST_S = (0.4, 3.0)
+"""So long after its end a backtest has just completed; not in the very moment, whose cancel may have come before it."""
 SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
 MOVED = 4.0
@@ -116,7 +117,7 @@ class JustCompleted(Seam):
         known = self.backend.operations.get(ask.operation_id or "")
         if not ask.cancels or known is None or known.status != "completed" or known.completed_at is None:
             return None
-        if (self.backend.clock.now() - known.completed_at).total_seconds() > JUST_S:
+        if not JUST_S[0] < (self.backend.clock.now() - known.completed_at).total_seconds() < JUST_S[1]:
             return None
         given = answer(400, contract.cannot_be_cancelled(known))
         self.spoil(known)

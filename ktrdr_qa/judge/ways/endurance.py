@@ -163,8 +163,8 @@ def _taken(laps: Sequence[Event], what: str) -> list[float]:
 def latency_is_steady(laps: Sequence[Event]) -> Judgement:
     """A cancel takes no longer after many of them: the recipe's "cancelled within 2 s" is a promise to each.
 
-    The time is from sending the cancel to seeing the backtest cancelled. Where this host has become too busy meanwhile it tells
-    nothing.
+    The time is from sending the cancel to seeing the backtest cancelled. Where this host has become so much busier meanwhile it
+    tells nothing.
     """
     rule = Rule("latency steady", "the last backtests were cancelled as quickly as the first")
     seen, figures = "a cancel took {:.2f} s at the beginning and {:.2f} s", ("first_cancels_s", "last_cancels_s")
@@ -197,17 +197,22 @@ def _is_steady(
         return rule.unknown(_too_few(len(taken)))
     seen = f"{seen.format(trend.begin, trend.end)} at the end of {len(laps)}"
     told = dict(zip(figures, (trend.begin, trend.end), strict=False))
-    if not trend.grows(max(margin_s, share * trend.begin)):
+    margin_s = max(margin_s, share * trend.begin)
+    if not trend.grows(margin_s):
         return rule.holds(seen, figures=told)
-    if busier := _busier(laps):
+    if busier := _busier(laps, trend, margin_s):
         return rule.unknown(f"{seen}; {busier}", (), told, final=True)
     return rule.violated(f"{seen}: {1000 * trend.each:.0f} ms more with each", laps[-1].at_s, told)
 
 
-def _busier(laps: Sequence[Event]) -> str:
-    """That this host has too much other work now, and had less at the beginning, in words; empty where it has not."""
+def _busier(laps: Sequence[Event], trend: Trend, margin_s: float) -> str:
+    """That this host's other work can be what takes longer, in words; empty where it has not become more, or not so much more.
+
+    What has so many times as many rivals for a core takes so many times as long at the most.
+    """
     load = trend_of(_taken(laps, "load_per_core"))
-    if load and load.end > max(BUSY_HOST, BUSIER * load.begin):
+    explained = load and (trend.end - margin_s) * load.begin <= trend.begin * load.end
+    if load and explained and load.end > max(BUSY_HOST, BUSIER * load.begin):
         return f"{load.begin:.1f} processes a core wanted to run on this host then, and {load.end:.1f} now"
     return ""
 

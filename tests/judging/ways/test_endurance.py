@@ -77,6 +77,9 @@ def test_what_stays_as_it_is_holds_and_says_what_it_is() -> None:
     found = told(series())
     assert found.keys() == NAMES and all(judgement.holds for judgement in found.values())
     assert found["latency steady"].seen == "a cancel took 0.05 s at the beginning and 0.05 s at the end of 51"
+    assert found["start steady"].seen == (
+        "a backtest moved 2.00 s after its start at the beginning and 2.00 s at the end of 51"
+    )
     assert found["places kept"].seen == "2 were free before the first, and 2 are after the last"
     assert found["memory steady"].seen == "backend 45.0 to 45.0 MB, worker_1 45.0 to 45.0 MB"
     assert found["processor steady"].seen == "backend 0.01 to 0.01 cores, worker_1 0.01 to 0.01 cores"
@@ -219,6 +222,12 @@ def test_on_a_host_without_a_core_to_spare_a_quiet_processor_tells_nothing() -> 
     assert told(film(spinning.samples, spinning.events, load_per_core=9.0))["processor steady"].violated
 
 
+def test_what_each_adds_is_told_in_milliseconds() -> None:
+    assert told(series(first_progress_s=lambda n: 0.6 * n))["start steady"].seen.endswith(
+        "end of 51: 600 ms more with each"
+    )
+
+
 def test_where_the_host_has_become_busier_a_late_start_tells_nothing() -> None:
     def slower(load: Growth) -> Judgement:
         return told(series(first_progress_s=lambda n: 1.5 + 0.06 * n, load_per_core=load))["start steady"]
@@ -230,11 +239,17 @@ def test_where_the_host_has_become_busier_a_late_start_tells_nothing() -> None:
 
 
 def test_where_the_host_has_become_busier_a_late_cancel_tells_nothing() -> None:
-    slower = told(series(cancelled_s=lambda n: 0.05 + 0.02 * n, load_per_core=lambda n: 1.0 + 0.05 * n))[
-        "latency steady"
-    ]
-    assert slower.unknown and slower.final and slower.figures.keys() == {"first_cancels_s", "last_cancels_s"}
-    assert slower.seen.endswith("; 1.6 processes a core wanted to run on this host then, and 3.2 now")
+    def latency(load: Growth) -> Judgement:
+        return told(series(cancelled_s=lambda n: 0.05 + 0.02 * n, load_per_core=load))["latency steady"]
+
+    slower = latency(lambda n: 0.5 + 0.1 * n)
+    assert slower.unknown and slower.final and slower.observations == ()
+    assert slower.figures.keys() == {"first_cancels_s", "last_cancels_s"}
+    assert slower.seen.endswith("; 1.8 processes a core wanted to run on this host then, and 4.9 now")
+    # From 0.31 s to 0.93 s, of which 0.2 s may be chance: 2.35 times as much work would explain it.
+    assert latency(lambda n: 1.0 if n < 26 else 2.36).unknown
+    assert latency(lambda n: 1.0 if n < 26 else 2.35).violated
+    assert latency(lambda n: 0.0 if n < 26 else 3.0).unknown and latency(lambda n: 0.0 if n < 26 else 2.0).violated
 
 
 def test_a_counter_that_began_anew_is_left_out() -> None:
@@ -269,6 +284,7 @@ def test_places_that_were_counted_once_only_are_not_known() -> None:
 def test_the_table_has_the_thirds() -> None:
     rows = list(table(series(memory=lambda n: 45.0 + n)))
     assert ("time until a backtest is seen cancelled", "KTRDR", ["0.05 s", "0.05 s", "0.05 s"]) in rows
+    assert ("time until a backtest is seen moving", "KTRDR", ["2.00 s", "2.00 s", "2.00 s"]) in rows
     assert ("memory", "worker_1", ["58.0 MB", "73.5 MB", "89.0 MB"]) in rows
     assert len(rows) == 2 + 4 * 2
     assert list(table(series(9))) == []
