@@ -149,7 +149,7 @@ def _keeps(
         return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
-        (s.percentage or 0.0) - heights[0] >= IN_DOUBT * min(usual * (s.asked_s - from_s), left)
+        height_of(s) - heights[0] >= IN_DOUBT * min(usual * (s.asked_s - from_s), left)
         for s in after
         if s.asked_s - from_s >= window_s
     )

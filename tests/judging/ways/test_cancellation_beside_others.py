@@ -117,6 +117,26 @@ def test_one_at_half_its_pace_is_watched_until_its_steps_cannot_hide_it() -> Non
     assert on(slower).holds and on(beside(runs(10.25, 14.0, pace=1.5, base=16.0))).unknown
 
 
+def test_what_was_due_is_taken_at_its_boundaries() -> None:
+    def read(*seen: tuple[float, float]) -> list[Sample]:
+        return [saw(at_s, "running", height, of=OTHER, **BEGAN) for at_s, height in seen]
+
+    kept = beside(read((10.25, 18.0), (15.0, 24.0)))
+    assert on(kept).holds, "8 % of 10 % keep pace"
+    assert on(beside(read((10.25, 16.0), (22.0, 32.0)))).holds, "12 s are enough to tell"
+    ends = beside(read((10.25, 90.0), (16.0, 96.0)), before=runs(2.0, 10.0, base=74.0))
+    assert on(ends).holds and on(ends).seen == f"{OTHER} made 6.0 % in 6.0 s, and 10.0 % was due"
+    little = beside(read((10.25, 18.0), (12.0, 18.0)))
+    busy = film(little.samples, little.events, backtest=B, load_per_core=2.1)
+    too_little = neighbours.run_on(busy, B, 2.0, 1)
+    assert too_little.unknown and too_little.seen == f"{OTHER} was to make 4.0 % only, too little to tell"
+
+
+def test_a_host_with_two_processes_a_core_is_not_busy_yet() -> None:
+    half = beside(runs(10.25, 25.0, pace=1.0, base=16.0))
+    assert on(film(half.samples, half.events, backtest=B, load_per_core=2.0)).violated
+
+
 def test_where_others_have_begun_meanwhile_a_slower_neighbour_tells_nothing() -> None:
     slow = runs(10.25, 25.0, pace=0.5, base=16.0)
 

@@ -235,6 +235,9 @@ def test_where_the_host_has_become_busier_a_late_start_tells_nothing() -> None:
     busier = slower(lambda n: 1.0 + 0.05 * n)
     assert busier.unknown and busier.final
     assert busier.seen.endswith("; 1.6 processes a core wanted to run on this host then, and 3.2 now")
+    exactly = {"first_progress_s": lambda n: n / 8, "load_per_core": lambda n: 1.625 if n < 26 else 4.5}
+    assert told(series(**exactly))["start steady"].unknown, "from 1.625 s to 5.5 s, of which 1 s may be chance"
+    assert told(series(**{**exactly, "load_per_core": lambda n: 1.625 if n < 26 else 4.49}))["start steady"].violated
     assert slower(flat(9.0)).violated and slower(lambda n: 0.03 * n).violated
 
 

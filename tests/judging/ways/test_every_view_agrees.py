@@ -60,6 +60,16 @@ def judged(history: History) -> dict[str, Judgement]:
     return {j.name: j for j in views.judgements(history, verdict.LIMITS_S)}
 
 
+def test_how_far_a_list_is_behind_is_told_by_the_last_record_that_it_may_have_missed() -> None:
+    record = [saw(at, "running", at) for at in (0.5, 1.0, 2.0, 5.0, 6.0, 9.0)]
+    found = record_of(*record, lists=[height(8.0, 5.5)])["lists agree"]
+    assert found.violated and found.at_s == pytest.approx(8.01)
+    assert found.seen == "the list has it at 5.5 %, and its record was at 6.0 % 2.0 s before"
+    assert record_of(*record, lists=[height(8.0, 6.0)])["lists agree"].holds
+    low = [saw(at, "running", 0.11) for at in (1.0, 2.0, 9.0)]
+    assert record_of(*low, lists=[height(8.0, 0.0)])["lists agree"].holds
+
+
 def test_whether_a_pending_one_is_active_is_not_said() -> None:
     pending = [saw(t, "pending", 0.0) for t in (4.0, 5.0, 6.0)]
     found = record_of(*pending, lists=[listing(5.0, op_1="pending"), listing(5.0, "active_only=true")])
