@@ -7,6 +7,7 @@ Feature: Cancelling a backtest as it ends
     Given one of these backtests can be used, the shortest first
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
+      | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
       | EURUSD | 1d        | 2005-01-01 | 2024-12-31 |
       | EURUSD | 1h        | 2023-01-01 | 2024-12-31 |
     And the services of KTRDR are running, as far as can be seen from here

@@ -76,7 +76,10 @@ class Films:
             try:
                 if all(end.outcome in ("passed", "skipped") for _, end in film.scenarios):
                     experiment.watch_on(scene.target.watched_s)
-                experiment.last_look()
+                    experiment.last_look()
+                    experiment.watch_until_settled(film.asserted)
+                else:
+                    experiment.last_look()
             except KeyboardInterrupt as signal:
                 signalled = signal
             self.problems += experiment.cancel_what_still_runs()

@@ -44,6 +44,8 @@ class Choosing:
     def __init__(self, scene: Scene, starting: Starting, watching: Watching, places: Places):
         self.passed_over: list[tuple[Candidate, str]] = []
         self.waiting: list[Candidate] = []
+        self.skips_short_ones = True
+        """Whether what would end too soon for a cancel in mid-flight is passed over untried."""
         self._scene = scene
         self._starting = starting
         self._watching = watching
@@ -184,6 +186,8 @@ class Choosing:
 
     def _skip_what_is_too_short(self) -> None:
         """Pass over, untried, what would end too soon at the pace seen so far, while a longer one is left to try."""
+        if not self.skips_short_ones:
+            return
         scene, waiting = self._scene, self.waiting
         need_s = pace.needed_s(scene.recorder.history(), scene.backtest, scene.limits)
         while self._pace and len(waiting) > 1:

@@ -7,7 +7,7 @@ gone through again, so that every sentence before the cancel is true of the back
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from honest_behave.outcomes import Inconclusive
 from ktrdr_qa.act import afterwards, leaving
@@ -24,6 +24,9 @@ from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History
+
+SETTLES_S = 5.0
+"""So long a recording goes on at the most for what its last readings have put in doubt."""
 
 
 class Experiment:
@@ -183,6 +186,19 @@ class Experiment:
             return any(judgement.violated for judgement in verdict.judge_all(history).values())
 
         self.scene.until(broken, max(0.0, sent.at_s + least_s - self.scene.recorder.clock()))
+
+    def watch_until_settled(self, names: Collection[str]) -> None:
+        """Go on recording while one of the judgements that held has become unknown, and the next readings will tell.
+
+        A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then.
+        """
+
+        def settled(history: History) -> bool:
+            found = verdict.judge_all(history)
+            held = [found[name] for name in names if name in found]
+            return any(j.violated for j in found.values()) or not any(j.unknown and not j.final for j in held)
+
+        self.scene.until(settled, SETTLES_S)
 
     def last_look(self) -> None:
         """Before the recording ends: one more reading of this run's backtests, and a look at the others'."""

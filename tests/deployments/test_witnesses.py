@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 
 from ktrdr_qa.platform import readings, witnesses
 from ktrdr_qa.platform.client import Client
@@ -235,3 +237,38 @@ def test_tokens_are_not_sent_to_an_address_that_a_platform_merely_announces(plac
             more = BRISK + '[headers]\nAuthorization = "Bearer ${OWN_TOKEN}"\n'
             place.live(url, more=more, OWN_TOKEN="t0ken-of-my-own")
     assert seen and not any(seen)
+
+
+def test_a_processor_that_begins_to_compute_in_the_last_moments_is_watched_until_it_can_be_told(place: Place) -> None:
+    cancelled: list[float] = []
+
+    def awake(asked: Asked) -> Answer | None:
+        """The worker of the cancelled backtest uses a core from three seconds after the cancel on."""
+        if asked.path != "/metrics" or not cancelled:
+            return None
+        more_s = max(0.0, time.monotonic() - cancelled[0] - 3.0)
+        name = "process_cpu_seconds_total"
+        lines = bytes(asked.forward().body).decode().splitlines()
+        used = [f"{name} {float(line.split()[1]) + more_s}" if line.startswith(f"{name} ") else line for line in lines]
+        return Answer(200, "\n".join(used) + "\n", "text/plain")
+
+    def through_proxies(asked: Asked) -> Answer | None:
+        if asked.method == "DELETE" and not cancelled:
+            cancelled.append(time.monotonic())
+        if not asked.path.startswith("/api/v1/workers"):
+            return None
+        workers = json.loads(asked.forward().body)
+        for worker in workers:
+            worker["endpoint_url"] = url_of[worker["worker_id"]]
+        return Answer(200, json.dumps(workers))
+
+    with started(*LAG_0) as platform, contextlib.ExitStack() as open_ones:
+        names = [f"backtest-worker-{n}" for n in (1, 2)]
+        url_of = {
+            name: open_ones.enter_context(proxy(f"http://127.0.0.1:{platform.worker_port(name)}", awake))
+            for name in names
+        }
+        url = open_ones.enter_context(proxy(platform.url, through_proxies))
+        # The recording would end with the first reading that shows it, which tells nothing yet.
+        ran = needs_a_core(place.live(url, more=f"{BRISK}watched_s = 4\n")).failed()
+    assert "something computes on, whatever the answers say" in ran.reasons
