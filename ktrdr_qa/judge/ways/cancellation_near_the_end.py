@@ -211,7 +211,7 @@ def stays_as_it_ended(history: History, limit_s: float) -> Judgement:
             late = s.asked_s > t.due_s + limit_s
             other = s.terminal and s.status != t.end.status
             if s.answered_s > t.end.answered_s and (other or (not s.terminal and late)):
-                now = "its record is gone (HTTP 404)" if s.status == MISSING else f"then it was {state_of(s)}"
+                now = "its record is gone (HTTP 404)" if s.status == MISSING else f"it was {state_of(s)}"
                 seen = f"{t.who} was {state_of(t.end)} first, and {s.answered_s - t.end.answered_s:.1f} s later {now}"
                 return rule.violated(seen, s.answered_s)
             if s.status == t.end.status and (changed := _rewritten(t, s)):
