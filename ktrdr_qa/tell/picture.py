@@ -118,7 +118,8 @@ class _Run:
         """From when to when, in seconds since the start of the backtest."""
         first_s = min([0.0, *(s.answered_s - self.zero_s for s in self.history.of("processor", self.worker))])
         last_s = max([1.0, self.history.until_s - self.zero_s, *(label.at_s for label in labels)])
-        first_s = max(first_s, -0.05 * last_s)
+        # Of what was read before the start a little is shown, and whatever is named.
+        first_s = min([max(first_s, -0.05 * last_s), *(label.at_s for label in labels)])
         return first_s, last_s + (last_s - first_s) * 0.02
 
 

@@ -125,6 +125,11 @@ def test_the_backtests_beside_it_are_drawn_and_the_one_that_came_to_harm_is_mark
     assert "progress of the other" not in texts_of(paint(HISTORIES["green"]))
 
 
+def test_what_was_broken_before_the_start_stands_in_the_plot() -> None:
+    early = picture._run_of(HISTORIES["green"]).limits_s([Label(-3.0, "record changed", wrong=True)])
+    assert early[0] <= -3.0 and picture._run_of(HISTORIES["green"]).limits_s([])[0] > -1.0
+
+
 def test_a_hundred_beside_it_keep_the_picture_small() -> None:
     svg = paint(beside_others(100))
     assert "progress of 100 other backtests, %" in texts_of(svg)
