@@ -242,7 +242,9 @@ def in_words(history: History, found: Found) -> Iterator[str]:
     begun = history.event("race_begun", "")
     if begun is None:
         return
-    yield f"{begun.facts.get('tries')} backtests of {data_of(history)} were cancelled as they were about to end, one after the other."
+    # It is broken off where a rule is broken.
+    planned, tried = begun.facts.get("tries"), len(tries_of(history))
+    yield f"{planned if tried == planned else f'{tried} of {planned}'} backtests of {data_of(history)} were cancelled as they were about to end, one after the other."
     ended = found["met the end"].figures
     words = [
         f"{ended[f'race_{how}']:.0f} {how}" for how in ("cancelled", "completed", "failed") if ended.get(f"race_{how}")
