@@ -12,7 +12,7 @@ PROCESSES ?= 1
 .PHONY: help run run-all report test lint targets storm bench peers gallery gallery-brief mutants sentences screenshots ci clean
 
 help: ## these lines
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 15
 
 run: $(VENV)/.runs ## run the feature (FEATURE=...) and write the report
 	@$(BIN)/python -m ktrdr_qa.tell.summary

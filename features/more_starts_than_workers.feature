@@ -22,10 +22,10 @@ Feature: Starting more backtests than there are workers
   Scenario: Every start beyond the capacity is refused in plain words or runs, and none is called failed
     When a long backtest is started
     Then its progress is above 0 % and moving within 30 seconds
-    When so many more are started at the same moment that there are 3 more than workers
+    When more are started at the same moment, so that there are 3 more backtests than workers
     Then each start is accepted, or refused in plain words
     And each backtest that was accepted runs within 30 seconds
     When the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds
     And the backtest is reported as cancelled within 2 seconds
-    And none of the others is called failed until it ends, for at most 90 seconds
+    And none of the others is called failed, each watched to its end, for at most 90 seconds

@@ -23,7 +23,7 @@ Feature: Turning down what cannot be cancelled
     When a long backtest is started
     Then the backtest is running within 10 seconds
     And its progress is above 0 % and moving within 30 seconds
-    When each of these is cancelled, which is no backtest of anybody's
+    When a cancellation is sent for each of these, which are nobody's backtests
       | what                                 |
       | an id that nobody has                |
       | the id of a training that nobody has |
@@ -78,7 +78,7 @@ Feature: Turning down what cannot be cancelled
       | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
     When what has ended is cancelled all the same
-    And an operation of another kind that has ended is cancelled, as far as there is one
+    And an operation of another kind that has ended is cancelled, if there is one
     And a long backtest is started
     Then the backtest is running within 10 seconds
     When every other worker is given a backtest of its own

@@ -23,8 +23,8 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
 
-TOLD_EACH = 10
-"""Of backtests in a row, which may take minutes, so many are told in one line."""
+TOLD_EACH = 5
+"""Of backtests one after the other, which may take minutes, every so many-th is told in a line."""
 
 
 @dataclass
@@ -106,8 +106,7 @@ class Steps:
             if number > 1:
                 self.films.begin()
             self.experiment.scene.recorder.about["in_a_row"] = f"{number} of {count}"
-            if number % TOLD_EACH == 0:
-                self.say(f"           {number} of {count}")
+            self.tell_how_far(number, count)
             try:
                 experiment = self.start_a_long_backtest()
             except PlatformNotReady as refused:
@@ -120,6 +119,11 @@ class Steps:
             self.verify_all()
             if afterwards:
                 afterwards(experiment)
+
+    def tell_how_far(self, number: int, count: int) -> None:
+        """Of backtests one after the other: the console says now and then which one it is."""
+        if number % TOLD_EACH == 0:
+            self.say(f"           {number} of {count}")
 
     def endure(self, count: int) -> None:
         """So many in a row and one more, with a look at KTRDR's processes after each; raises as ``cancel_in_a_row``."""

@@ -160,6 +160,9 @@ class Storm:
         try:
             locust = self._launch(told, for_locust)
             self._wait_for(locust, told)
+        except KeyboardInterrupt:
+            self._say_what_was_learnt()
+            raise
         finally:
             leaving.end_leftovers(self._client, self._journal, print, str)
         return self._last_words(locust.returncode, for_locust)
@@ -246,6 +249,13 @@ class Storm:
                 else:
                     locust.kill()
             locust.wait()
+
+    def _say_what_was_learnt(self) -> None:
+        """Of a storm that was interrupted: Locust has counted what came before that."""
+        file = self._place / "tally.json"
+        if file.is_file():
+            print(f"until then: {json.loads(file.read_text(encoding='utf-8'))['in_words']}")
+            print(f"report: {self._place}/report.html; statistics: {self._place}/storm_stats.csv")
 
     def _last_words(self, status: int, for_locust: Sequence[str]) -> int:
         died = len(list((self._place / "processes").glob("*")))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.hub import Hub
 from locust import User, between, events, stats, task
 from locust.exception import StopUser
 from locust.runners import STATE_MISSING, WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
@@ -40,6 +41,10 @@ MEASURED = {
     "cancelled_s": "reported as cancelled",
     "worker_idle_s": "worker idle",
 }
+
+
+Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
+"""Ctrl-C is no error of a greenlet's, which gevent would print; Locust ends in order by it."""
 
 
 class Shared:

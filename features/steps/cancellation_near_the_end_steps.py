@@ -12,7 +12,8 @@ from ktrdr_qa.act.ways import cancellation_near_the_end
 @when("{count:d} backtests are cancelled as they are about to end, one after the other")
 def cancel_as_they_end(context: Any, count: int) -> None:
     """Starts so many backtests, one after the other, and cancels each at the moment at which it ends by its own pace, a little earlier or later each time."""
-    cancellation_near_the_end.race(context.steps.start_a_long_backtest(), count)
+    steps = context.steps
+    cancellation_near_the_end.race(steps.start_a_long_backtest(), count, steps.tell_how_far)
 
 
 @then("each of them was either cancelled or completed, never both")

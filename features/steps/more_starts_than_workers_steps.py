@@ -9,7 +9,7 @@ from behave import then, when
 from ktrdr_qa.act.ways import more_starts_than_workers
 
 
-@when("so many more are started at the same moment that there are {count:d} more than workers")
+@when("more are started at the same moment, so that there are {count:d} more backtests than workers")
 def start_too_many(context: Any, count: int) -> None:
     """Starts several backtests at once, so that with the one that runs there are so many more than workers; what is accepted ends with the recording."""
     more_starts_than_workers.start_too_many(context.steps.experiment, count)
@@ -28,7 +28,7 @@ def starts_run(context: Any, limit_s: float) -> None:
     context.steps.verify(more_starts_than_workers.await_each_runs(context.steps.experiment, limit_s))
 
 
-@then("none of the others is called failed until it ends, for at most {limit_s:g} seconds")
+@then("none of the others is called failed, each watched to its end, for at most {limit_s:g} seconds")
 def none_is_called_failed(context: Any, limit_s: float) -> None:
     """None of the accepted backtests is called failed, until all have ended or this time is over; of one that is, its worker is asked whether it runs."""
     context.steps.verify(more_starts_than_workers.watch_to_their_ends(context.steps.experiment, limit_s))

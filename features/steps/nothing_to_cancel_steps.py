@@ -22,7 +22,7 @@ def have_a_failed_backtest(context: Any) -> None:
     context.steps.have_an_ended_backtest("failed", candidates_of(context.table, context.steps.target))
 
 
-@when("each of these is cancelled, which is no backtest of anybody's")
+@when("a cancellation is sent for each of these, which are nobody's backtests")
 def cancel_what_is_not_there(context: Any) -> None:
     """Sends a cancellation for each row of the table; one without an id is not sent where it may mean all of them."""
     names = [row["what"] for row in context.table]
@@ -37,7 +37,7 @@ def cancel_what_has_ended(context: Any) -> None:
     nothing_to_cancel.cancel_what_has_ended(context.steps.experiment.scene)
 
 
-@when("an operation of another kind that has ended is cancelled, as far as there is one")
+@when("an operation of another kind that has ended is cancelled, if there is one")
 def cancel_another_kind(context: Any) -> None:
     """Sends a cancellation for an ended operation that is no backtest; where KTRDR lists none this is reported as not checked."""
     context.steps.not_checked(context.step, nothing_to_cancel.cancel_another_kind(context.steps.experiment.scene))

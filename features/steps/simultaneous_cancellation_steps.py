@@ -13,7 +13,7 @@ def cancel_together(context: Any, count: int) -> None:
     context.steps.cancel(count)
 
 
-@then("one of these cancellations is acknowledged, and none is an error of KTRDR's own")
+@then("at least one of these cancellations is acknowledged, and none is an error of KTRDR's own")
 def each_is_answered(context: Any) -> None:
     """At least one is acknowledged; the others are turned down, or confirm it."""
     context.steps.verify(context.steps.experiment.judge("each answered"))

@@ -1,4 +1,4 @@
-"""The picture of one run from start to end: progress, the new backtest, processor time, and what was seen broken."""
+"""The picture of one run from start to end: progress, other backtests, processor time, and what was seen broken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.tell.drawing import GREY, LINE, NEXT, RED, WIDTH_IN, as_svg
 
-MOST_POINTS = 240
+MOST_POINTS, FEWEST_POINTS = 240, 12
 MAIN_IN = 2.6
 LANE_IN = 0.19
 """The height of one line of labels above the plot."""
@@ -64,8 +64,17 @@ _MISTAKES = {
     "ended": "not ended after the restart",
     "stays ended": "came back to life",
     "truly ended": "called completed",
+    "latency steady": "cancels became slower",
+    "start steady": "starts became slower",
+    "places kept": "a place was lost",
+    "memory steady": "memory grew",
+    "files steady": "open files grew",
+    "active steady": "more and more active",
+    "processor steady": "processors grew busier",
 }
 """What is wrong where a judgement is violated, short enough for a label."""
+_OTHERS = ("neighbour_started", "follower_started", "further_accepted")
+"""The events with which a backtest beside the one that is cancelled begins to be watched."""
 
 
 @dataclass(frozen=True)
@@ -93,17 +102,24 @@ class _Run:
         return [judgement for judgement in self.found.values() if judgement.violated]
 
     @property
+    def others(self) -> list[str]:
+        """The backtests of this run that were running beside this one, where they were read."""
+        begun = dict.fromkeys(e.subject for e in self.history.events if e.kind in _OTHERS)
+        return [one for one in begun if one != self.backtest and self.history.of("backend", one)]
+
+    @property
     def strips(self) -> list[str]:
-        """What is drawn under the progress: the new backtest and the processor, where they were read."""
+        """What is drawn under the progress: the new backtest, those beside it and the processor, where they were read."""
         new = self.following and self.following != self.backtest and self.history.of("backend", self.following)
         used = len(self.history.of("processor", self.worker)) > 2
-        return ["next"] * bool(new) + ["processor"] * used
+        return ["next"] * bool(new) + ["others"] * bool(self.others) + ["processor"] * used
 
     def limits_s(self, labels: Sequence[Label]) -> tuple[float, float]:
         """From when to when, in seconds since the start of the backtest."""
         first_s = min([0.0, *(s.answered_s - self.zero_s for s in self.history.of("processor", self.worker))])
         last_s = max([1.0, self.history.until_s - self.zero_s, *(label.at_s for label in labels)])
-        first_s = max(first_s, -0.05 * last_s)
+        # Of what was read before the start a little is shown, and whatever is named.
+        first_s = min([max(first_s, -0.05 * last_s), *(label.at_s for label in labels)])
         return first_s, last_s + (last_s - first_s) * 0.02
 
 
@@ -137,6 +153,8 @@ def paint(history: History) -> bytes:
         _progress(under["next"], history.of("backend", run.following), run.zero_s, NEXT, "", "--", "^")
         under["next"].set_ylim(-8, 125)
         _title(under["next"], "progress of the new backtest, %")
+    if "others" in under:
+        _draw_others(under["others"], run)
     if "processor" in under:
         _processor(under["processor"], history, run.worker, run.zero_s)
         _title(under["processor"], f"processor time of {run.worker}, cores")
@@ -180,6 +198,15 @@ def _draw_backtest(axes: Any, run: _Run) -> None:
     if not history.of("backend", backtest):
         axes.text(0.5, 0.5, "no reading of the backtest was had", transform=axes.transAxes, ha="center", color=GREY)
     axes.set_ylabel("progress of the backtest, %")
+
+
+def _draw_others(axes: Any, run: _Run) -> None:
+    """A line for each of the backtests beside this one."""
+    readings = [run.history.of("backend", one) for one in run.others]
+    for of_one in readings:
+        _progress(axes, of_one, run.zero_s, NEXT, "", "-", "", most=max(FEWEST_POINTS, MOST_POINTS // len(readings)))
+    _limits_of_progress(axes, [s for of_one in readings for s in of_one], above=0.6)
+    _title(axes, f"progress of {f'{len(readings)} other backtests' if len(readings) > 1 else 'the other backtest'}, %")
 
 
 def _draw_moments(plots: Sequence[Any], labels: Sequence[Label]) -> None:
@@ -299,25 +326,26 @@ def _mark_what_is_wrong(axes: Any, under: Mapping[str, Any], run: _Run, last_s: 
         at_s = judgement.at_s
         if at_s is None:
             continue
-        strip, subject = axes, run.backtest
+        places = [(axes, run.backtest), *((under["others"], one) for one in run.others)]
         if judgement.name == "processor quiet" and "processor" in under:
             under["processor"].axvspan(
                 at_s - run.zero_s, last_s, facecolor="none", edgecolor=RED, hatch="xx", alpha=0.5
             )
             continue
         if judgement.name in ("next runs", "next accepted"):
-            strip, subject = under.get("next", axes), run.following
-        if sample := offending(run.history, subject, at_s):
-            strip.plot(
-                [sample.answered_s - run.zero_s],
-                [sample.percentage or 0.0],
-                "o",
-                markersize=15,
-                markerfacecolor="none",
-                markeredgecolor=RED,
-                markeredgewidth=2,
-                zorder=5,
-            )
+            places = [(under.get("next", axes), run.following)]
+        for strip, subject in places:
+            if sample := offending(run.history, subject, at_s):
+                strip.plot(
+                    [sample.answered_s - run.zero_s],
+                    [sample.percentage or 0.0],
+                    "o",
+                    markersize=15,
+                    markerfacecolor="none",
+                    markeredgecolor=RED,
+                    markeredgewidth=2,
+                    zorder=5,
+                )
 
 
 def offending(history: History, subject: str, at_s: float) -> Sample | None:
@@ -332,24 +360,31 @@ def _title(axes: Any, words: str) -> None:
     axes.text(0.006, 0.93, words, transform=axes.transAxes, fontsize=8.5, va="top", zorder=6)
 
 
-def _limits_of_progress(axes: Any, readings: Iterable[Sample]) -> None:
+def _limits_of_progress(axes: Any, readings: Iterable[Sample], above: float = 0.12) -> None:
     known = [s.percentage for s in readings if s.percentage is not None]
     low, high = min([0.0, *known]), max([0.0, *known])
     span = max(high - low, 1.0)
-    axes.set_ylim(low - 0.06 * span, low + span * 1.12)
+    axes.set_ylim(low - 0.06 * span, low + span * (1 + above))
 
 
 def _progress(
-    axes: Any, readings: Sequence[Sample], zero_s: float, color: str, label: str, line: str, dot: str
+    axes: Any,
+    readings: Sequence[Sample],
+    zero_s: float,
+    color: str,
+    label: str,
+    line: str,
+    dot: str,
+    most: int = MOST_POINTS,
 ) -> None:
     known = [s for s in readings if s.percentage is not None]
     if not known:
         return
-    drawn = _telling(known)
+    drawn = _telling(known, most)
     x, y = [s.answered_s - zero_s for s in drawn], [s.percentage for s in drawn]
     axes.step(x, y, line, where="post", color=color, label=label, linewidth=1.8)
     # Of hundreds of readings the dots would only make the line thicker, and the file bigger.
-    if len(x) <= 120:
+    if dot and len(x) <= 120:
         axes.plot(x, y, dot, color=color, markersize=2.5)
     end = next((s for s in known if s.terminal), None)
     if end and end.view == "backend":
@@ -365,17 +400,17 @@ def _progress(
         )
 
 
-def _telling(readings: Sequence[Sample]) -> list[Sample]:
-    """At most ``MOST_POINTS`` of the readings: without those that change nothing, then every so many-th."""
+def _telling(readings: Sequence[Sample], most: int) -> list[Sample]:
+    """About ``most`` of the readings: without those that change nothing, then every so many-th."""
     last = len(readings) - 1
-    if last < MOST_POINTS:
+    if last < most:
         return list(readings)
     told = [
         s
         for i, s in enumerate(readings)
         if i in (0, last) or s.percentage != readings[i - 1].percentage or s.percentage != readings[i + 1].percentage
     ]
-    every = -(-len(told) // MOST_POINTS)
+    every = -(-len(told) // most)
     return [*told[::every], told[-1]]
 
 

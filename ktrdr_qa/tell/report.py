@@ -63,7 +63,8 @@ STAY_AT_THE_TOP = """
   }
 """
 
-# The verdict's words before the labels, which go last; on a small screen one fact a line, and nothing cut off.
+# The verdict's words before the labels, which go last; on a small screen one fact a line, and nothing
+# cut off: a step's time and an attachment's buttons stand under its name.
 LAYOUT = """
   :has(> [data-testid=test-result-description]) { display: flex; flex-direction: column; }
   :has(> [data-testid=test-result-description]) > div:has(+ [data-testid=test-result-description]):not([data-testid]) {
@@ -71,6 +72,17 @@ LAYOUT = """
   }
   @media (max-width: 640px) {
     [data-testid=metadata-list] { grid-template-columns: 100% !important; }
+    [data-testid=metadata-item] * {
+      white-space: normal !important; overflow: visible !important; height: auto !important; overflow-wrap: anywhere;
+    }
+    [data-testid=test-result-step-header], [data-testid=test-result-attachment-header] {
+      flex-wrap: wrap !important; height: auto !important;
+    }
+    [data-testid=test-result-attachment-header] > button { flex: 1 1 100% !important; text-align: left; }
+    [data-testid=test-result-step-title] { flex: 1 1 60% !important; }
+    [data-testid=test-result-step-header] > div:last-child, [data-testid=test-result-attachment-header] > div:last-child {
+      margin-left: auto !important;
+    }
     pre { overflow-wrap: anywhere; white-space: pre-wrap !important; }
   }
 """

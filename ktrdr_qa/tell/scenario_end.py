@@ -50,7 +50,9 @@ class ScenarioEnd:
         reason = ""
         if failed or scenario.hook_failed:
             self.outcome = "failed" if failed and failed.status.is_failure() else "inconclusive"
-            reason = str((failed or scenario).exception or (failed or scenario).error_message or "")
+            exception = (failed or scenario).exception
+            stopped = isinstance(exception, KeyboardInterrupt)
+            reason = STOPPED if stopped else str(exception or (failed or scenario).error_message or "")
             if failed and not reason and (details := step_problem(failed)):
                 reason = details.message
         elif scenario.status.has_failed():

@@ -336,8 +336,18 @@ def verdict_line(told: Mapping[str, Any]) -> str:
     stand_in = " (EMBEDDED STAND-IN, no real KTRDR)" if target["kind"] == "embedded" else ""
     where = f", on {target['name']} at {target['address']}{stand_in}" if target["name"] else ""
     part = ", in part" if in_part(told) else ""
-    means = _MEANINGS[told["category"]] if told["category"] else _what_passed(told)
+    means = _what_is_wrong(told) if told["category"] else _what_passed(told)
     return f"{SIGNS[told['outcome']]}{part}: {means}{where}"
+
+
+def _what_is_wrong(told: Mapping[str, Any]) -> str:
+    """What its category means; of an inconclusive run in which some passed, of how many scenarios nothing was learnt."""
+    means, outcomes = _MEANINGS[told["category"]], [scenario["outcome"] for scenario in told["scenarios"]]
+    if told["outcome"] != "inconclusive" or "passed" not in outcomes:
+        return means
+    of_nothing = outcomes.count("inconclusive") + len(told["not_checked"])
+    every = of_nothing + outcomes.count("passed")
+    return means.replace("about cancellation", f"from {of_nothing} of {every} scenarios; the others passed")
 
 
 def _what_passed(told: Mapping[str, Any]) -> str:

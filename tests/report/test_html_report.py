@@ -241,3 +241,23 @@ def test_screenshots_of_the_first_page_and_of_the_worst_test(page, browser_check
     node("screenshot.mjs", page, tmp_path / "worst.png", "--test", "worst")
     for name in ("first.png", "worst.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@needs_node
+@needs_chromium
+def test_on_a_small_screen_names_have_room_and_no_fact_is_cut_off(browser_checks, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/17566308-55de-4ea8-8bdd-ac244f3154b0-attachment.json").write_text(
+        '{"format": "ktrdr-qa/history"}'
+    )
+    attached = {
+        "name": "History (judge it again: python -m ktrdr_qa.judge FILE)",
+        "source": "17566308-55de-4ea8-8bdd-ac244f3154b0-attachment.json",
+        "type": "application/json",
+    }
+    one = result() | {"attachments": [attached]}
+    write_results(tmp_path / "results", [one], EMBEDDED | {"Target chosen by": "the environment, not by .env.sandbox"})
+    report.write_report(tmp_path / "results", tmp_path / "report.html", tmp_path / "history")
+    told = json.loads(node(Path(__file__).with_name("narrow.mjs"), tmp_path / "report.html", "390"))
+    assert told["cut"] == []
+    assert len(told["titles"]) >= 2 and min(width for _, width in told["titles"]) >= 100, told["titles"]

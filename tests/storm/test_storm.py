@@ -192,6 +192,10 @@ def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_pa
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130, output
+    assert "KeyboardInterrupt" not in output
+    told = output.splitlines()
+    assert any(line.startswith("until then: ") and "judged" in line for line in told), output
+    assert any(line.startswith("report: ") for line in told) and "storm: interrupted" in told, output
     assert active(ktrdr) == 0
     assert max(counted) == 2
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]

@@ -196,6 +196,8 @@ def test_what_was_never_reached_is_named_with_the_reason() -> None:
     told = of(ended(FIRST), planned=[WORKER], failed=True, trouble=["Interrupted: the run was stopped by SIGINT"])
     assert "1 of 2 scenarios were not run: the run was stopped before them" in told["reasons"]
     assert told["outcome"] == "inconclusive"
+    line = "INCONCLUSIVE: nothing was learnt from 1 of 2 scenarios; the others passed, on "
+    assert summary.verdict_line(told).startswith(line)
     assert len(of(planned=[WORKER], failed=True)["not_checked"]) == 1
 
 
@@ -352,6 +354,16 @@ def test_a_check_that_failed_after_one_that_could_not_be_told_is_the_outcome() -
     end = ScenarioEnd.of(scenario)
     assert end.outcome == "failed" and summary.category_of(end) == "Product defect"
     assert summary.gist(end.reason) == "it ends, but it runs"
+
+
+def test_a_scenario_that_a_signal_ended_was_stopped() -> None:
+    step = Step("mine.feature", 3, "When", "when", "it waits")
+    step.status, step.exception = Status.error, KeyboardInterrupt("SIGINT")
+    feature = SimpleNamespace(name="F")
+    scenario = SimpleNamespace(feature=feature, name="S", all_steps=[step], hook_failed=False, status=Status.error)
+    end = ScenarioEnd.of(scenario)
+    assert (end.outcome, end.reason) == ("inconclusive", "Interrupted: it was stopped in the middle")
+    assert summary.category_of(end) == "Inconclusive"
 
 
 def test_gist_is_what_was_expected_and_what_was_seen() -> None:

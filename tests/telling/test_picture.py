@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ktrdr_qa.judge import verdict
-from ktrdr_qa.record.history import History, Sample, ordered
+from ktrdr_qa.judge.ways.all import WAYS
+from ktrdr_qa.record.history import Event, History, Sample, ordered
 from ktrdr_qa.tell import picture, report
 from ktrdr_qa.tell.painter import Painter
 from ktrdr_qa.tell.picture import Label, _width, lanes_for, paint
@@ -33,8 +34,6 @@ def texts_of(svg: bytes) -> str:
 
 def film(*, readings: int = 40, rises_after: bool = False, ends_s: float = 8.0) -> History:
     """A backtest that is cancelled at 2 s; with ``rises_after`` it moves on although it is called cancelled."""
-    from ktrdr_qa.record.history import Event
-
     events = [
         Event("start_sent", 0.0, B),
         Event("start_answered", 0.05, B, {"took_s": 0.05}),
@@ -83,6 +82,10 @@ def test_a_green_picture_says_so_and_names_the_moments() -> None:
         assert words in told
 
 
+def rings_in(svg: bytes) -> int:
+    return svg.count(b'style="fill-opacity: 0; stroke: #b00000; stroke-width: 2"')
+
+
 def test_a_broken_rule_is_named_with_its_moment() -> None:
     history = HISTORIES["moves-on"]
     (frozen,) = [j for j in verdict.judge_all(history).values() if j.name == "frozen"]
@@ -96,7 +99,41 @@ def test_a_broken_rule_is_named_with_its_moment() -> None:
 
 
 def test_every_judgement_has_words_for_its_violation() -> None:
-    assert {*verdict.judge_all(HISTORIES["green"]), "second cancel"} <= set(picture._MISTAKES)
+    of_ways = {name for way in WAYS for names in way.checks.values() for name in names}
+    # That a race did not meet the end is nobody's fault.
+    assert {*verdict.judge_all(HISTORIES["green"]), *of_ways} - {"met the end"} <= set(picture._MISTAKES)
+
+
+def beside_others(count: int) -> History:
+    """The green film beside so many other backtests, each of which stands still from the cancel on."""
+    green, others = film(), [f"op_other_{n}" for n in range(count)]
+    begun = [Event("neighbour_started", 0.3, one) for one in others]
+    readings = [
+        Sample("backend", one, at_s / 10 - 0.01, at_s / 10, "running", min(at_s / 10, 2.0) * 10)
+        for one in others
+        for at_s in range(4, 80)
+    ]
+    return ordered([*green.samples, *readings], [*green.events, *begun], green.until_s, green.about)
+
+
+def test_the_backtests_beside_it_are_drawn_and_the_one_that_came_to_harm_is_marked() -> None:
+    history = beside_others(1)
+    slow = verdict.judge_all(history)["neighbours run on"]
+    assert slow.violated and slow.at_s is not None
+    svg = paint(history)
+    assert "progress of the other backtest, %" in texts_of(svg) and rings_in(svg) == 1
+    assert "progress of the other" not in texts_of(paint(HISTORIES["green"]))
+
+
+def test_what_was_broken_before_the_start_stands_in_the_plot() -> None:
+    early = picture._run_of(HISTORIES["green"]).limits_s([Label(-3.0, "record changed", wrong=True)])
+    assert early[0] <= -3.0 and picture._run_of(HISTORIES["green"]).limits_s([])[0] > -1.0
+
+
+def test_a_hundred_beside_it_keep_the_picture_small() -> None:
+    svg = paint(beside_others(100))
+    assert "progress of 100 other backtests, %" in texts_of(svg)
+    assert len(svg) <= 3 * LARGEST_BYTES
 
 
 def test_a_picture_is_the_same_each_time() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from honest_behave.outcomes import Inconclusive
 from ktrdr_qa.act import leaving
 from ktrdr_qa.act.experiment import Experiment
@@ -23,16 +25,18 @@ TOO_LATE = 5
 """So many of those that complete are cancelled once more right after their end; each takes about a second."""
 
 
-def race(experiment: Experiment, tries: int) -> None:
+def race(experiment: Experiment, tries: int, tell_how_far: Callable[[int, int], None]) -> None:
     """Cancel one backtest after the other, each a little earlier or later than the one before; the first has been started.
 
     One that was cancelled in time has the next one cancelled later, one that completed earlier: so the cancels close in
-    on the moment at which either may happen. Nothing of them is left running.
+    on the moment at which either may happen. Nothing of them is left running. ``tell_how_far`` is called with the number
+    of each and of all.
     """
     scene = experiment.scene
     scene.recorder.note("race_begun", tries=tries)
     offset_s, step_s, before, earlier, lasts_s = 0.0, FIRST_STEP_S, "", "", 0.0
     for number in range(1, tries + 1):
+        tell_how_far(number, tries)
         if number == 1:
             experiment.choosing.skips_short_ones = (
                 False  # Of the short ones the longer ones take their time, twenty times.

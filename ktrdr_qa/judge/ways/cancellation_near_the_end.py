@@ -211,7 +211,7 @@ def stays_as_it_ended(history: History, limit_s: float) -> Judgement:
             late = s.asked_s > t.due_s + limit_s
             other = s.terminal and s.status != t.end.status
             if s.answered_s > t.end.answered_s and (other or (not s.terminal and late)):
-                now = "its record is gone (HTTP 404)" if s.status == MISSING else f"then it was {state_of(s)}"
+                now = "its record is gone (HTTP 404)" if s.status == MISSING else f"it was {state_of(s)}"
                 seen = f"{t.who} was {state_of(t.end)} first, and {s.answered_s - t.end.answered_s:.1f} s later {now}"
                 return rule.violated(seen, s.answered_s)
             if s.status == t.end.status and (changed := _rewritten(t, s)):
@@ -242,7 +242,9 @@ def in_words(history: History, found: Found) -> Iterator[str]:
     begun = history.event("race_begun", "")
     if begun is None:
         return
-    yield f"{begun.facts.get('tries')} backtests of {data_of(history)} were cancelled as they were about to end, one after the other."
+    # It is broken off where a rule is broken.
+    planned, tried = begun.facts.get("tries"), len(tries_of(history))
+    yield f"{planned if tried == planned else f'{tried} of {planned}'} backtests of {data_of(history)} were cancelled as they were about to end, one after the other."
     ended = found["met the end"].figures
     words = [
         f"{ended[f'race_{how}']:.0f} {how}" for how in ("cancelled", "completed", "failed") if ended.get(f"race_{how}")

@@ -9,6 +9,7 @@ a worker's word about once a second (surprise 3), so it may lag behind the worke
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import COVERED_GAP_S, counted, height_of, percent_of, state_of
@@ -87,16 +88,25 @@ def lists_agree(history: History, backtest: str) -> Judgement:
         if not near or near - KNOWN:
             continue
         shown, under = _rows(s).get(backtest), f'the list under "{s.subject}"' if s.subject else "the list"
+        said = _said_for_so_long(record, s, near)
         if shown is not None and shown not in near:
-            return rule.violated(f'{under} has it as "{shown}", and its record said {_either(near)}', s.answered_s)
+            return rule.violated(f'{under} has it as "{shown}", and its record {said}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_is_due(s.subject, status) for status in near):
-            return rule.violated(f"{under} does not name it, and its record said {_either(near)}", s.answered_s)
+            return rule.violated(f"{under} does not name it, and its record {said}", s.answered_s)
         if near == {"running"} and (behind := _how_far_behind(record, s, backtest)):
             return rule.violated(f"{under} has it {behind}", s.answered_s)
         compared += 1
     if not compared:
         return rule.unknown("the list was not read while the record was")
     return rule.holds(f"{compared} readings of the list and its filters agree with the record ({counted(record)})")
+
+
+def _said_for_so_long(record: Sequence[Sample], s: Sample, statuses: set[str]) -> str:
+    """What the record had said, and how long nothing else, when another view was answered."""
+    before = [r for r in record if r.answered_s <= s.asked_s]
+    same = list(takewhile(lambda r: r.status in statuses, reversed(before)))
+    since_s = same[-1].answered_s if same else s.answered_s
+    return f"had said {_either(statuses)} for {s.answered_s - since_s:.1f} s"
 
 
 def _how_far_behind(record: Sequence[Sample], s: Sample, backtest: str) -> str:

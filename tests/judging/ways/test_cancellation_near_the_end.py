@@ -138,7 +138,7 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
         (
             [*a_try(1), *was_cancelled(3), saw(30.9, "failed", 0.0, of="op_3")],
             "no flip",
-            'try 3 (op_3) was "cancelled" at 0.0 % first, and 0.7 s later then it was "failed" at 0.0 %',
+            'try 3 (op_3) was "cancelled" at 0.0 % first, and 0.7 s later it was "failed" at 0.0 %',
         ),
         (
             [*a_try(1, saw(12.2, "running", 99.0, of="op_1"), saw(12.2, "cancelled", 0.0, of="op_1"))],
@@ -168,12 +168,12 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
         (
             [*was_cancelled(1), saw(10.9, "completed", 100.0, of="op_1")],
             "no flip",
-            'try 1 (op_1) was "cancelled" at 0.0 % first, and 0.7 s later then it was "completed" at 100.0 %',
+            'try 1 (op_1) was "cancelled" at 0.0 % first, and 0.7 s later it was "completed" at 100.0 %',
         ),
         (
             [*was_cancelled(1), saw(13.0, "running", 99.0, of="op_1")],
             "no flip",
-            'try 1 (op_1) was "cancelled" at 0.0 % first, and 2.8 s later then it was "running" at 99.0 %',
+            'try 1 (op_1) was "cancelled" at 0.0 % first, and 2.8 s later it was "running" at 99.0 %',
         ),
         (
             [*was_too_late(1), once_more(http=200, status="cancelled")],
@@ -204,7 +204,7 @@ def test_a_race_that_ends_either_way_holds_and_is_judged_with_the_rest() -> None
         (
             [*was_too_late(1), once_more(), saw(11.1, "cancelled", 0.0, of="op_1")],
             "no flip",
-            'try 1 (op_1) was "completed" at 100.0 % first, and 0.9 s later then it was "cancelled" at 0.0 %',
+            'try 1 (op_1) was "completed" at 100.0 % first, and 0.9 s later it was "cancelled" at 0.0 %',
         ),
         (
             [*a_try(1, saw(10.2, "cancelled", 0.0, of="op_1", **ENDED_AT), *later_it_says(LATER_AT))],

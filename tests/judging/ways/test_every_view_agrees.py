@@ -95,24 +95,28 @@ def test_views_that_agree_hold_and_are_judged_with_the_rest() -> None:
         (
             [listing(13.0, op_1="running")],
             "lists agree",
-            'the list has it as "running", and its record said "cancelled"',
+            'the list has it as "running", and its record had said "cancelled" for 2.8 s',
         ),
         (
             [listing(13.0, "active_only=true", op_1="running")],
             "lists agree",
-            'the list under "active_only=true" has it as "running", and its record said "cancelled"',
+            'the list under "active_only=true" has it as "running", and its record had said "cancelled" for 2.8 s',
         ),
         ([height(5.0, 0.0)], "lists agree", "the list has it at 0.0 %, and its record was at 6.0 % 2.0 s before"),
-        ([listing(5.0, op_9="completed")], "lists agree", 'the list does not name it, and its record said "running"'),
+        (
+            [listing(5.0, op_9="completed")],
+            "lists agree",
+            'the list does not name it, and its record had said "running" for 4.5 s',
+        ),
         (
             [listing(5.0, "active_only=true")],
             "lists agree",
-            'the list under "active_only=true" does not name it, and its record said "running"',
+            'the list under "active_only=true" does not name it, and its record had said "running" for 4.5 s',
         ),
         (
             [listing(13.0, "status=cancelled")],
             "lists agree",
-            'the list under "status=cancelled" does not name it, and its record said "cancelled"',
+            'the list under "status=cancelled" does not name it, and its record had said "cancelled" for 2.8 s',
         ),
         (
             [listing(5.0, "active_only=true", op_1="running", op_9="completed")],
@@ -289,7 +293,8 @@ def test_the_lag_of_a_replica_ends_at_its_limit() -> None:
 def test_what_the_record_may_have_said_is_told_in_full() -> None:
     turns = [saw(9.0, "running", 9.0), saw(9.5, "cancelled"), saw(12.0, "cancelled")]
     found = record_of(*turns, lists=listing(9.4, op_1="failed"), own=saw(9.4, "failed", view="worker"))
-    assert found["lists agree"].seen == 'the list has it as "failed", and its record said "cancelled" or "running"'
+    seen = 'the list has it as "failed", and its record had said "cancelled" or "running" for 0.4 s'
+    assert found["lists agree"].seen == seen
     assert found["worker agrees"].seen.endswith('and KTRDR\'s record said "cancelled" or "running"')
 
 

@@ -43,7 +43,7 @@ IT_ENDED = 'The backtest: it was "failed" 0.5 s after the restart, by itself.'
             film(did("race_begun", 0.0, "", tries=4), tries(1, 2, 3), THREE_ENDS, backtest="op_2"),
             {},
             [
-                f"4 backtests of unknown data {BEGUN}",
+                f"3 of 4 backtests of unknown data {BEGUN}",
                 "So far as they have ended, they ended as 1 cancelled, 1 completed, 1 failed.",
             ],
         ),
@@ -51,7 +51,7 @@ IT_ENDED = 'The backtest: it was "failed" 0.5 s after the restart, by itself.'
             "race",
             film(did("race_begun", 0.0, "", tries=2), backtest="op_2"),
             {},
-            [f"2 backtests of unknown data {BEGUN}"],
+            [f"0 of 2 backtests of unknown data {BEGUN}"],
         ),
         (
             "beside others",
