@@ -48,10 +48,14 @@ def cancel_what_still_runs(scene: Scene) -> list[str]:
 
 
 def end(scene: Scene, backtest: str) -> list[str]:
-    """Cancel one of the experiment's backtests; a sentence where it could not be asked to end."""
+    """Cancel one of the run's backtests; a sentence where it could not be asked to end.
+
+    One that cannot be stopped is held against KTRDR in the recording that started it, and in no later one.
+    """
+    mine = backtest in scene.mine
     scene.recorder.note("clean_up", backtest)
     trouble = end_backtest(scene.client, scene.journal, backtest, scene.limits["cancelled_s"])
-    if trouble and trouble.is_ktrdrs:
+    if trouble and trouble.is_ktrdrs and mine:
         scene.recorder.note("not_stopped", backtest, words=trouble.words)
         return []
     return [f"{backtest} {trouble.words}"] if trouble else []

@@ -16,6 +16,7 @@ from tests.deployments.proxy import Answer, Asked, proxy
 from tests.telling.running import ROOT, Told, run, suite
 
 FAULTS = tomllib.loads((ROOT / "standin/faults.toml").read_text(encoding="utf-8"))["fault"]
+RESTART = "features/restart.feature"
 STABLE = "System stable: new operation starts OK"
 
 
@@ -98,3 +99,12 @@ def test_backtest_that_the_clean_up_cannot_stop_is_ktrdrs_defect(tmp_path: Path)
     (row,) = [c for c in ran.summary["checks"] if c["check"] == STABLE]
     assert row["verdict"] == "violated" and left in row["seen"]
     assert "after_all" not in ran.output
+
+
+def test_backtest_that_cannot_be_stopped_is_held_against_ktrdr_in_the_recording_that_started_it_only(
+    tmp_path: Path,
+) -> None:
+    told = run(suite(tmp_path, "restart-orphan-cannot-be-cancelled"), "-D", "target=target.toml", RESTART)
+    outcomes = [scenario["outcome"] for scenario in told.summary["scenarios"]]
+    assert outcomes == ["failed", "passed", "passed", "passed"], told.console
+    assert told.console.count("its cancel was answered HTTP 500") >= 1
