@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ktrdr_qa.judge import afterwards
 from ktrdr_qa.judge.in_words import believed, in_words
 from ktrdr_qa.judge.verdict import OF_A_LONE_ONE, judge_all, outcome
@@ -21,6 +23,12 @@ def test_what_assumes_a_lone_backtest_is_not_judged_among_many() -> None:
     judged = judge_all(among_many(healthy()))
     assert alone.keys() - judged.keys() == set(OF_A_LONE_ONE)
     assert outcome(judged) == "passed"
+
+
+def test_what_is_not_told_either_is_judged_no_more_among_many() -> None:
+    history = healthy()
+    unlisted = replace(history, samples=tuple(s for s in history.samples if s.view != "list"))
+    assert "does not come back" not in judge_all(among_many(unlisted))
 
 
 def test_others_that_are_cancelled_in_the_same_moment_are_no_harm_among_many() -> None:

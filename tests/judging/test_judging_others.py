@@ -61,6 +61,19 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         NOTHING,
     ),
     Case(
+        "a retry beside a child of the backtest that was started next",
+        film(
+            RUN,
+            did("next_accepted", 11.0, NEXT),
+            another(parent=NEXT),
+            saw(12.3, "running", 3.0, of="op_5", view="other", **SAME),
+            payload=PAYLOAD,
+        ),
+        "violated",
+        'op_5 does the same work: it was begun after the cancel, and was "running" at 3.0 % 2.3 s after it',
+        12.3,
+    ),
+    Case(
         "a retry whose record is written in another way",
         film(RUN, another(symbol="EUR/USD", start_date="2015-01-01 00:00:00+00:00"), payload=PAYLOAD),
         "violated",

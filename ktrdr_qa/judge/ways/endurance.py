@@ -196,7 +196,7 @@ def _is_steady(
     if trend is None:
         return rule.unknown(_too_few(len(taken)))
     seen = f"{seen.format(trend.begin, trend.end)} at the end of {len(laps)}"
-    told = dict(zip(figures, (trend.begin, trend.end), strict=False))
+    told = {figures[0]: trend.begin, figures[1]: trend.end} if figures else {}
     margin_s = max(margin_s, share * trend.begin)
     if not trend.grows(margin_s):
         return rule.holds(seen, figures=told)

@@ -105,8 +105,7 @@ def _said_for_so_long(record: Sequence[Sample], s: Sample, statuses: set[str]) -
     """What the record had said, and how long nothing else, when another view was answered."""
     before = [r for r in record if r.answered_s <= s.asked_s]
     same = list(takewhile(lambda r: r.status in statuses, reversed(before)))
-    since_s = same[-1].answered_s if same else s.answered_s
-    return f"had said {_either(statuses)} for {s.answered_s - since_s:.1f} s"
+    return f"had said {_either(statuses)} for {s.answered_s - same[-1].answered_s:.1f} s"
 
 
 def _how_far_behind(record: Sequence[Sample], s: Sample, backtest: str) -> str:

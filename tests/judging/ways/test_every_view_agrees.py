@@ -374,3 +374,10 @@ def test_what_could_not_be_read_is_passed_over_and_the_rest_is_compared() -> Non
     assert judged(watched(under))["filters match"].holds and judged(watched(under))["lists agree"].holds
     early = [listing(0.2), *LISTED, listing(13.0, op_1="running")]
     assert judged(watched(lists=early))["lists agree"].violated
+
+
+def test_what_the_record_had_said_begins_with_what_was_read_as_the_list_was_asked_for() -> None:
+    history = film(started(), saw(1.0, "running", 2.0), listing(1.0, op_1="failed"), saw(2.0, "running", 4.0))
+    assert (
+        views.lists_agree(history, B).seen == 'the list has it as "failed", and its record had said "running" for 0.0 s'
+    )
