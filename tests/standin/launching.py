@@ -59,7 +59,8 @@ class Launched:
         return self.ask("POST", "/api/v1/backtests/start", json=payload or LONG)
 
     def start(self, payload: dict[str, Any] | None = None) -> str:
-        answer = self.post_start(payload)
+        """Start a backtest as soon as a worker has a place: the registry counts one that has ended a moment longer."""
+        answer = eventually(lambda: self.post_start(payload), lambda seen: seen.status_code != 503)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["operation_id"])
 

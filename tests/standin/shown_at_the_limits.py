@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from launching import JANUARY, LONG, PAYLOAD, Launched, eventually
+from launching import LONG, PAYLOAD, Launched, eventually
 
 Check = Callable[[Launched], None]
 CHECKS: dict[str, Check] = {}
