@@ -172,16 +172,22 @@ def none_called_failed(history: History) -> Judgement:
     ended = {e.subject: next((s for s in until_we_end_it(history, e.subject) if s.terminal), None) for e in accepted}
     broken = [(s, e) for e in accepted if (s := ended[e.subject]) and s.status != "completed"]
     if broken:
-        s, e = broken[0]
-        own = next((w for w in reversed(history.of("worker", e.subject)) if w.asked_s >= s.asked_s), None)
+        # The one that its worker runs all the same says the most.
+        alive = {e.subject: own for s, e in broken if (own := _runs_all_the_same(history, s))}
+        s, e = next((one for one in broken if one[1].subject in alive), broken[0])
         words = s.facts.get("error_message") or "no reason given"
         seen = f"{len(broken)} of {len(accepted)} were called {s.status}; {e.subject} {s.answered_s - e.at_s:.1f} s after its start ({words})"
-        alive = own and own.status in ("running", "completed")
-        after = f", and then its worker had it {state_of(own)}" if own and alive else ""
+        after = f", and then its worker had it {state_of(alive[e.subject])}" if alive else ""
         return rule.violated(seen + after, s.answered_s)
     watched_s = history.until_s - min((e.at_s for e in accepted), default=history.until_s)
     done = sum(bool(end) for end in ended.values())
     return rule.holds(f"none of {len(accepted)} failed in {watched_s:.0f} s; {done} have ended")
+
+
+def _runs_all_the_same(history: History, failed: Sample) -> Sample | None:
+    """The last word of a worker on a backtest that had been called failed, where that is that it runs or has completed."""
+    own = next((w for w in reversed(history.of("worker", failed.subject)) if w.asked_s >= failed.asked_s), None)
+    return own if own and own.status in ("running", "completed") else None
 
 
 def _evicted(history: History) -> tuple[str, float] | None:

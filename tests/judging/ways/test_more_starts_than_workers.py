@@ -159,6 +159,17 @@ def test_where_every_start_was_refused_none_has_failed() -> None:
             "1 of 2 were called failed; op_4 4.0 s after its start (no reason given)",
         ),
         (
+            [
+                accepted("op_3"),
+                saw(5.0, "failed", 0.0, of="op_3"),
+                accepted("op_4"),
+                saw(5.0, "failed", 0.0, of="op_4"),
+                saw(5.5, "running", 9.0, of="op_4", view="worker"),
+            ],
+            "none called failed",
+            '2 of 2 were called failed; op_4 4.0 s after its start (no reason given), and then its worker had it "running" at 9.0 %',
+        ),
+        (
             [accepted("op_3"), saw(5.0, "failed", 0.0, of="op_3"), saw(5.0, "completed", of="op_3", view="worker")],
             "none called failed",
             '1 of 1 were called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "completed"',
