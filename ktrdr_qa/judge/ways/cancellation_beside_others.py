@@ -35,6 +35,8 @@ IN_DOUBT = 0.8
 """One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
 LONGER = 4
 """So many times as long."""
+PACE_S = 2.0
+"""So long progress must be seen to rise before that is a pace: of a replica that lags every second reading is older."""
 FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
@@ -59,22 +61,23 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
 
 
 def are_moving(history: History, limit_s: float) -> Judgement:
-    """Every neighbour was seen to move twice: its pace is known."""
+    """Every neighbour was seen to move for long enough to know its pace."""
     rule = Rule("neighbours moving", f"the other backtests are moving within {limit_s:.1f} s")
     neighbours = neighbours_of(history)
     for other, began_s in neighbours.items():
         readings, rises = history.of("backend", other), rises_in(history.of("backend", other))
         ended = next((s for s in readings if s.terminal), None)
-        if len(rises) >= 2:
+        if _pace(readings) is not None:
             continue
         if ended and ended.status != "completed":
             words = ended.facts.get("error_message") or "no reason given"
             return rule.violated(f"{other} was {state_of(ended)}: {words}", ended.answered_s)
         by_s = began_s + limit_s
         late = next((s for s in readings if s.asked_s > by_s + may_still_move_s(rises, s, began_s)), None)
-        if late:
+        if late and len(rises) < 2:
             return rule.violated(f"{other} was {state_of(late)} after {limit_s:.1f} s", late.asked_s)
-        return rule.unknown(f"{other} was not seen to move", final=bool(ended))
+        seen = f"was seen to move for less than {PACE_S:.0f} s" if len(rises) >= 2 else "was not seen to move"
+        return rule.unknown(f"{other} {seen}", final=bool(ended))
     return rule.holds(f"{len(neighbours)} are moving") if neighbours else rule.unknown("there is none", final=True)
 
 
@@ -175,7 +178,7 @@ def _slower(history: History) -> float:
 def _pace(readings: Sequence[Sample]) -> float | None:
     """Percent a second over the whole time in which it was seen to rise; None where that was too short."""
     rises = rises_in(readings)
-    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) <= 0:
+    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < PACE_S:
         return None
     return (height_of(rises[-1]) - height_of(rises[0])) / span_s
 

@@ -438,13 +438,25 @@ def test_the_next_one_is_judged_with_the_limits_of_the_recording() -> None:
 
 
 def test_the_pace_of_two_rises_and_a_slow_one_are_enough_to_tell() -> None:
-    two = [saw(9.0, "running", 2.0, of=OTHER), saw(9.5, "running", 3.0, of=OTHER)]
+    two = [saw(7.5, "running", 2.0, of=OTHER), saw(9.5, "running", 6.0, of=OTHER)]
     assert (
-        on(beside(runs(10.25, 15.0, base=3.0), before=two)).seen == f"{OTHER} made 8.0 % in 5.0 s, and 10.0 % was due"
+        on(beside(runs(10.25, 17.0, base=6.0), before=two)).seen == f"{OTHER} made 12.0 % in 7.0 s, and 14.0 % was due"
     )
     assert neighbours.are_moving(beside(before=[*two, saw(20.0, "running", 3.0, of=OTHER)]), 5.0).holds
     slow = on(beside(runs(10.25, 15.0, pace=0.5, base=4.0), before=runs(2.0, 10.0, pace=0.5)))
     assert slow.seen == f"{OTHER} made 2.0 % in 5.0 s, and 2.5 % was due"
+
+
+def test_two_rises_of_a_moment_are_no_pace() -> None:
+    """The first was read from a replica that lags, the second was not: and both within less than two seconds."""
+    moment = [saw(7.51, "running", 2.0, of=OTHER), saw(9.5, "running", 8.0, of=OTHER)]
+    history = beside(runs(10.25, 15.0, base=8.0), before=moment)
+    assert (on(history).verdict, on(history).seen) == ("unknown", f"the pace of {OTHER} was not seen before the cancel")
+    moving = neighbours.are_moving(history, 5.0)
+    assert (moving.verdict, moving.seen) == ("holds", "1 are moving"), "what comes after the cancel is seen as well"
+    early = film(did("neighbour_started", 2.0, OTHER), moment, saw(12.0, "running", 8.0, of=OTHER))
+    moving = neighbours.are_moving(early, 5.0)
+    assert (moving.verdict, moving.seen) == ("unknown", f"{OTHER} was seen to move for less than 2 s")
 
 
 def test_the_usual_step_is_the_median_of_its_steps() -> None:
