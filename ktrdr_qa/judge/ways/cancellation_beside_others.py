@@ -37,6 +37,8 @@ LONGER = 4
 """So many times as long."""
 PACE_S = 2.0
 """So long progress must be seen to rise before that is a pace: of a replica that lags every second reading is older."""
+BRIEF_S = 0.8
+"""The cancelled one may have come in for a candidate that had just ended: two updates of KTRDR's own, a second apart, must do."""
 FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
@@ -175,10 +177,10 @@ def _slower(history: History) -> float:
     return SLOWER if float(history.about.get("load_per_core", 0.0)) <= BUSY_HOST else SLOWER_ON_A_BUSY_HOST
 
 
-def _pace(readings: Sequence[Sample]) -> float | None:
+def _pace(readings: Sequence[Sample], least_s: float = PACE_S) -> float | None:
     """Percent a second over the whole time in which it was seen to rise; None where that was too short."""
     rises = rises_in(readings)
-    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < PACE_S:
+    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < least_s:
         return None
     return (height_of(rises[-1]) - height_of(rises[0])) / span_s
 
@@ -252,7 +254,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     started = next((e for e in history.events if e.kind == "follower_started"), None)
     if started is None:
         return rule.unknown("none was started")
-    follower, usual = started.subject, _pace(before_cancel(history, backtest))
+    follower, usual = started.subject, _pace(before_cancel(history, backtest), BRIEF_S)
     readings = until_we_end_it(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
         words = broken.facts.get("error_message") or "no reason given"
