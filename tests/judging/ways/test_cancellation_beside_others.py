@@ -229,6 +229,12 @@ def test_the_next_one_on_the_same_worker_keeps_the_pace() -> None:
     assert followed().unknown
 
 
+def test_two_updates_of_the_cancelled_one_are_its_pace() -> None:
+    brief = [saw(8.0, "running", 2.0, worker=W), saw(9.0, "running", 4.0, worker=W)]
+    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT, worker=W)]
+    assert neighbours.follower_keeps_pace(film(started(), brief, cancelled(10.0), follows, worker=W), B, 2.0, 3).holds
+
+
 # --- each with its boundary --------------------------------------------------------------------------------------
 
 
@@ -454,7 +460,7 @@ def test_two_rises_of_a_moment_are_no_pace() -> None:
     assert (on(history).verdict, on(history).seen) == ("unknown", f"the pace of {OTHER} was not seen before the cancel")
     moving = neighbours.are_moving(history, 5.0)
     assert (moving.verdict, moving.seen) == ("holds", "1 are moving"), "what comes after the cancel is seen as well"
-    early = film(did("neighbour_started", 2.0, OTHER), moment, saw(12.0, "running", 8.0, of=OTHER))
+    early = film(did("neighbour_started", 2.0, OTHER), moment, saw(100.0, "running", 8.0, of=OTHER))
     moving = neighbours.are_moving(early, 5.0)
     assert (moving.verdict, moving.seen) == ("unknown", f"{OTHER} was seen to move for less than 2 s")
 
