@@ -107,11 +107,11 @@ def test_every_judgement_has_words_for_its_violation() -> None:
 def beside_others(count: int) -> History:
     """The green film beside so many other backtests, each of which stands still from the cancel on."""
     green, others = film(), [f"op_other_{n}" for n in range(count)]
-    begun = [Event("neighbour_started", 0.3, one) for one in others]
+    begun = [Event("neighbour_started", -0.7, one) for one in others]
     readings = [
-        Sample("backend", one, at_s / 10 - 0.01, at_s / 10, "running", min(at_s / 10, 2.0) * 10)
+        Sample("backend", one, at_s / 10 - 0.01, at_s / 10, "running", 10.0 + min(at_s / 10, 2.0) * 10)
         for one in others
-        for at_s in range(4, 80)
+        for at_s in range(-5, 80)
     ]
     return ordered([*green.samples, *readings], [*green.events, *begun], green.until_s, green.about)
 
