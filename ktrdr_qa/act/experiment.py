@@ -113,6 +113,10 @@ class Experiment:
         self._motion_limit_s = limit_s
         return self.choosing.go_through([self._running, self._moving])
 
+    def await_enough_left(self) -> None:
+        """It has enough left to be cancelled in mid-flight; one that has not is passed over before more is built on it."""
+        self.choosing.go_through([self._running, self._moving, self.choosing.enough_left])
+
     def cancel(self, count: int = 1) -> None:
         """Cancel it while it runs, or so many times at the same moment.
 

@@ -7,13 +7,12 @@ from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.ways.cancellation_beside_others import are_moving
 from ktrdr_qa.platform import readings
 
-MOST_STARTS = 3
-"""So often the same backtest is started at the most until the cancelled one's worker has it."""
-
 
 def start_on_the_other_workers(experiment: Experiment, *, watched: bool) -> None:
     """Start a backtest for every other registered worker that is free."""
     scene = experiment.scene
+    if watched:
+        experiment.await_enough_left()  # The others run the same, and must outlast it.
     experiment.places.await_one(every=True)
     free = [w for w in readings.workers(scene.client) if readings.takes_work(w)]
     for worker in free:
@@ -29,18 +28,10 @@ def await_moving(experiment: Experiment, limit_s: float) -> Judgement:
 
 
 def start_once_more(experiment: Experiment) -> None:
-    """Start the same backtest once more when the cancelled one's place is free: every other place is taken.
-
-    Where one of the others has completed meanwhile, its place may be given away first: then that is taken as well.
-    """
+    """Start the same backtest once more when the cancelled one's place is free: every other place is taken."""
     scene = experiment.scene
     scene.journal.ended(scene.backtest)
-    for _ in range(MOST_STARTS):
-        experiment.places.await_one()
-        started = experiment.starting.begin_another(scene.used_now)
-        scene.read_record(started)
-        told = {s.facts.get("worker") for s in scene.recorder.history().of("backend", started)}
-        if told <= {None, experiment.worker}:
-            break
+    experiment.places.await_one()
+    started = experiment.starting.begin_another(scene.used_now)
     scene.recorder.note("follower_started", started)
     scene.watch(started)

@@ -254,7 +254,11 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     started = next((e for e in history.events if e.kind == "follower_started"), None)
     if started is None:
         return rule.unknown("none was started")
-    follower, usual = started.subject, _pace(before_cancel(history, backtest), BRIEF_S)
+    before = before_cancel(history, backtest)
+    # Workers may share a host: its pace is the one that it had beside the others.
+    beside_s = max(neighbours_of(history).values(), default=0.0)
+    beside_them = [s for s in before if s.asked_s >= beside_s]
+    follower, usual = started.subject, _pace(beside_them, BRIEF_S) or _pace(before, BRIEF_S)
     readings = until_we_end_it(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
         words = broken.facts.get("error_message") or "no reason given"

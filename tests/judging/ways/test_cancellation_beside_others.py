@@ -235,6 +235,16 @@ def test_two_updates_of_the_cancelled_one_are_its_pace() -> None:
     assert neighbours.follower_keeps_pace(film(started(), brief, cancelled(10.0), follows, worker=W), B, 2.0, 3).holds
 
 
+def test_the_pace_to_keep_is_the_one_beside_the_others() -> None:
+    """Alone it made 8 % a second, and beside the neighbour, on the same host, 1 %."""
+    alone = [saw(0.5 * n, "running", 4.0 * n, worker=W) for n in range(1, 4)]
+    beside_it = [saw(2.0 + 0.5 * n, "running", 12.0 + 0.5 * n, worker=W) for n in range(15)]
+    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, pace=1.0, of=NEXT, worker=W)]
+    neighbour = did("neighbour_started", 2.0, OTHER)
+    history = film(started(), alone, neighbour, beside_it, cancelled(10.0), follows, worker=W)
+    assert neighbours.follower_keeps_pace(history, B, 2.0, 3).holds
+
+
 # --- each with its boundary --------------------------------------------------------------------------------------
 
 
