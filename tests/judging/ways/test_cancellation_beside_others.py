@@ -245,6 +245,18 @@ def test_the_pace_to_keep_is_the_one_beside_the_others() -> None:
     assert neighbours.follower_keeps_pace(history, B, 2.0, 3).holds
 
 
+def test_a_second_beside_the_others_is_enough_and_where_there_is_none_what_was_before_them() -> None:
+    alone = [saw(0.5 * n, "running", 4.0 * n, worker=W) for n in range(1, 16)]
+    a_second = [saw(8.5 + 0.5 * n, "running", 62.0 + 0.5 * n, worker=W) for n in range(3)]
+    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, pace=1.0, of=NEXT, worker=W)]
+    late = did("neighbour_started", 8.0, OTHER)
+    beside_it = film(started(), alone, late, a_second, cancelled(10.0), follows, worker=W)
+    assert neighbours.follower_keeps_pace(beside_it, B, 2.0, 3).holds
+    brief = [saw(6.0, "running", 2.0, worker=W), saw(7.0, "running", 3.0, worker=W)]
+    before_it = film(started(), brief, late, cancelled(10.0), follows, worker=W)
+    assert neighbours.follower_keeps_pace(before_it, B, 2.0, 3).holds
+
+
 # --- each with its boundary --------------------------------------------------------------------------------------
 
 
