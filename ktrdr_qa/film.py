@@ -74,12 +74,12 @@ class Films:
         signalled: KeyboardInterrupt | None = None
         try:
             try:
-                if all(end.outcome in ("passed", "skipped") for _, end in film.scenarios):
+                passed = all(end.outcome in ("passed", "skipped") for _, end in film.scenarios)
+                if passed:
                     experiment.watch_on(scene.target.watched_s)
-                    experiment.last_look()
+                experiment.last_look()
+                if passed:
                     experiment.watch_until_settled(film.asserted)
-                else:
-                    experiment.last_look()
             except KeyboardInterrupt as signal:
                 signalled = signal
             self.problems += experiment.cancel_what_still_runs()

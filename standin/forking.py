@@ -13,9 +13,8 @@ from dataclasses import asdict
 
 from standin.seams import Seam
 from standin.settings import Settings
-from standin.supervisor import LaunchError, Process, Supervisor, listen
+from standin.supervisor import READY_WITHIN_S, LaunchError, Process, Supervisor, listen
 
-READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 0.6
 
 

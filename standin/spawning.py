@@ -21,10 +21,8 @@ from typing import IO
 from standin.log import Log
 from standin.seams import Seam
 from standin.settings import Settings
-from standin.supervisor import LaunchError, Process, Supervisor, listen
+from standin.supervisor import READY_WITHIN_S, LaunchError, Process, Supervisor, listen
 
-READY_WITHIN_S = 30.0
-"""Three times what forking takes: every process imports the libraries for itself."""
 STOP_WITHIN_S = 2.0
 LOOK_S = 0.2
 ROOT = Path(__file__).parents[1]

@@ -20,6 +20,8 @@ from standin.settings import VERSION, Settings
 from standin.sockets import BACKLOG, bound
 
 SHIPPED_HOME = Path(__file__).parent / "home"
+READY_WITHIN_S = 30.0
+"""A busy host may take so long to import the libraries, and every process does so for itself where none can be forked."""
 
 
 class LaunchError(Exception):

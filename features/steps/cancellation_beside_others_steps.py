@@ -18,13 +18,13 @@ def there_are_several_workers(context: Any) -> None:
 
 @when("every other worker is given a backtest that must not be disturbed")
 def start_the_neighbours(context: Any) -> None:
-    """Starts a backtest on every other free worker and watches each as closely as the one that is cancelled."""
+    """Starts a backtest on every other free worker and watches each as closely as the one that is cancelled; that one has enough left to run, or a longer one takes its place first."""
     cancellation_beside_others.start_on_the_other_workers(context.steps.experiment, watched=True)
 
 
 @then("the other backtests are moving within {limit_s:g} seconds")
 def neighbours_are_moving(context: Any, limit_s: float) -> None:
-    """Each of the other backtests was seen to rise twice, at the latest this long after its start."""
+    """Each of the other backtests was seen to rise, at the latest this long after its start, and for two seconds, so that its pace is known."""
     limit_s = context.steps.limit("first_progress_s", limit_s)
     context.steps.verify(cancellation_beside_others.await_moving(context.steps.experiment, limit_s))
 

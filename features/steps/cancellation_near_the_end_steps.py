@@ -11,7 +11,7 @@ from ktrdr_qa.act.ways import cancellation_near_the_end
 
 @when("{count:d} backtests are cancelled as they are about to end, one after the other")
 def cancel_as_they_end(context: Any, count: int) -> None:
-    """Starts so many backtests, one after the other, and cancels each at the moment at which it ends by its own pace, a little earlier or later each time."""
+    """Starts so many backtests, one after the other, and cancels each at the moment at which it ends by its own pace, a little earlier or later each time. Up to five of those that complete are cancelled once more right after their end, when it is too late."""
     steps = context.steps
     cancellation_near_the_end.race(steps.start_a_long_backtest(), count, steps.tell_how_far)
 
@@ -24,13 +24,13 @@ def each_ended_one_way(context: Any) -> None:
 
 @then("the answer to each cancellation fits the way in which the backtest ended")
 def each_answer_fits(context: Any) -> None:
-    """A backtest whose cancellation was confirmed is cancelled, and one whose cancellation was turned down is not; KTRDR never answers with an error of its own."""
+    """A backtest whose cancellation was confirmed is cancelled, and one whose cancellation was turned down is not; KTRDR never answers with an error of its own. A cancellation that came after the end is not confirmed."""
     context.steps.verify(context.steps.experiment.judge("answer fits"))
 
 
 @then("each of them stays as it ended")
 def each_stays(context: Any) -> None:
-    """No backtest that was cancelled is completed later, or the other way round, and none runs again."""
+    """No backtest that was cancelled is completed later, or the other way round, none runs again, and a cancellation that came too late changes nothing in its record."""
     context.steps.verify(context.steps.experiment.judge("no flip"))
 
 

@@ -7,7 +7,7 @@ gone through again, so that every sentence before the cancel is true of the back
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from honest_behave.outcomes import Inconclusive
 from ktrdr_qa.act import afterwards, leaving
@@ -115,7 +115,7 @@ class Experiment:
 
     def await_enough_left(self) -> None:
         """It has enough left to be cancelled in mid-flight; one that has not is passed over before more is built on it."""
-        self.choosing.go_through([self._running, self._moving, self.choosing.enough_left])
+        self.choosing.go_through(self._before_the_cancel)
 
     def cancel(self, count: int = 1) -> None:
         """Cancel it while it runs, or so many times at the same moment.
@@ -123,8 +123,7 @@ class Experiment:
         Where it ended just before, the next candidate is brought here first.
         """
         send = lambda: self.cancelling.send(count)  # noqa: E731
-        stages = [self._running, self._moving, self.choosing.enough_left, send]
-        judgement = self.choosing.go_through(stages)
+        judgement = self.choosing.go_through([*self._before_the_cancel, send])
         if not judgement.holds:
             raise Inconclusive(f"there was nothing to cancel: {judgement.seen}")
 
@@ -133,6 +132,10 @@ class Experiment:
         self.scene.recorder.about["cancelled_at_once"] = True
         self.choosing.go_through([self.cancelling.send_at_once])
         self.watching.watch_worker()
+
+    @property
+    def _before_the_cancel(self) -> list[Callable[[], Judgement]]:
+        return [self._running, self._moving, self.choosing.enough_left]
 
     def _running(self) -> Judgement:
         limit_s = self._running_limit_s

@@ -52,10 +52,9 @@ def end(scene: Scene, backtest: str) -> list[str]:
 
     One that cannot be stopped is held against KTRDR in the recording that started it, and in no later one.
     """
-    mine = backtest in scene.mine
     scene.recorder.note("clean_up", backtest)
     trouble = end_backtest(scene.client, scene.journal, backtest, scene.limits["cancelled_s"])
-    if trouble and trouble.is_ktrdrs and mine:
+    if trouble and trouble.is_ktrdrs and backtest in scene.mine:
         scene.recorder.note("not_stopped", backtest, words=trouble.words)
         return []
     return [f"{backtest} {trouble.words}"] if trouble else []

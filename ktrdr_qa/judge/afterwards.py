@@ -11,6 +11,7 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, frozen_window_s, held_against, race, too_late_to_tell
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
+    apart_s,
     before_cancel,
     cancel_due_from,
     counted,
@@ -242,8 +243,8 @@ def _wrong_end(s: Sample, passed_s: float) -> str:
 
 def moved_on(first: str, s: Sample) -> bool:
     """Whether a record tells another time of the end than the first one that told it."""
-    then, now = moment_of(first), moment_of(s.facts.get("completed_at"))
-    return bool(then and now and abs((now - then).total_seconds()) > CLOCK_SLACK_S / 2)
+    apart = apart_s(first, s.facts.get("completed_at"))
+    return apart is not None and apart > CLOCK_SLACK_S / 2
 
 
 def list_agrees(history: History, backtest: str) -> Judgement:

@@ -20,7 +20,7 @@ from ktrdr_qa.judge.reading import (
 )
 from ktrdr_qa.judge.running import was_running
 from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
-from ktrdr_qa.record.history import Event, History, Sample
+from ktrdr_qa.record.history import Event, History
 
 MEANWHILE = 5
 """So many answered readings of the backtest, while its cancel waits, show that it is the cancel that hangs."""
@@ -47,10 +47,10 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     if not answers and len(losses) >= 2:
         why = losses[-1].facts.get("problem", "")
         return rule.violated(f"two requests in a row got no answer: {why}", losses[-1].at_s)
-    if hung := next((e for e in losses if _hung(history, e, limit_s)), None):
-        meanwhile = len(_read_during(history, hung))
-        seen = f"it got no answer in {hung.facts['took_s']:.1f} s, while {meanwhile} readings of the backtest were answered"
-        return rule.violated(seen, hung.at_s)
+    for e in losses:
+        if meanwhile := _read_while_it_hung(history, e, limit_s):
+            seen = f"it got no answer in {e.facts['took_s']:.1f} s, while {meanwhile} readings of the backtest were answered"
+            return rule.violated(seen, e.at_s)
     if not answers:
         return rule.unknown("no answer to the cancel yet")
     answer = answers[-1]
@@ -74,15 +74,13 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
     return rule.holds(f"acknowledged with HTTP 200 after {took_s:.2f} s", lost, {"acknowledged_s": took_s})
 
 
-def _hung(history: History, lost: Event, limit_s: float) -> bool:
-    return "took_s" in lost.facts and lost.facts["took_s"] >= limit_s and len(_read_during(history, lost)) >= MEANWHILE
-
-
-def _read_during(history: History, lost: Event) -> list[Sample]:
-    """The readings of the backtest that were asked for and answered while a cancel waited in vain."""
+def _read_while_it_hung(history: History, lost: Event, limit_s: float) -> int:
+    """How many readings of the backtest were asked for and answered while its cancel hung; 0 for one that was lost on the way."""
+    if "took_s" not in lost.facts or lost.facts["took_s"] < limit_s:
+        return 0
     from_s = lost.at_s - lost.facts["took_s"]
-    readings = history.of("backend", lost.subject)
-    return [s for s in readings if from_s <= s.asked_s and s.answered_s <= lost.at_s]
+    read = sum(from_s <= s.asked_s and s.answered_s <= lost.at_s for s in history.of("backend", lost.subject))
+    return read if read >= MEANWHILE else 0
 
 
 def _says_that_one_worked(words: str) -> str:

@@ -79,10 +79,16 @@ def ended_at(history: History, backtest: str) -> str:
     return str(next((t for t in told if t), ""))
 
 
+def apart_s(one: Any, other: Any) -> float | None:
+    """How far apart two times are that KTRDR tells, in seconds; None where one of them is none."""
+    then, now = moment_of(one), moment_of(other)
+    return abs((now - then).total_seconds()) if then and now else None
+
+
 def is_same_moment(one: Any, other: Any) -> bool:
     """Whether two times are the same in other words: a record may be read back from a store in another spelling."""
-    then, now = moment_of(one), moment_of(other)
-    return bool(then and now and abs((now - then).total_seconds()) <= SAME_MOMENT_S)
+    apart = apart_s(one, other)
+    return apart is not None and apart <= SAME_MOMENT_S
 
 
 KEPT = ("completed_at", "error_message", "has_result")

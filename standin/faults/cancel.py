@@ -83,7 +83,7 @@ class CancelHangs(RefusedCancel):
 
 
 @fault("cancel-hangs-once")
-class CancelHangsOnce(RefusedCancel):
+class CancelHangsOnce(Seam):
     def __init__(self) -> None:
         self._hung: set[str] = set()
 

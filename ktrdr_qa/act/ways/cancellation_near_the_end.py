@@ -38,9 +38,8 @@ def race(experiment: Experiment, tries: int, tell_how_far: Callable[[int, int], 
     for number in range(1, tries + 1):
         tell_how_far(number, tries)
         if number == 1:
-            experiment.choosing.skips_short_ones = (
-                False  # Of the short ones the longer ones take their time, twenty times.
-            )
+            # A long one takes its time, twenty times.
+            experiment.choosing.skips_short_ones = False
             experiment.choosing.go_through([lambda: _moving(experiment)])
         else:
             experiment.places.await_one()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from honest_behave.outcomes import BadConfiguration, Inconclusive
 from ktrdr_qa.act import leaving
@@ -16,7 +16,6 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
-from ktrdr_qa.record.history import Sample
 from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
 from ktrdr_qa.words import cut
 
@@ -177,11 +176,10 @@ def _cancel(scene: Scene, operation: str, what: str) -> None:
 def _may_mean_all(client: Client) -> str:
     """Why a cancel without an id is not sent: it may be one of everything. Nothing where it is not."""
     try:
-        read = client.get
-        described = read(DESCRIPTION, purpose="what may be cancelled", tries=3, timeout_s=DESCRIBED_WITHIN_S).answer
+        asked = client.get(DESCRIPTION, purpose="what may be cancelled", tries=3, timeout_s=DESCRIBED_WITHIN_S)
     except TransportError as error:
         return f"a cancel without an id was not sent, as it may mean all: {error}"
-    paths = described.get("paths") if isinstance(described, dict) else None
+    paths = asked.answer.get("paths") if isinstance(asked.answer, dict) else None
     if not isinstance(paths, dict):
         return f"a cancel without an id was not sent, as it may mean all: {DESCRIPTION} names no paths"
     for path in (readings.OPERATIONS, f"{readings.OPERATIONS}/"):
@@ -193,19 +191,15 @@ def _may_mean_all(client: Client) -> str:
 def _look_at_the_list(scene: Scene) -> None:
     """What the list says of what has ended, of what runs, and of the ids that nobody has."""
     mine = {*_ended_before(scene), *([scene.backtest] if scene.backtest else [])}
+
+    def read() -> Iterator[readings.Reading]:
+        listed = {r.subject: r for r in readings.listed(scene.client, "", mine)}
+        yield from (listed.get(one) or readings.Reading(one, MISSING) for one in sorted(mine))
+        yield from (r for name, r in listed.items() if name in IN_VAIN.values())
+
     for _ in range(LOOKS):
-        asked_s = scene.recorder.clock()
-        try:
-            listed = {r.subject: r for r in readings.listed(scene.client, "", mine)}
-        except TransportError:
-            continue
-        break
-    else:
-        return
-    answered_s = scene.recorder.clock()
-    read = [listed.get(one) or readings.Reading(one, MISSING) for one in sorted(mine)]
-    read += [r for name, r in listed.items() if name in IN_VAIN.values()]
-    scene.recorder.add(Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in read)
+        if scene.read_once("list", read):
+            break
 
 
 # --- the next one ----------------------------------------------------------------------------------------

@@ -12,6 +12,6 @@ LATER_S = 0.2
 
 def cancel_again(scene: Scene) -> None:
     """Cancel it once more, so long after its end that an end which is set anew is told."""
-    ended_s = next((s.answered_s for s in scene.readings() if s.terminal), 0.0)
-    scene.pause(ended_s + SAME_MOMENT_S + LATER_S - scene.recorder.clock())
+    end = scene.recorder.history().end_of(scene.backtest)
+    scene.pause((end.answered_s if end else 0.0) + SAME_MOMENT_S + LATER_S - scene.recorder.clock())
     send_another(scene, scene.client, "second cancel", "second_cancel_answered", patiently=True)

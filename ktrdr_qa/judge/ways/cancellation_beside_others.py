@@ -67,10 +67,10 @@ def are_moving(history: History, limit_s: float) -> Judgement:
     rule = Rule("neighbours moving", f"the other backtests are moving within {limit_s:.1f} s")
     neighbours = neighbours_of(history)
     for other, began_s in neighbours.items():
-        readings, rises = history.of("backend", other), rises_in(history.of("backend", other))
-        ended = next((s for s in readings if s.terminal), None)
+        readings, ended = history.of("backend", other), history.end_of(other)
         if _pace(readings) is not None:
             continue
+        rises = rises_in(readings)
         if ended and ended.status != "completed":
             words = ended.facts.get("error_message") or "no reason given"
             return rule.violated(f"{other} was {state_of(ended)}: {words}", ended.answered_s)
@@ -256,8 +256,8 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
         return rule.unknown("none was started")
     before = before_cancel(history, backtest)
     # Workers may share a host: its pace is the one that it had beside the others.
-    beside_s = max(neighbours_of(history).values(), default=0.0)
-    beside_them = [s for s in before if s.asked_s >= beside_s]
+    began = neighbours_of(history).values()
+    beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began)]
     follower, usual = started.subject, _pace(beside_them, BRIEF_S) or _pace(before, BRIEF_S)
     readings = until_we_end_it(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
@@ -276,7 +276,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     rises = rises_in(readings)
     if usual is None or not rises:
         return rule.unknown("its pace was not seen" if usual else "the pace of the cancelled one was not seen")
-    window_s = max(least_s, updates * longest_step_s(before_cancel(history, backtest)))
+    window_s = max(least_s, updates * longest_step_s(before))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
     return _keeps(history, rule, follower, (usual, _slower(history)), [first], after, (first.answered_s, window_s))

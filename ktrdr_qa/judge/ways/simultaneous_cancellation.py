@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import SAME_MOMENT_S, end_and_after
+from ktrdr_qa.judge.reading import SAME_MOMENT_S, apart_s, end_and_after
 from ktrdr_qa.judge.ways.cancellation_with_reason import given_in
 from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.record.history import Event, History, Sample
-from ktrdr_qa.words import moment_of
 
 ANSWERED = "one_of_several_answered"
 
@@ -98,8 +97,8 @@ def _acknowledges(e: Event) -> bool:
 
 
 def _another_end(first: Sample, s: Sample) -> bool:
-    then, now = moment_of(first.facts.get("completed_at")), moment_of(s.facts.get("completed_at"))
-    return bool(then and now and abs((now - then).total_seconds()) > SAME_MOMENT_S)
+    apart = apart_s(first.facts.get("completed_at"), s.facts.get("completed_at"))
+    return apart is not None and apart > SAME_MOMENT_S
 
 
 def _name(e: Event) -> str:

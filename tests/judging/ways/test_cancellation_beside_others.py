@@ -229,32 +229,29 @@ def test_the_next_one_on_the_same_worker_keeps_the_pace() -> None:
     assert followed().unknown
 
 
+def next_one_at(pace: float, *before: Part) -> Judgement:
+    """Of a next one that makes so many percent a second, after a cancelled one of which this was seen."""
+    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, pace=pace, of=NEXT, worker=W)]
+    return neighbours.follower_keeps_pace(film(started(), *before, cancelled(10.0), follows, worker=W), B, 2.0, 3)
+
+
 def test_two_updates_of_the_cancelled_one_are_its_pace() -> None:
-    brief = [saw(8.0, "running", 2.0, worker=W), saw(9.0, "running", 4.0, worker=W)]
-    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT, worker=W)]
-    assert neighbours.follower_keeps_pace(film(started(), brief, cancelled(10.0), follows, worker=W), B, 2.0, 3).holds
+    assert next_one_at(2.0, saw(8.0, "running", 2.0, worker=W), saw(9.0, "running", 4.0, worker=W)).holds
 
 
 def test_the_pace_to_keep_is_the_one_beside_the_others() -> None:
     """Alone it made 8 % a second, and beside the neighbour, on the same host, 1 %."""
     alone = [saw(0.5 * n, "running", 4.0 * n, worker=W) for n in range(1, 4)]
     beside_it = [saw(2.0 + 0.5 * n, "running", 12.0 + 0.5 * n, worker=W) for n in range(15)]
-    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, pace=1.0, of=NEXT, worker=W)]
-    neighbour = did("neighbour_started", 2.0, OTHER)
-    history = film(started(), alone, neighbour, beside_it, cancelled(10.0), follows, worker=W)
-    assert neighbours.follower_keeps_pace(history, B, 2.0, 3).holds
+    assert next_one_at(1.0, alone, did("neighbour_started", 2.0, OTHER), beside_it).holds
 
 
 def test_a_second_beside_the_others_is_enough_and_where_there_is_none_what_was_before_them() -> None:
+    late = did("neighbour_started", 8.5, OTHER)
     alone = [saw(0.5 * n, "running", 4.0 * n, worker=W) for n in range(1, 16)]
     a_second = [saw(8.5 + 0.5 * n, "running", 62.0 + 0.5 * n, worker=W) for n in range(3)]
-    follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, pace=1.0, of=NEXT, worker=W)]
-    late = did("neighbour_started", 8.0, OTHER)
-    beside_it = film(started(), alone, late, a_second, cancelled(10.0), follows, worker=W)
-    assert neighbours.follower_keeps_pace(beside_it, B, 2.0, 3).holds
-    brief = [saw(6.0, "running", 2.0, worker=W), saw(7.0, "running", 3.0, worker=W)]
-    before_it = film(started(), brief, late, cancelled(10.0), follows, worker=W)
-    assert neighbours.follower_keeps_pace(before_it, B, 2.0, 3).holds
+    assert next_one_at(1.0, alone, late, a_second).holds
+    assert next_one_at(1.0, saw(6.0, "running", 2.0, worker=W), saw(7.0, "running", 3.0, worker=W), late).holds
 
 
 # --- each with its boundary --------------------------------------------------------------------------------------
