@@ -12,11 +12,13 @@ from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.act.ways.simultaneous_cancellation import send_together
 from ktrdr_qa.judge import pace, processor
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import COVERED_GAP_S
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError
 from ktrdr_qa.platform.statuses import TERMINAL, TURNED_DOWN
 from ktrdr_qa.record.history import Sample
+from ktrdr_qa.record.recorder import BACKTEST_INTERVAL_S
 
 CONTRAST_S = 1.0
 """How long the cancel is put off at most until the processor shows that the backtest runs."""
@@ -54,20 +56,29 @@ class Cancelling:
 
     def _send(self, send: Callable[[], bool], *, look_at_others: bool) -> Judgement:
         """After a lost answer the cancel is repeated once, which is safe."""
-        record = self._scene.evidence["Pre-cancel status and progress"] = self._scene.record()
-        if readings.word(record.find("$.data.status")) in TERMINAL:
+        if self._read_before_the_cancel(COVERED_GAP_S if look_at_others else 0.0) in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
-        if record.find("$.data.status"):
-            read = readings.of_record(record, self._scene.backtest)
-            self._scene.recorder.add(
-                [Sample("backend", asked_s=record.at_s, answered_s=record.answered_s, **vars(read))]
-            )
         if look_at_others:
             self._others.look()
         self.send_in_any_case(send)
         self._scene.recorder.look_now("worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
+
+    def _read_before_the_cancel(self, patience_s: float) -> str:
+        """The status in the last reading; for so long asked again where a replica that lags may have answered."""
+        scene, backtest = self._scene, self._scene.backtest
+        deadline_s = scene.recorder.clock() + patience_s
+        while True:
+            record = scene.evidence["Pre-cancel status and progress"] = scene.record()
+            status = readings.word(record.find("$.data.status"))
+            read = readings.of_record(record, backtest) if status else None
+            if read and status not in TERMINAL:
+                scene.recorder.add([Sample("backend", asked_s=record.at_s, answered_s=record.answered_s, **vars(read))])
+            shown = status in TERMINAL or (read and read.status == "running" and read.percentage)
+            if shown or scene.recorder.clock() >= deadline_s:
+                return status
+            scene.pause(BACKTEST_INTERVAL_S)
 
     def _send_once(self) -> bool:
         """One cancel request, with the scene's body; False where its answer was lost."""

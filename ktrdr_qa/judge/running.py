@@ -137,7 +137,10 @@ def _wrong_while_running(readings: Sequence[Sample]) -> tuple[Sample, str] | Non
 
 
 def was_running(history: History, backtest: str) -> Judgement:
-    """The seed's first sanity check: running, and above 0 %, in the last reading before the cancel."""
+    """The seed's first sanity check: running, and above 0 %, in the last reading before the cancel.
+
+    Of several replicas one may lag: what was read at most ``COVERED_GAP_S`` earlier counts as well.
+    """
     rule = Rule("was running", "the backtest was running, above 0 %, when the cancel was sent")
     # A record that is gone for a moment is a replica's lag; for longer it is ``is_moving``'s matter.
     readings = [s for s in before_cancel(history, backtest) if s.status != MISSING]
@@ -146,9 +149,12 @@ def was_running(history: History, backtest: str) -> Judgement:
     if not readings:
         return rule.unknown("no reading was had before the cancel")
     last = readings[-1]
-    if last.status == "running" and height_of(last) > 0:
-        return rule.holds(f"it was running at {percent_of(last)}", figures={"cancelled_at_percent": height_of(last)})
-    if last.status == "running":
-        return rule.violated(f"it was running, but still at {percent_of(last)}", last.answered_s)
     seen = f"it was {state_of(last)} in the last reading before the cancel"
-    return rule.unknown(seen) if last.terminal else rule.violated(seen, last.answered_s)
+    if last.terminal:
+        return rule.unknown(seen)
+    for s in reversed(readings):
+        if s.status == "running" and height_of(s) > 0 and s.answered_s >= last.asked_s - COVERED_GAP_S:
+            return rule.holds(f"it was running at {percent_of(s)}", figures={"cancelled_at_percent": height_of(s)})
+    if last.status == "running":
+        seen = f"it was running, but still at {percent_of(last)}"
+    return rule.violated(seen, last.answered_s)

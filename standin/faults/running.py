@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections import defaultdict
 
 from standin import contract
 from standin.contract import Operation
@@ -14,7 +15,6 @@ from standin.seams import Answer, Ask, Seam, answer
 
 FLICKER_EVERY_S = 0.1
 ANSWERED_AFTER_S = 0.05
-ZERO_FOR_S = 0.9
 VANISHES_AT = 1.0
 """Percentage at which an operation is forgotten."""
 
@@ -118,23 +118,23 @@ class Flickers(Seam):
         return operation
 
 
-@fault("running-zero-now-and-then")
-class ZeroNowAndThen(Seam):
-    """Whoever has read a progress reads 0 % for a while afterwards, for less time than a replica may lag."""
+@fault("running-percentage-lost")
+class PercentageLost(Seam):
+    """Whoever has read two percentages of a running backtest reads none from then on."""
 
     def __init__(self) -> None:
-        self._read_s: dict[str, float] = {}
+        self._read: dict[str, set[float]] = defaultdict(set)
 
     async def afterwards(self, ask: Ask, given: Answer) -> Answer:
         if not ask.reads or ask.internal or given.status != 200:
             return given
-        body, known, now_s = given.json(), ask.operation_id or "", time.monotonic()
+        body, read = given.json(), self._read[ask.operation_id or ""]
         if body["data"]["status"] != "running" or not body["data"]["progress"]["percentage"]:
             return given
-        if now_s - self._read_s.get(known, -ZERO_FOR_S) >= ZERO_FOR_S:
-            self._read_s[known] = now_s
+        if len(read) < 2:
+            read.add(body["data"]["progress"]["percentage"])
             return given
-        body["data"]["progress"]["percentage"] = 0.0
+        body["data"]["progress"]["percentage"] = None
         return given.with_json(body)
 
 

@@ -462,6 +462,27 @@ def test_is_moving(case: Case) -> None:
         figures={"cancelled_at_percent": 2.25},
     ),
     Case(
+        "0 % in the last reading, a second after another: a replica that lags",
+        film(cancelled(), saw(8.25, "running", 4.0, took_s=0.25), saw(9.5, "running", 0.0)),
+        "holds",
+        "it was running at 4.0 %",
+        figures={"cancelled_at_percent": 4.0},
+    ),
+    Case(
+        "0 % in the last reading, for a hair longer",
+        film(cancelled(), saw(8.25, "running", 4.0, took_s=0.25), saw(9.51, "running", 0.0)),
+        "violated",
+        "it was running, but still at 0.0 %",
+        9.51,
+    ),
+    Case(
+        "pending in the last reading, and before it running: a replica that lags",
+        film(cancelled(), saw(9.0, "running", 4.0), saw(9.25, "running", 5.0), saw(9.5, "pending")),
+        "holds",
+        "it was running at 5.0 %",
+        figures={"cancelled_at_percent": 5.0},
+    ),
+    Case(
         "running a little above 0 %",
         film(cancelled(), saw(9.5, "running", 0.5)),
         "holds",

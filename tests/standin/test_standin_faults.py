@@ -318,12 +318,13 @@ def _(it: Launched) -> None:
     assert it.cancel(operation_id).status_code == 404
 
 
-@shows("running-zero-now-and-then")
+@shows("running-percentage-lost")
 def _(it: Launched) -> None:
     operation_id = it.start()
-    seen = it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
-    assert it.operation(operation_id)["progress"]["percentage"] == 0.0 < seen["progress"]["percentage"]
-    it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)
+    read = [it.wait(operation_id, lambda seen: seen["progress"]["percentage"] > 0)["progress"]["percentage"]]
+    read.append(it.wait(operation_id, lambda seen: seen["progress"]["percentage"] != read[0])["progress"]["percentage"])
+    assert read[1] > read[0]
+    assert it.wait(operation_id, lambda seen: seen["status"] == "running")["progress"]["percentage"] is None
 
 
 @shows("running-flickers")
