@@ -91,7 +91,8 @@ class Experiment:
         judgement = self.await_known(name, limit_s)
         if judgement.violated:
             self.others.look()
-            judgement = self.judge(name)
+            # What it made while others were looked for may have put it in doubt again.
+            judgement = self.await_known(name, limit_s)
         return judgement
 
     # --- until the cancel ----------------------------------------------------------------------------------

@@ -147,18 +147,34 @@ class LateCancelMovesItsEnd(JustCompleted):
 # --- beside others ---------------------------------------------------------------------------------------------------
 
 
-@fault("neighbour-never-moves")
-class NeighbourNeverMoves(Seam):
+class NeverMoves(Seam):
+    """A backtest stays at 0 % whose start finds another one ``beside`` it."""
+
     def __init__(self) -> None:
         self._stuck: set[str] = set()
 
+    def beside(self, other: Operation) -> bool:
+        raise NotImplementedError
+
     def started(self, operation: Operation) -> None:
-        if any(each.active and each is not operation for each in self.backend.operations.values()):
+        if any(self.beside(each) for each in self.backend.operations.values() if each is not operation):
             self._stuck.add(operation.operation_id)
             operation.status = "running"
 
     def follows_worker(self, operation: Operation) -> bool:
         return operation.operation_id not in self._stuck
+
+
+@fault("neighbour-never-moves")
+class NeighbourNeverMoves(NeverMoves):
+    def beside(self, other: Operation) -> bool:
+        return other.active
+
+
+@fault("neighbour-next-never-moves")
+class NeighbourNextNeverMoves(NeverMoves):
+    def beside(self, other: Operation) -> bool:
+        return other.status == "cancelled"
 
 
 @fault("neighbour-stands-still")

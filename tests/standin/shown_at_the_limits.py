@@ -116,13 +116,23 @@ def cancel_500_near_the_end(it: Launched) -> None:
     assert it.cancel(operation_id).status_code == 500
 
 
-@shows("neighbour-never-moves")
-def neighbour_never_moves(it: Launched) -> None:
-    it.running()
+def _never_moves(it: Launched) -> None:
     other = it.start()
     time.sleep(0.3)
     seen = it.operation(other)
     assert (seen["status"], seen["progress"]["percentage"]) == ("running", 0.0)
+
+
+@shows("neighbour-never-moves")
+def neighbour_never_moves(it: Launched) -> None:
+    it.running()
+    _never_moves(it)
+
+
+@shows("neighbour-next-never-moves")
+def neighbour_next_never_moves(it: Launched) -> None:
+    it.cancel(it.running())
+    _never_moves(it)
 
 
 @shows("neighbour-stands-still")

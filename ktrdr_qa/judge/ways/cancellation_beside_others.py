@@ -7,12 +7,15 @@ a time, so what comes next on the same worker has it for itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.judge.reading import (
+    COVERED_GAP_S,
     before_cancel,
     height_of,
     is_same_moment,
@@ -25,7 +28,7 @@ from ktrdr_qa.judge.reading import (
 )
 from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.platform.statuses import MISSING
-from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.record.history import Event, History, Sample
 from ktrdr_qa.words import percent
 
 SLOWER = 0.6
@@ -57,8 +60,8 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
         if neighbours_of(history)
         else []
     )
-    if any(e.kind == "follower_started" for e in history.events):
-        found.append(follower_keeps_pace(history, backtest, least_s, updates))
+    if _next_one(history):
+        found.append(follower_keeps_pace(history, backtest, least_s, updates, limits["new_backtest_s"]))
     return found
 
 
@@ -68,7 +71,7 @@ def are_moving(history: History, limit_s: float) -> Judgement:
     neighbours = neighbours_of(history)
     for other, began_s in neighbours.items():
         readings, ended = history.of("backend", other), history.end_of(other)
-        if _pace(readings) is not None:
+        if _pace(readings, _lag_s(history)) is not None:
             continue
         rises = rises_in(readings)
         if ended and ended.status != "completed":
@@ -103,38 +106,33 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
         if any(s.status == "completed" for s in after):
             told.append(f"{other} completed")
             continue
-        usual = _pace(before)
+        usual = _usual_paces(history, backtest).get(other)
         if usual is None:
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
-        judged = _keeps(
-            history,
-            rule,
-            other,
-            (usual, _slower(history)),
-            before,
-            after,
-            (sent.at_s, max(least_s, updates * longest_step_s(before))),
-        )
+        window_s = max(least_s, updates * longest_step_s(before))
+        judged = _keeps(history, rule, _Watched(other, usual, before, after, sent.at_s, window_s))
         if not judged.holds:
             return judged
         told.append(judged.seen)
     return rule.holds("; ".join(told))
 
 
-def _keeps(
-    history: History,
-    rule: Rule,
-    other: str,
-    pace: tuple[float, float],
-    before: Sequence[Sample],
-    after: Sequence[Sample],
-    window: tuple[float, float],
-) -> Judgement:
-    """Whether a backtest goes on at its usual pace, from a time on and for at least so long.
+@dataclass(frozen=True)
+class _Watched:
+    """A backtest that has to go on at its usual pace, in percent a second, from a time on and for at least so long."""
 
-    ``pace``: percent a second, and which part of it is in order.
-    """
-    (usual, share), (from_s, window_s) = pace, window
+    backtest: str
+    usual: float
+    before: Sequence[Sample]
+    after: Sequence[Sample]
+    from_s: float
+    window_s: float
+
+
+def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
+    """Whether it goes on at its usual pace, or as near to it as this run's others do meanwhile: they may share a host."""
+    other, usual, from_s, window_s = watched.backtest, watched.usual, watched.from_s, watched.window_s
+    before, after, lag_s = watched.before, watched.after, _lag_s(history)
     if not after or after[-1].asked_s - from_s < window_s:
         return rule.unknown(f"{other} was not read for {window_s:.1f} s yet")
     last = after[-1]
@@ -143,24 +141,29 @@ def _keeps(
     heights += [s.percentage for s in after if s.percentage is not None]
     # What was lost of it is for ``are_untouched``.
     made, left = heights[-1] - min(heights), 100.0 - heights[0]
-    due = min(usual * span_s, left)
-    least = share * due - _usual_step([*before, *after])
-    if least <= 0:
+    due = min(usual * (span_s - lag_s), left)
+    share, step = _slower(history), _usual_step([*before, *after])
+    if share * due <= step:
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
-    if made < least:
+    theirs = 1.0
+    if made < share * due - step:
         if meanwhile := others_begun(history, from_s):
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
-        return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
+        theirs = _kept_by_the_others(history, other, from_s, last.asked_s)
+        # No host makes one stand still.
+        if not made or made < share * theirs * due - step:
+            return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
+        seen += f"; meanwhile the others of this run made at most {percent(100 * theirs)} of what was due of them"
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
-        height_of(s) - heights[0] >= IN_DOUBT * min(usual * (s.asked_s - from_s), left)
+        height_of(s) - heights[0] >= IN_DOUBT * min(theirs * usual * (s.asked_s - from_s - lag_s), left)
         for s in after
         if s.asked_s - from_s >= window_s
     )
     if not kept and due < left and span_s < LONGER * window_s:
         return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
-    return rule.holds(seen)
+    return rule.holds(seen) if theirs == 1.0 or _is_busy(history) else rule.unknown(seen, final=True)
 
 
 def others_begun(history: History, since_s: float) -> list[str]:
@@ -172,17 +175,74 @@ def others_begun(history: History, since_s: float) -> list[str]:
     return sorted({s.subject for s in active} - before)
 
 
+def _kept_by_the_others(history: History, other: str, from_s: float, until_s: float) -> float:
+    """Which part of its own pace, and one usual step, the best of this run's other backtests made at that time.
+
+    Infinite where none of them was seen to move for ``PACE_S`` of that time: they excuse nothing.
+    """
+    kept = []
+    for each, usual in _usual_paces(history, history.backtest).items():
+        readings = [s for s in until_we_end_it(history, each) if s.status == "running" and s.percentage is not None]
+        meanwhile = [s for s in readings if from_s <= s.asked_s <= until_s]
+        if each == other or not meanwhile or (span_s := meanwhile[-1].asked_s - meanwhile[0].asked_s) < PACE_S:
+            continue
+        if made := height_of(meanwhile[-1]) - height_of(meanwhile[0]):
+            kept.append((made + _usual_step(readings)) / (usual * span_s))
+    return max(kept, default=math.inf)
+
+
+def _usual_paces(history: History, backtest: str) -> dict[str, float]:
+    """Percent a second: of each neighbour before the cancel, of the next one what the cancelled one made."""
+    sent = history.event("cancel_sent", backtest)
+    paces = {
+        other: _pace([s for s in history.of("backend", other) if sent and s.answered_s <= sent.at_s], _lag_s(history))
+        for other in neighbours_of(history)
+    }
+    if started := _next_one(history):
+        before = before_cancel(history, backtest)
+        # Workers may share a host: its pace is the one that it had beside the others.
+        began = neighbours_of(history).values()
+        beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began)]
+        found = (_pace(readings, _lag_s(history), BRIEF_S) for readings in (beside_them, before))
+        paces[started.subject] = next((pace for pace in found if pace), None)
+    return {other: pace for other, pace in paces.items() if pace}
+
+
+def _next_one(history: History) -> Event | None:
+    return next((e for e in history.events if e.kind == "follower_started"), None)
+
+
+def _lag_s(history: History) -> float:
+    """How old the oldest reading was of a backtest of this run, as far as can be seen: of several replicas one may lag.
+
+    The pace of what is read now here and now there is uncertain by so much time at either end.
+    """
+    lag_s = 0.0
+    for mine in {e.subject for e in history.events}:
+        readings = [s for s in history.of("backend", mine) if s.status == "running" and s.percentage is not None]
+        rises = rises_in(readings)
+        for s in readings:
+            passed = next((r for r in rises if height_of(r) > height_of(s)), None)
+            if passed:
+                lag_s = max(lag_s, s.asked_s - passed.answered_s)
+    return min(lag_s, COVERED_GAP_S)
+
+
+def _is_busy(history: History) -> bool:
+    return float(history.about.get("load_per_core", 0.0)) > BUSY_HOST
+
+
 def _slower(history: History) -> float:
     """The part of the progress that was due which one that is not disturbed makes at least."""
-    return SLOWER if float(history.about.get("load_per_core", 0.0)) <= BUSY_HOST else SLOWER_ON_A_BUSY_HOST
+    return SLOWER_ON_A_BUSY_HOST if _is_busy(history) else SLOWER
 
 
-def _pace(readings: Sequence[Sample], least_s: float = PACE_S) -> float | None:
+def _pace(readings: Sequence[Sample], lag_s: float, least_s: float = PACE_S) -> float | None:
     """Percent a second over the whole time in which it was seen to rise; None where that was too short."""
     rises = rises_in(readings)
     if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < least_s:
         return None
-    return (height_of(rises[-1]) - height_of(rises[0])) / span_s
+    return (height_of(rises[-1]) - height_of(rises[0])) / (span_s + lag_s)
 
 
 def _usual_step(readings: Sequence[Sample]) -> float:
@@ -248,17 +308,18 @@ def _fall(readings: Sequence[Sample], sent_s: float) -> tuple[Sample, str] | Non
     return None
 
 
-def follower_keeps_pace(history: History, backtest: str, least_s: float, updates: float) -> Judgement:
-    """The next backtest on the cancelled one's worker, the same work, runs at the pace that the cancelled one had."""
+def follower_keeps_pace(history: History, backtest: str, least_s: float, updates: float, limit_s: float) -> Judgement:
+    """The next backtest on the cancelled one's worker, the same work, runs at the pace that the cancelled one had.
+
+    It has ``limit_s`` to begin.
+    """
     rule = Rule("next keeps pace", "the next backtest on the same worker runs at the pace of the cancelled one")
-    started = next((e for e in history.events if e.kind == "follower_started"), None)
+    started = _next_one(history)
     if started is None:
         return rule.unknown("none was started")
     before = before_cancel(history, backtest)
-    # Workers may share a host: its pace is the one that it had beside the others.
-    began = neighbours_of(history).values()
-    beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began)]
-    follower, usual = started.subject, _pace(beside_them, BRIEF_S) or _pace(before, BRIEF_S)
+    follower = started.subject
+    usual = _usual_paces(history, backtest).get(follower)
     readings = until_we_end_it(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
         words = broken.facts.get("error_message") or "no reason given"
@@ -274,12 +335,15 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     if readings and readings[-1].status == "completed":
         return rule.holds(f"{follower} completed")
     rises = rises_in(readings)
+    if not rises and readings and (since_s := readings[-1].asked_s - started.at_s) > limit_s:
+        seen = f"{follower} was {state_of(readings[-1])} {since_s:.1f} s after its start"
+        return rule.violated(seen, readings[-1].asked_s)
     if usual is None or not rises:
         return rule.unknown("its pace was not seen" if usual else "the pace of the cancelled one was not seen")
     window_s = max(least_s, updates * longest_step_s(before))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
-    return _keeps(history, rule, follower, (usual, _slower(history)), [first], after, (first.answered_s, window_s))
+    return _keeps(history, rule, _Watched(follower, usual, [first], after, first.answered_s, window_s))
 
 
 def in_words(history: History, found: Found) -> Iterator[str]:

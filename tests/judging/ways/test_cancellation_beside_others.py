@@ -161,7 +161,62 @@ def test_where_others_have_begun_meanwhile_a_slower_neighbour_tells_nothing() ->
         assert others(seen).violated
     follows = [did("follower_started", 12.0, NEXT), runs(12.0, 30.0, pace=0.5, of=NEXT, worker=W)]
     another = beside(follows, saw(14.0, "running", of="op_7", view="list"))
-    assert neighbours.follower_keeps_pace(another, B, 2.0, 3).unknown
+    assert neighbours.follower_keeps_pace(another, B, 2.0, 3, 30.0).unknown
+
+
+def beside_a_next_one(neighbour: float, next_one: float, **about: object) -> dict[str, Judgement]:
+    """Both made 2 % a second before the cancel; the paces are those after it, in percent a second."""
+    seen = beside(
+        runs(10.25, 30.0, pace=neighbour, base=16.0),
+        did("follower_started", 12.0, NEXT),
+        runs(12.0, 30.0, pace=next_one, of=NEXT, worker=W),
+    )
+    history = film(seen.samples, seen.events, backtest=B, worker=W, **about)
+    return {j.name: j for j in neighbours.judgements(history, verdict.LIMITS_S) if j.name != "neighbours untouched"}
+
+
+def test_what_slows_all_of_this_run_is_the_host_and_what_slows_one_of_them_is_not() -> None:
+    both = beside_a_next_one(0.5, 0.5)
+    assert all(j.unknown and j.final for j in both.values()) and len(both) == 2
+    assert both["next keeps pace"].seen == (
+        f"{NEXT} made 8.5 % in 17.0 s, and 34.0 % was due; "
+        "meanwhile the others of this run made at most 26.5 % of what was due of them"
+    )
+    both = beside_a_next_one(0.5, 0.5, load_per_core=2.1)
+    assert all(j.holds for j in both.values())
+    for busy in (0.0, 9.0):
+        one = beside_a_next_one(0.5, 2.0, load_per_core=busy)
+        assert one["neighbours run on"].violated and one["next keeps pace"].holds
+        one = beside_a_next_one(2.0, 0.5, load_per_core=busy)
+        assert one["next keeps pace"].violated and one["neighbours run on"].holds
+        stands = beside_a_next_one(0.5, 0.0, load_per_core=busy)
+        assert stands["neighbours run on"].violated, "one that stands still tells nothing of the host"
+        stands = beside_a_next_one(0.0, 0.5, load_per_core=busy)
+        assert stands["neighbours run on"].violated, "and no host makes one stand still"
+
+
+def test_how_much_the_others_made_is_taken_at_its_boundaries() -> None:
+    """Both made 2 % a second before the cancel, on a host that is busy; the next one is seen for two seconds."""
+
+    def made(percent: float, by_the_next: float) -> Judgement:
+        seen = beside(
+            saw(10.25, "running", 16.0, of=OTHER),
+            saw(20.0, "running", 16.0 + percent, of=OTHER),
+            did("follower_started", 12.0, NEXT),
+            saw(17.0, "pending", 50.0, of=NEXT, worker=W),
+            saw(18.0, "running", 1.0, of=NEXT, worker=W),
+            saw(20.0, "running", 1.0 + by_the_next, of=NEXT, worker=W),
+            saw(20.0, "running", of=NEXT, worker=W),
+        )
+        return on(film(seen.samples, seen.events, backtest=B, worker=W, load_per_core=9.0))
+
+    half = "meanwhile the others of this run made at most 50.0 % of what was due of them"
+    assert (
+        made(3.0, 1.0).seen
+        == f"{OTHER} made 3.0 % in 10.0 s, and 20.0 % was due; {half}: it is watched for 12.0 s to tell"
+    )
+    assert made(2.9, 1.0).violated, "half of half of 20 %, less a step of 2 %"
+    assert made(0.1, 0.3).unknown and made(0.0, 0.3).violated, "no host makes one stand still"
 
 
 def test_one_that_completes_or_that_this_run_ends_itself_is_in_order() -> None:
@@ -209,9 +264,24 @@ def test_the_neighbours_have_to_move_in_time() -> None:
     assert neighbours.are_moving(film(started()), 5.0).unknown
 
 
+def test_what_is_read_here_and_there_of_replicas_has_an_uncertain_pace() -> None:
+    """It makes 4 % a second; the last readings before the cancel come from a replica that is fresh, those after it not."""
+
+    def made(percent: float, *seen: Part) -> Judgement:
+        before = [saw(2.0 + 0.5 * n, "running", 2.0 * n, of=OTHER, **BEGAN) for n in range(17)]
+        return on(beside(seen, saw(13.0, "running", 32.0 + percent, of=OTHER, **BEGAN), before=before))
+
+    lags, longer = (saw(at_s, "running", 31.9, of=OTHER, **BEGAN) for at_s in (10.5, 12.0))
+    assert made(4.0).violated and made(4.0).seen.startswith(f"{OTHER} made 4.0 % in 3.0 s, and 12.0 % was due")
+    assert made(4.0, lags).unknown
+    assert made(4.0, lags).seen.startswith(f"{OTHER} made 4.1 % in 3.0 s, and 9.4 % was due: it is watched for")
+    assert made(7.4, lags).unknown and made(7.5, lags).holds, "eight tenths of that"
+    assert made(4.0, longer).seen.startswith(f"{OTHER} made 4.1 % in 3.0 s, and 7.1 % was due"), "a second at most"
+
+
 def followed(*readings: Part) -> Judgement:
     history = beside(did("follower_started", 12.0, NEXT), *readings)
-    return neighbours.follower_keeps_pace(history, B, 2.0, 3)
+    return neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
 
 
 def test_the_next_one_on_the_same_worker_keeps_the_pace() -> None:
@@ -229,10 +299,22 @@ def test_the_next_one_on_the_same_worker_keeps_the_pace() -> None:
     assert followed().unknown
 
 
+def test_a_next_one_that_does_not_begin_has_failed_at_its_limit() -> None:
+    def stays_at_zero(until_s: float) -> Judgement:
+        stays = [*runs(12.0, until_s - 0.25, pace=0.0, of=NEXT, worker=W), saw(until_s, "pending", of=NEXT, worker=W)]
+        history = beside(did("follower_started", 12.0, NEXT), stays)
+        limits = {**verdict.LIMITS_S, "new_backtest_s": 8.0}
+        return next(j for j in neighbours.judgements(history, limits) if j.name == "next keeps pace")
+
+    assert stays_at_zero(20.0).unknown
+    late = stays_at_zero(20.25)
+    assert late.violated and late.seen == f'{NEXT} was "pending" 8.2 s after its start' and late.at_s == 20.25
+
+
 def next_one_at(pace: float, *before: Part) -> Judgement:
     """Of a next one that makes so many percent a second, after a cancelled one of which this was seen."""
     follows = [did("follower_started", 12.0, NEXT), runs(12.0, 20.0, pace=pace, of=NEXT, worker=W)]
-    return neighbours.follower_keeps_pace(film(started(), *before, cancelled(10.0), follows, worker=W), B, 2.0, 3)
+    return neighbours.follower_keeps_pace(film(started(), *before, cancelled(10.0), follows, worker=W), B, 2.0, 3, 30.0)
 
 
 def test_two_updates_of_the_cancelled_one_are_its_pace() -> None:
@@ -431,11 +513,11 @@ def test_progress_has_fallen_where_it_stays_below_for_half_a_second() -> None:
 def test_of_the_next_one_it_is_told_what_is_not_known() -> None:
     assert followed().seen == "its pace was not seen"
     assert followed().expected == "the next backtest on the same worker runs at the pace of the cancelled one"
-    assert neighbours.follower_keeps_pace(beside(), B, 2.0, 3).seen == "none was started"
+    assert neighbours.follower_keeps_pace(beside(), B, 2.0, 3, 30.0).seen == "none was started"
     assert followed(runs(12.0, 14.0, of=NEXT, worker=W)).seen == f"{NEXT} was not read for 3.0 s yet"
     assert (
         neighbours.follower_keeps_pace(
-            beside(did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT, worker=W)), B, 9.0, 3
+            beside(did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT, worker=W)), B, 9.0, 3, 30.0
         ).seen
         == f"{NEXT} was not read for 9.0 s yet"
     )
@@ -447,7 +529,7 @@ def test_of_the_next_one_it_is_told_what_is_not_known() -> None:
     ended = followed(runs(12.0, 20.0, of=NEXT), did("clean_up", 20.1, NEXT), saw(20.2, "cancelled", 0.0, of=NEXT))
     assert ended.seen == f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
     blind = film(did("follower_started", 12.0, NEXT), runs(12.0, 20.0, of=NEXT), cancelled(10.0))
-    assert neighbours.follower_keeps_pace(blind, B, 2.0, 3).seen == "the pace of the cancelled one was not seen"
+    assert neighbours.follower_keeps_pace(blind, B, 2.0, 3, 30.0).seen == "the pace of the cancelled one was not seen"
 
 
 def test_the_next_one_is_judged_with_the_limits_of_the_recording() -> None:
@@ -511,13 +593,13 @@ def test_a_next_one_that_stands_after_its_first_step_is_slow() -> None:
 
     def after(until: int) -> Judgement:
         history = film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands[:until], worker=W)
-        return neighbours.follower_keeps_pace(history, B, 1.0, 3)
+        return neighbours.follower_keeps_pace(history, B, 1.0, 3, 30.0)
 
     assert after(12).seen == f"{NEXT} was not read for 6.0 s yet"
     assert after(13).seen == f'{NEXT} made 0.0 % in 6.0 s, and 3.0 % was due: it was "running" at 1.0 %'
     (judged,) = neighbours.judgements(
         film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands, backtest=B, updates=1),
-        {"frozen_s": 3.0},
+        {"frozen_s": 3.0, "new_backtest_s": 30.0},
     )
     assert judged.seen == f"it was given to {W}, not to the worker of the cancelled one"
 
@@ -526,7 +608,7 @@ def test_a_next_one_that_makes_little_because_little_was_due_is_told_by_what_it_
     ran = [saw(1.0 + 2.0 * n, "running", 0.5 * (n + 1), worker=W) for n in range(5)]
     stands = [saw(12.0 + 0.5 * n, "running", 0.5, of=NEXT, worker=W) for n in range(13)]
     history = film(started(), ran, cancelled(10.0), did("follower_started", 11.0, NEXT), stands, worker=W)
-    assert neighbours.follower_keeps_pace(history, B, 1.0, 3).violated
+    assert neighbours.follower_keeps_pace(history, B, 1.0, 3, 30.0).violated
 
 
 def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None:
