@@ -72,10 +72,12 @@ class Cancelling:
         while True:
             record = scene.evidence["Pre-cancel status and progress"] = scene.record()
             status = readings.word(record.find("$.data.status"))
-            read = readings.of_record(record, backtest) if status else None
-            if read and status not in TERMINAL:
+            if status in TERMINAL:
+                return status
+            read = readings.of_record(record, backtest) if record.find("$.data.status") else None
+            if read:
                 scene.recorder.add([Sample("backend", asked_s=record.at_s, answered_s=record.answered_s, **vars(read))])
-            shown = status in TERMINAL or (read and read.status == "running" and read.percentage)
+            shown = read and read.status == "running" and read.percentage
             if shown or scene.recorder.clock() >= deadline_s:
                 return status
             scene.pause(BACKTEST_INTERVAL_S)
