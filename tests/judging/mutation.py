@@ -17,12 +17,14 @@ import difflib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,8 @@ NOT_NEEDED = (
 """Tests that take long, or that are about something else."""
 SURVIVED, NOT_TESTED = 0, 33
 """mutmut's exit status of a mutant under which every test passed, and of one that no test reaches."""
+PROGRESS = re.compile(r"(\d+)/(\d+)")
+"""How mutmut tells how many mutants are done."""
 SETTINGS = """
 [tool.pytest.ini_options]
 addopts = "-q -p no:cacheprovider"
@@ -95,21 +99,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         place = Path(directory)
         lay_out(place, modules)
-        ran = subprocess.run(
-            [sys.executable, "-m", "mutmut", "run", "--max-children", str(given.jobs)],
-            cwd=place,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if not all(results_file(place, module).is_file() for module in modules) or ran.returncode:
-            print(ran.stdout[-3000:], file=sys.stderr)
+        print(f"testing the tests with the mutants of {len(modules)} modules, {given.jobs} at a time", file=sys.stderr)
+        status, said = run_mutmut(place, given.jobs)
+        if not all(results_file(place, module).is_file() for module in modules) or status:
+            print(said, file=sys.stderr)
             print("the mutants could not be tested: see above", file=sys.stderr)
             return 2
         return report(place, modules, time.monotonic() - began_s)
+
+
+def run_mutmut(place: Path, jobs: int) -> tuple[int, str]:
+    """Its exit status and its last words; each tenth of the mutants that is done is told meanwhile."""
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(jobs)]
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    said: deque[str] = deque(maxlen=100)
+    told = 0
+    with subprocess.Popen(
+        command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as ran:
+        assert ran.stdout is not None
+        # It writes its progress over and over itself, in one line; universal newlines part them.
+        for line in ran.stdout:
+            said.append(line)
+            done, of = (int(n) for n in found.groups()) if (found := PROGRESS.search(line)) else (0, 1)
+            if done * 10 // of > told:
+                told = done * 10 // of
+                print(f"{done} of {of} mutants tested", file=sys.stderr)
+    return ran.returncode, "".join(said)
 
 
 def lay_out(place: Path, modules: Sequence[str]) -> None:

@@ -176,7 +176,8 @@ def none_called_failed(history: History) -> Judgement:
         alive = {e.subject: own for s, e in broken if (own := _runs_all_the_same(history, s))}
         s, e = next((one for one in broken if one[1].subject in alive), broken[0])
         words = s.facts.get("error_message") or "no reason given"
-        seen = f"{len(broken)} of {len(accepted)} were called {s.status}; {e.subject} {s.answered_s - e.at_s:.1f} s after its start ({words})"
+        called = f"{'was' if len(broken) == 1 else 'were'} called {s.status}"
+        seen = f"{len(broken)} of {len(accepted)} {called}; {e.subject} {s.answered_s - e.at_s:.1f} s after its start ({words})"
         after = f", and then its worker had it {state_of(alive[e.subject])}" if alive else ""
         return rule.violated(seen + after, s.answered_s)
     watched_s = history.until_s - min((e.at_s for e in accepted), default=history.until_s)

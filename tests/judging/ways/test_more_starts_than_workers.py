@@ -139,12 +139,12 @@ def test_where_every_start_was_refused_none_has_failed() -> None:
                 saw(5.5, "running", 9.0, of="op_3", view="worker"),
             ],
             "none called failed",
-            '1 of 1 were called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "running" at 9.0 %',
+            '1 of 1 was called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "running" at 9.0 %',
         ),
         (
             [accepted("op_3"), saw(5.0, "failed", 0.0, of="op_3", error_message="timeout")],
             "none called failed",
-            "1 of 1 were called failed; op_3 4.0 s after its start (timeout)",
+            "1 of 1 was called failed; op_3 4.0 s after its start (timeout)",
         ),
         (
             [
@@ -156,7 +156,7 @@ def test_where_every_start_was_refused_none_has_failed() -> None:
                 saw(5.5, "failed", 9.0, of="op_4", view="worker"),
             ],
             "none called failed",
-            "1 of 2 were called failed; op_4 4.0 s after its start (no reason given)",
+            "1 of 2 was called failed; op_4 4.0 s after its start (no reason given)",
         ),
         (
             [
@@ -172,12 +172,12 @@ def test_where_every_start_was_refused_none_has_failed() -> None:
         (
             [accepted("op_3"), saw(5.0, "failed", 0.0, of="op_3"), saw(5.0, "completed", of="op_3", view="worker")],
             "none called failed",
-            '1 of 1 were called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "completed"',
+            '1 of 1 was called failed; op_3 4.0 s after its start (no reason given), and then its worker had it "completed"',
         ),
         (
             [accepted("op_3"), moves("op_3", 4.0), saw(5.0, "cancelled", 0.0, of="op_3", error_message="by user")],
             "none called failed",
-            "1 of 1 were called cancelled; op_3 4.0 s after its start (by user)",
+            "1 of 1 was called cancelled; op_3 4.0 s after its start (by user)",
         ),
         (
             [saw(9.4, "failed", 0.0, error_message="preempted"), refused()],
