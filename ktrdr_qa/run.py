@@ -64,6 +64,7 @@ class Run:
         self._line = LiveLine()
         self._opened = ExitStack()
         self._results_dirs: Sequence[Path] = ()
+        self._features = ""
         self._mark = 0
         self._under_way: tuple[str, str] | None = None
 
@@ -104,9 +105,10 @@ class Run:
             mine=lambda: self.journal.ended_ones,
             say=self._say,
         )
-        earlier = trends.earlier(self.reports, self.target)
-        origin = (self.clock, self._began_s, self.began_at)
-        self._album = Album(self.target, self._client, painter, earlier, self.embedded, *origin, say)
+        self._features = ", ".join(sorted({scenario.feature.name for scenario in self.planned}))
+        earlier = trends.earlier(self.reports, self.target, self._features)
+        origin = (self.clock, self._began_s)
+        self._album = Album(self.target, self._client, painter, earlier, self.embedded, *origin, self._trend_line, say)
         self._films = Films(self._new_experiment, runner, self._album, earlier)
         self._opened.callback(self._films.close)
         services = Services(self.target, self.embedded)
@@ -283,13 +285,16 @@ class Run:
             self.clock(),
         )
 
+    def _trend_line(self, outcome: str, figures: Mapping[str, float]) -> trends.Line:
+        limit_s = self.target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
+        return trends.line(self.target, self._features, self.began_at, outcome, figures, limit_s)
+
     def _keep_figures(self, told: Mapping[str, Any]) -> None:
         """For the trends of later runs; a run in which nothing was cancelled has none."""
         if told["figures"].get("cancelled_at_percent") is None and "acknowledged_s" not in told["figures"]:
             return
-        limit_s = self.target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
         try:
-            trends.add(self.reports, trends.line(self.target, self.began_at, told["outcome"], told["figures"], limit_s))
+            trends.add(self.reports, self._trend_line(told["outcome"], told["figures"]))
         except OSError as error:
             say(f"the figures of this run could not be kept for later ones: {error}")
 

@@ -24,6 +24,7 @@ from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History
+from ktrdr_qa.system import load_per_core
 
 SETTLES_S = 5.0
 """So long a recording goes on at the most for what its last readings have put in doubt."""
@@ -87,10 +88,13 @@ class Experiment:
         return afterwards.wait(self.scene, lambda h: verdict.judge_all(h).get(name, unknown), limit_s)
 
     def await_pace(self, name: str, limit_s: float) -> Judgement:
-        """Wait for a judgement of a pace; for one that is too slow look whether others have begun to use KTRDR meanwhile."""
+        """Wait for a judgement of a pace; for one that is too slow look what else KTRDR, or this host, has to do by now."""
         judgement = self.await_known(name, limit_s)
-        if judgement.violated:
+        if judgement.violated or judgement.final:
             self.others.look()
+            about = self.scene.recorder.about
+            if "load_per_core" in about:
+                about["load_per_core"] = max(about["load_per_core"], round(load_per_core(), 2))
             # What it made while others were looked for may have put it in doubt again.
             judgement = self.await_known(name, limit_s)
         return judgement

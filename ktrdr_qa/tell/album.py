@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import table, verdict
+from ktrdr_qa.judge import table
 from ktrdr_qa.judge.in_words import believed
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import compose
@@ -25,7 +25,10 @@ from ktrdr_qa.words import once
 
 
 class Album:
-    """Attaches the evidence of one target's recordings; ``clock`` is the run's, ``began_s`` its origin, ``began_at`` the same in words."""
+    """Attaches the evidence of one target's recordings.
+
+    ``clock`` is the run's, ``began_s`` its origin; ``trend_line`` makes of an outcome and figures this run's line of the trend.
+    """
 
     def __init__(
         self,
@@ -36,7 +39,7 @@ class Album:
         embedded: EmbeddedKtrdr | None,
         clock: Callable[[], float],
         began_s: float,
-        began_at: str,
+        trend_line: Callable[[str, Mapping[str, float]], trends.Line],
         say: Callable[[str], None],
     ):
         self._target = target
@@ -46,7 +49,7 @@ class Album:
         self._embedded = embedded
         self._clock = clock
         self._began_s = began_s
-        self._began_at = began_at
+        self._trend_line = trend_line
         self._say = say
         self._trend_told = False
 
@@ -130,7 +133,5 @@ class Album:
             return
         self._trend_told = True
         figures = {k: v for judgement in end.judged.values() for k, v in judgement.figures.items()}
-        limit_s = self._target.limits.seconds("cancelled_s", verdict.LIMITS_S["cancelled_s"])
-        line = trends.line(self._target, self._began_at, end.outcome, figures, limit_s)
-        runs = [*self._earlier, line][-trends.SHOWN :]
+        runs = [*self._earlier, self._trend_line(end.outcome, figures)][-trends.SHOWN :]
         self._picture(at, f"Trend over the last {len(runs)} runs", self._painter.draw_trend(runs))

@@ -1,8 +1,9 @@
 """The figures of earlier runs: what is usual on a target, and how it develops.
 
 After each run one line is added to ``reports/history/figures.jsonl``. Figures of different platforms are never
-mixed: a platform is a target's name with its address; the embedded one gets another port each time, so its
-address is the arguments that it was started with.
+mixed, nor those of runs of other features: a cancel in mid-flight is another thing than one among many. A platform is
+a target's name with its address; the embedded one gets another port each time, so its address is the arguments that it
+was started with.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ FIGURE_OF = {
     "next runs": "next_runs_s",
 }
 """By the name of the judgement that measures it."""
+WORDS = ("at", "target", "place", "features", "outcome")
 SHOWN = 20
 """So many runs are drawn, and asked for what is usual."""
 KEPT = 1000
@@ -49,13 +51,16 @@ def place_of(target: Target) -> str:
     return target.base_url or ""
 
 
-def line(target: Target, at: str, outcome: str, figures: Mapping[str, float], cancel_limit_s: float) -> dict[str, Any]:
-    """One run, as it is kept. ``at`` is its local time in ISO 8601."""
+def line(
+    target: Target, features: str, at: str, outcome: str, figures: Mapping[str, float], cancel_limit_s: float
+) -> dict[str, Any]:
+    """One run, as it is kept. ``features``: those that it ran; ``at``: its local time in ISO 8601."""
     return {
         "at": at,
         "target": target.name,
         "kind": target.kind,
         "place": place_of(target),
+        "features": features,
         "outcome": outcome,
         "cancel_limit_s": round(cancel_limit_s, 4),
         **{name: round(figures[name], 4) for name in FIGURES if name in figures},
@@ -86,15 +91,15 @@ def add(reports: Path, run: Line) -> None:
         history.write(new + "\n" if not lines or _ends_a_line(file) else "\n" + new + "\n")
 
 
-def earlier(reports: Path, target: Target, most: int = SHOWN) -> list[Line]:
-    """The last runs on this platform, oldest first. Lines that cannot be understood are passed over."""
+def earlier(reports: Path, target: Target, features: str, most: int = SHOWN) -> list[Line]:
+    """The last runs of the same features on this platform, oldest first. Lines that cannot be understood are passed over."""
     try:
         text = (reports / FILE).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    place = place_of(target)
+    wanted = {"target": target.name, "place": place_of(target), "features": features}
     runs = [run for raw in text.splitlines() if (run := _read(raw))]
-    return [run for run in runs if run["target"] == target.name and run["place"] == place][-most:]
+    return [run for run in runs if all(run[name] == value for name, value in wanted.items())][-most:]
 
 
 def usual(runs: Sequence[Line], judgement: str) -> str:
@@ -118,7 +123,7 @@ def _read(raw: str) -> Line | None:
         run = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(run, dict) or not all(isinstance(run.get(k), str) for k in ("at", "target", "place", "outcome")):
+    if not isinstance(run, dict) or not all(isinstance(run.get(name), str) for name in WORDS):
         return None
     numbers = (run[name] for name in (*FIGURES, "cancel_limit_s") if name in run)
     return run if all(_is_seconds(value) for value in numbers) else None

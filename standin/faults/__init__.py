@@ -41,6 +41,8 @@ class FaultRow:
     """Further lines for the `[limits]` of the target with which it is shown."""
     decided_within_s: float = 10.0
     """How soon after the decisive reading the verdict must be told."""
+    alone: bool = False
+    """It shows only where a processor is to spare, so it is shown by itself."""
 
 
 class UnknownFaultError(Exception):

@@ -141,11 +141,14 @@ def show(case: Case) -> None:
 
 
 def run_faults(chosen: Sequence[dict[str, Any]], jobs: int, seed: int | None) -> list[Case]:
+    """Side by side; those of which the row says ``alone`` after that, since they show where a processor is to spare."""
     cases = []
-    with ThreadPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(run_fault, fault, seed=seed) for fault in chosen]):
-            cases.append(done.result())
-            show(cases[-1])
+    alone = [fault for fault in chosen if fault.get("alone")]
+    for faults_of_a_kind, at_once in ([fault for fault in chosen if fault not in alone], jobs), (alone, 1):
+        with ThreadPoolExecutor(at_once) as pool:
+            for done in as_completed([pool.submit(run_fault, fault, seed=seed) for fault in faults_of_a_kind]):
+                cases.append(done.result())
+                show(cases[-1])
     return cases
 
 

@@ -88,8 +88,9 @@ def test_schema_is_the_documented_one() -> None:
 def earlier_runs(place: Path, count: int) -> None:
     target = replace(load("embedded"), embedded=Embedded(arguments=["--registry-lag-s", "0"]), name="target")
     figures = {"acknowledged_s": 0.02, "cancelled_s": 0.06, "worker_idle_s": 0.07}
+    feature = "Cancelling a running backtest"
     for _ in range(count):
-        trends.add(place / "reports", trends.line(target, "2026-01-02T03:04:05+0000", "passed", figures, 1.0))
+        trends.add(place / "reports", trends.line(target, feature, "2026-01-02T03:04:05+0000", "passed", figures, 1.0))
 
 
 def test_green_run_is_told_with_figures_and_the_trend(tmp_path: Path) -> None:

@@ -20,8 +20,12 @@ def target(*arguments: str, name: str = "embedded", url: str | None = None) -> T
     return replace(load("embedded"), embedded=Embedded(arguments=list(arguments)), name=name)
 
 
-def passed(of: Target, cancelled_s: float = 0.06, outcome: str = "passed") -> dict[str, Any]:
-    return trends.line(of, "2026-01-02T03:04:05+0000", outcome, {"cancelled_s": cancelled_s, "other": 1.0}, 2.0)
+MAIN = "Cancelling a running backtest"
+
+
+def passed(of: Target, cancelled_s: float = 0.06, outcome: str = "passed", features: str = MAIN) -> dict[str, Any]:
+    figures = {"cancelled_s": cancelled_s, "other": 1.0}
+    return trends.line(of, features, "2026-01-02T03:04:05+0000", outcome, figures, 2.0)
 
 
 def file_of(reports: Path) -> Path:
@@ -31,7 +35,7 @@ def file_of(reports: Path) -> Path:
 def test_a_run_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     run = passed(target("--workers", "2"))
     trends.add(tmp_path, run)
-    assert trends.earlier(tmp_path, target("--workers", "2")) == [run]
+    assert trends.earlier(tmp_path, target("--workers", "2"), MAIN) == [run]
     assert "other" not in run and run["cancel_limit_s"] == 2.0
 
 
@@ -41,7 +45,15 @@ def test_platforms_are_never_mixed(tmp_path: Path) -> None:
     for one in (slow, fast, here, there):
         trends.add(tmp_path, passed(one))
     for one in (slow, fast, here, there):
-        assert [run["place"] for run in trends.earlier(tmp_path, one)] == [trends.place_of(one)]
+        assert [run["place"] for run in trends.earlier(tmp_path, one, MAIN)] == [trends.place_of(one)]
+
+
+def test_runs_of_other_features_are_never_mixed(tmp_path: Path) -> None:
+    one = target()
+    for features, cancelled_s in ((MAIN, 0.06), ("Cancelling beside others", 0.5), (f"{MAIN}, Endurance", 0.7)):
+        trends.add(tmp_path, passed(one, cancelled_s, features=features))
+    assert [run["cancelled_s"] for run in trends.earlier(tmp_path, one, MAIN)] == [0.06]
+    assert [run["cancelled_s"] for run in trends.earlier(tmp_path, one, "Cancelling beside others")] == [0.5]
 
 
 def test_the_port_and_a_fault_make_no_other_platform_of_the_embedded_one() -> None:
@@ -72,15 +84,15 @@ def test_damaged_lines_are_passed_over(tmp_path: Path, damage: str) -> None:
     with file_of(tmp_path).open("a") as file:
         file.write(damage)  # and no end of line, as after a power cut
     trends.add(tmp_path, passed(one, 0.07))
-    assert [run["cancelled_s"] for run in trends.earlier(tmp_path, one)] == [0.06, 0.07]
+    assert [run["cancelled_s"] for run in trends.earlier(tmp_path, one, MAIN)] == [0.06, 0.07]
 
 
 def test_a_file_that_is_no_text_is_passed_over(tmp_path: Path) -> None:
     file_of(tmp_path).parent.mkdir(parents=True)
     file_of(tmp_path).write_bytes(bytes(range(256)) * 9)
     trends.add(tmp_path, passed(target()))
-    assert len(trends.earlier(tmp_path, target())) == 1
-    assert trends.earlier(tmp_path / "nowhere", target()) == []
+    assert len(trends.earlier(tmp_path, target(), MAIN)) == 1
+    assert trends.earlier(tmp_path / "nowhere", target(), MAIN) == []
 
 
 def test_the_file_stays_bounded_and_keeps_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +100,7 @@ def test_the_file_stays_bounded_and_keeps_the_last(tmp_path: Path, monkeypatch: 
     for number in range(95):
         trends.add(tmp_path, passed(target(), number))
         assert len(file_of(tmp_path).read_text().splitlines()) <= 20
-    assert [run["cancelled_s"] for run in trends.earlier(tmp_path, target(), most=5)] == [90, 91, 92, 93, 94]
+    assert [run["cancelled_s"] for run in trends.earlier(tmp_path, target(), MAIN, most=5)] == [90, 91, 92, 93, 94]
 
 
 def _add_many(reports: Path, number: int) -> None:
