@@ -49,10 +49,10 @@ def before_all(context: Any) -> None:
 
 
 def before_first_scenario(context: Any) -> None:
-    context.run.open(RUNNER)
-    RUNNER.identity = {"target": context.run.target.name}
     scenarios = (scenario for feature in RUNNER.features for scenario in feature.walk_scenarios())
     context.run.plan(scenarios, context.config)
+    context.run.open(RUNNER)
+    RUNNER.identity = {"target": context.run.target.name}
     RUNNER.at_end = lambda failed: context.run.tell_the_verdict(failed, RUNNER.trouble)
 
 
