@@ -53,7 +53,10 @@ def watch_it_stay(scene: Scene, others: Others, least_s: float, updates: float) 
     window_s = pace.frozen_window_s(history, scene.backtest, least_s, updates)
     end = history.end_of(scene.backtest)
     left_s = max(0.0, (end.answered_s if end else history.until_s) + window_s - history.until_s)
-    judgement = throughout(scene.recorder, stays_frozen, left_s, window_s + scene.slack_s, scene.tick)
+    judgement = throughout(scene.recorder, stays_frozen, left_s, tick=scene.tick)
+    if not judgement.violated:
+        scene.recorder.look_now("backend")  # The window is over: what it ends with need not be waited for.
+        judgement = throughout(scene.recorder, stays_frozen, 0.0, window_s + scene.slack_s, scene.tick)
     if judgement.violated and judgement.name == "frozen":
         # It has failed; the rest of the window tells whether it moves on or has moved once.
         left_s -= scene.recorder.clock() - history.until_s

@@ -62,7 +62,7 @@ class Cancelling:
         if look_at_others:
             self._others.look()
         self.send_in_any_case(send)
-        self._scene.recorder.look_now("worker", "health", "processor", "registry")
+        self._scene.recorder.look_now("backend", "worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")
 
     def _read_before_the_cancel(self, patience_s: float) -> str:

@@ -17,7 +17,7 @@ from ktrdr_qa.platform.exchange import Refused
 from ktrdr_qa.platform.refusals import asked_pause_s
 from ktrdr_qa.record.history import Event, History, Sample, View, ordered
 
-BACKTEST_INTERVAL_S = 0.14
+BACKTEST_INTERVAL_S = 0.15
 WITNESS_INTERVAL_S = 0.9
 """Together at most ten requests a second for one backtest: one of the backend's, and three witnesses."""
 
