@@ -14,7 +14,7 @@ from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import FRESH_S, Scene
 from ktrdr_qa.act.starting import START, Starting, given_id
-from ktrdr_qa.judge import next_backtest, verdict
+from ktrdr_qa.judge import next_backtest, outages, verdict
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
 from ktrdr_qa.record.history import History
@@ -109,6 +109,7 @@ class NextBacktest:
         sent = scene.recorder.note("next_sent")
         if down := self._is_down():
             scene.recorder.note("next_refused", words=down)
+            self._see_the_outage_out()
             return False
         try:
             answer = scene.client.post(START, candidate.payload, purpose="start of the next", patiently=True)
@@ -130,6 +131,7 @@ class NextBacktest:
                     scene.observations.append(f"The start of the new backtest was repeated once: {error}")
                     return self._send(candidate, repeat=False)
             scene.recorder.note("next_refused", words=str(error), http=error.exchange.status)
+            self._see_the_outage_out()
             return False
         scene.evidence["next"] = answer
         return self._take_up(answer, candidate, before)
@@ -168,6 +170,18 @@ class NextBacktest:
 
         scene.until(told, STILL_S)
         return scene.gone
+
+    def _see_the_outage_out(self) -> None:
+        """KTRDR answers nothing: whether it comes back, and after how long, is to be told with the start that it did not answer."""
+        scene = self._scene
+        since_s = scene.recorder.clock()
+
+        def told(history: History) -> bool:
+            read = (s for s in history.samples if s.view == "backend" and not s.problem)
+            back = any(s.answered_s > since_s for s in read)
+            return back or outages.stays_up(history, scene.backtest).violated
+
+        scene.until(told, outages.GIVE_UP_S + STILL_S)
 
     def _answers_still(self) -> bool:
         """Whether KTRDR itself still answers: then a lost answer was lost on the way."""
