@@ -85,9 +85,13 @@ class Recorder:
             self._news.wait(max(0.0, at_most_s))
 
     def add(self, samples: Iterable[Sample]) -> None:
-        """Write down readings that were made outside a watch."""
+        """Write down readings; one that was made outside its watch counts as the watch's own, and puts its next off."""
+        made = list(samples)
+        for s in made:
+            if watch := self._watches.get((s.view, s.subject)):
+                watch.asked_s = s.asked_s
         with self._news:
-            self._samples.extend(samples)
+            self._samples.extend(made)
             self._news.notify_all()
 
 
@@ -98,6 +102,8 @@ class _Watch:
         self._subject = subject
         self._read = read
         self._interval_s = interval_s
+        self.asked_s = 0.0
+        """When this was last read, here or elsewhere."""
         self._wake = threading.Event()
         self._over = False
         self._thread = threading.Thread(target=self._run, name=f"watch-{view}", daemon=True)
@@ -114,7 +120,7 @@ class _Watch:
 
     def _run(self) -> None:
         while not self._over:
-            asked_s = self._recorder.clock()
+            asked_s = self.asked_s = self._recorder.clock()
             pause_s = 0.0
             try:
                 read = list(self._read())
@@ -130,7 +136,9 @@ class _Watch:
                 return
             self._recorder.add(Sample(view=self._view, asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in read)
             interval_s = self._interval_s * self._recorder.slowed
-            self._wake.wait(max(0.0, asked_s + max(interval_s, pause_s) - self._recorder.clock()))
+            while not self._over and (left_s := self.asked_s + interval_s - self._recorder.clock()) > 0:
+                if self._wake.wait(left_s):
+                    break
             self._wake.clear()
             # Nobody's hurry shortens a pause that the platform asked for.
             while not self._over and (left_s := asked_s + pause_s - self._recorder.clock()) > 0:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.platform.readings import Reading
+from ktrdr_qa.record.history import Sample
 from ktrdr_qa.record.recorder import SLOWEST, Recorder
 from tests.deployments.harness import await_that
 from tests.deployments.proxy import Answer, Asked, proxy
@@ -76,3 +77,28 @@ def test_where_the_rate_of_requests_is_limited_every_watch_reads_more_rarely() -
         await_that(lambda: len(came) > before + 3, "further readings")
         recorder.stop()
     assert came[-1] - came[-2] >= 0.1 * SLOWEST * 0.95
+
+
+def test_a_reading_made_elsewhere_puts_the_next_one_off_unless_somebody_is_in_a_hurry() -> None:
+    came = {"op": 0, "other": 0}
+
+    def reader(subject: str) -> Callable[[], Iterator[Reading]]:
+        def read() -> Iterator[Reading]:
+            came[subject] += 1
+            yield Reading(subject, status="running")
+
+        return read
+
+    recorder = Recorder(time.monotonic)
+    recorder.watch("backend", "op", reader("op"), 0.05)
+    recorder.watch("backend", "other", reader("other"), 0.05)
+    await_that(lambda: came["op"] > 1, "readings of its own")
+    # As if it were read a minute later: nothing is due for so long.
+    later_s = recorder.clock() + 60.0
+    recorder.add([Sample("backend", "op", asked_s=later_s, answered_s=later_s, status="running")])
+    before = dict(came)
+    await_that(lambda: came["other"] > before["other"] + 5, "further readings of the other")
+    assert came["op"] <= before["op"] + 1, "one was under way"
+    recorder.look_now("backend")
+    await_that(lambda: came["op"] > before["op"] + 1, "the reading that is wanted at once")
+    recorder.stop()
