@@ -22,6 +22,7 @@ from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import rises_in
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History
 from ktrdr_qa.system import load_per_core
@@ -45,7 +46,7 @@ class Experiment:
         self.choosing = Choosing(scene, self.starting, self.watching, self.places)
         self.cancelling = Cancelling(scene, self.watching, self.others)
         self._following = NextBacktest(scene, self.starting, self.others, self.places)
-        self._running_limit_s, self._motion_limit_s = 10.0, 30.0
+        self._running_limit_s, self._motion_limit_s, self._runs_on_s = 10.0, 30.0, 0.0
 
     @property
     def passed_over(self) -> list[tuple[Candidate, str]]:
@@ -118,6 +119,11 @@ class Experiment:
         self._motion_limit_s = limit_s
         return self.choosing.go_through([self._running, self._moving])
 
+    def let_it_run_on(self, least_s: float) -> None:
+        """It is left alone for so long after it was seen moving, and so is one that takes its place later on."""
+        self._runs_on_s = least_s
+        self.choosing.go_through([self._running, self._moving, self._runs_on])
+
     def await_enough_left(self) -> None:
         """It has enough left to be cancelled in mid-flight; one that has not is passed over before more is built on it."""
         self.choosing.go_through(self._before_the_cancel)
@@ -140,7 +146,7 @@ class Experiment:
 
     @property
     def _before_the_cancel(self) -> list[Callable[[], Judgement]]:
-        return [self._running, self._moving, self.choosing.enough_left]
+        return [self._running, self._moving, self._runs_on, self.choosing.enough_left]
 
     def _running(self) -> Judgement:
         limit_s = self._running_limit_s
@@ -151,6 +157,21 @@ class Experiment:
         limit_s = self._motion_limit_s
         judge = lambda h: running.is_moving(h, self.scene.backtest, limit_s)  # noqa: E731
         return self.choosing.unless_ended(judge, limit_s, slack_s=self.scene.slack_s + 1.5 * limit_s)
+
+    def _runs_on(self) -> Judgement:
+        backtest, least_s = self.scene.backtest, self._runs_on_s
+
+        def judge(history: History) -> Judgement:
+            since_s = next((s.answered_s for s in rises_in(history.of("backend", backtest))), history.until_s)
+            over = history.until_s >= since_s + least_s
+            return Judgement(
+                "runs on",
+                "holds" if over else "unknown",
+                f"it runs on for {least_s:.1f} s",
+                f"it moves since {since_s:.1f} s",
+            )
+
+        return self.choosing.unless_ended(judge, least_s)
 
     # --- afterwards ----------------------------------------------------------------------------------------
 

@@ -17,9 +17,12 @@ from ktrdr_qa.platform.exchange import Refused
 from ktrdr_qa.platform.refusals import asked_pause_s
 from ktrdr_qa.record.history import Event, History, Sample, View, ordered
 
-BACKTEST_INTERVAL_S = 0.15
+BACKTEST_INTERVAL_S = 0.147
 WITNESS_INTERVAL_S = 0.9
-"""Together at most ten requests a second for one backtest: one of the backend's, and three witnesses."""
+"""Together at most ten requests a second for one backtest: one of the backend's, and three witnesses.
+
+No round part of a second: what happens in step with the readings is hidden by them.
+"""
 
 SLOWER, SLOWEST = 1.5, 4.0
 """Where the platform limits the rate of requests, all intervals grow by this at each refusal, up to so many times."""

@@ -135,3 +135,16 @@ def test_a_name_that_nobody_knows_is_told_in_one_line() -> None:
         BadConfiguration, match="nobody knows how to cancel 'a dream'; there are: an id that nobody has"
     ):
         cancel_what_is_not_there(SimpleNamespace(), ["a dream"])  # type: ignore[arg-type]
+
+
+def test_the_candidate_that_is_cancelled_has_run_on_while_every_view_was_read(tmp_path: Path) -> None:
+    """The first one has too little left after its three seconds, and another takes its place."""
+    with started("--registry-lag-s", "0", "--bars-per-second", "80") as platform:
+        recorded = Place(tmp_path).live(platform.url, "features/every_view_agrees.feature").passed().history()
+    starts = [e["subject"] for e in recorded["events"] if e["kind"] == "start_sent"]
+    backtest = recorded["about"]["backtest"]
+    assert starts[-1] == backtest and len(starts) > 1, "a candidate was passed over"
+    (cancel_s,) = (e["at_s"] for e in recorded["events"] if e["kind"] == "cancel_sent" and e["subject"] == backtest)
+    readings = [s for s in recorded["samples"] if s["view"] == "backend" and s["subject"] == backtest]
+    moved_s = next(s["answered_s"] for s in readings if s.get("percentage"))
+    assert cancel_s - moved_s >= 3.0
