@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,17 @@ class Told:
         return sorted(found, key=lambda result: result["start"])
 
     def attached(self, result: Mapping[str, Any]) -> dict[str, str]:
-        """The attachments of a result and all its steps, by name."""
-        found = {a["name"]: (self.results_dir / a["source"]).read_text() for a in result.get("attachments", [])}
-        for step in result.get("steps", []):
-            found |= self.attached(step)
+        """The attachments of a result and all its steps, by name; those of one name, such as two steps may have, in one."""
+        found: dict[str, str] = {}
+        for name, text in self._attachments(result):
+            found[name] = f"{found[name]}\n{text}" if name in found else text
         return found
+
+    def _attachments(self, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for a in result.get("attachments", []):
+            yield a["name"], (self.results_dir / a["source"]).read_text()
+        for step in result.get("steps", []):
+            yield from self._attachments(step)
 
 
 def suite(place: Path, *faults: str, limits: str = SHORT_LIMITS) -> Path:
