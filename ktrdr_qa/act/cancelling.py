@@ -77,8 +77,7 @@ class Cancelling:
             read = readings.of_record(record, backtest) if record.find("$.data.status") else None
             if read:
                 scene.recorder.add([Sample("backend", asked_s=record.at_s, answered_s=record.answered_s, **vars(read))])
-            shown = read and read.status == "running" and read.percentage
-            if shown or scene.recorder.clock() >= deadline_s:
+            if (read and read.status == "running" and read.percentage) or scene.recorder.clock() >= deadline_s:
                 return status
             scene.pause(BACKTEST_INTERVAL_S)
 

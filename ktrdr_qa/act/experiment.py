@@ -21,7 +21,7 @@ from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
-from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import rises_in
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History
@@ -160,16 +160,12 @@ class Experiment:
 
     def _runs_on(self) -> Judgement:
         backtest, least_s = self.scene.backtest, self._runs_on_s
+        rule = Rule("runs on", f"it runs on for {least_s:.1f} s")
 
         def judge(history: History) -> Judgement:
             since_s = next((s.answered_s for s in rises_in(history.of("backend", backtest))), history.until_s)
-            over = history.until_s >= since_s + least_s
-            return Judgement(
-                "runs on",
-                "holds" if over else "unknown",
-                f"it runs on for {least_s:.1f} s",
-                f"it moves since {since_s:.1f} s",
-            )
+            seen = f"it was seen moving for {history.until_s - since_s:.1f} s"
+            return rule.holds(seen) if history.until_s >= since_s + least_s else rule.unknown(seen)
 
         return self.choosing.unless_ended(judge, least_s)
 

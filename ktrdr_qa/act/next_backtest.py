@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -165,8 +166,7 @@ class NextBacktest:
         scene = self._scene
 
         def told(history: History) -> bool:
-            read = [s for s in history.samples if s.view == "backend" and not s.problem]
-            return (bool(read) and history.until_s - read[-1].answered_s < FRESH_S) or bool(scene.gone)
+            return history.until_s - _last_answer_s(history) < FRESH_S or bool(scene.gone)
 
         scene.until(told, STILL_S)
         return scene.gone
@@ -177,9 +177,7 @@ class NextBacktest:
         since_s = scene.recorder.clock()
 
         def told(history: History) -> bool:
-            read = (s for s in history.samples if s.view == "backend" and not s.problem)
-            back = any(s.answered_s > since_s for s in read)
-            return back or outages.stays_up(history, scene.backtest).violated
+            return _last_answer_s(history) > since_s or outages.stays_up(history, scene.backtest).violated
 
         scene.until(told, outages.GIVE_UP_S + STILL_S)
 
@@ -262,3 +260,8 @@ class NextBacktest:
                 )
             self._scene.observations.append(passed_over)
         return bool(few)
+
+
+def _last_answer_s(history: History) -> float:
+    """When the backend last answered a reading; minus infinity where it never did."""
+    return max((s.answered_s for s in history.samples if s.view == "backend" and not s.problem), default=-math.inf)

@@ -68,10 +68,10 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
 def are_moving(history: History, limit_s: float) -> Judgement:
     """Every neighbour was seen to move for long enough to know its pace."""
     rule = Rule("neighbours moving", f"the other backtests are moving within {limit_s:.1f} s")
-    neighbours = neighbours_of(history)
+    neighbours, lag_s = neighbours_of(history), _lag_s(history)
     for other, began_s in neighbours.items():
         readings, ended = history.of("backend", other), history.end_of(other)
-        if _pace(readings, _lag_s(history)) is not None:
+        if _pace(readings, lag_s) is not None:
             continue
         rises = rises_in(readings)
         if ended and ended.status != "completed":
@@ -92,7 +92,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
     sent = history.event("cancel_sent", backtest)
     if sent is None:
         return rule.unknown("no cancel was sent")
-    told = []
+    told, paces = [], _usual_paces(history, backtest)
     for other in neighbours_of(history):
         readings = until_we_end_it(history, other)
         before = [s for s in readings if s.answered_s <= sent.at_s]
@@ -106,7 +106,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
         if any(s.status == "completed" for s in after):
             told.append(f"{other} completed")
             continue
-        usual = _usual_paces(history, backtest).get(other)
+        usual = paces.get(other)
         if usual is None:
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
         window_s = max(least_s, updates * longest_step_s(before))
@@ -193,17 +193,16 @@ def _kept_by_the_others(history: History, other: str, from_s: float, until_s: fl
 
 def _usual_paces(history: History, backtest: str) -> dict[str, float]:
     """Percent a second: of each neighbour before the cancel, of the next one what the cancelled one made."""
-    sent = history.event("cancel_sent", backtest)
+    before, lag_s = before_cancel(history, backtest), _lag_s(history)
+    sent, began = history.event("cancel_sent", backtest), neighbours_of(history)
     paces = {
-        other: _pace([s for s in history.of("backend", other) if sent and s.answered_s <= sent.at_s], _lag_s(history))
-        for other in neighbours_of(history)
+        other: _pace([s for s in history.of("backend", other) if sent and s.answered_s <= sent.at_s], lag_s)
+        for other in began
     }
     if started := _next_one(history):
-        before = before_cancel(history, backtest)
         # Workers may share a host: its pace is the one that it had beside the others.
-        began = neighbours_of(history).values()
-        beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began)]
-        found = (_pace(readings, _lag_s(history), BRIEF_S) for readings in (beside_them, before))
+        beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began.values())]
+        found = (_pace(readings, lag_s, BRIEF_S) for readings in (beside_them, before))
         paces[started.subject] = next((pace for pace in found if pace), None)
     return {other: pace for other, pace in paces.items() if pace}
 
