@@ -104,7 +104,10 @@ def test_backtest_that_the_clean_up_cannot_stop_is_ktrdrs_defect(tmp_path: Path)
 def test_backtest_that_cannot_be_stopped_is_held_against_ktrdr_in_the_recording_that_started_it_only(
     tmp_path: Path,
 ) -> None:
-    told = run(suite(tmp_path, "restart-orphan-cannot-be-cancelled"), "-D", "target=target.toml", RESTART)
+    # Not the worker's restart in mid-cancel: which of the two comes first is open, and so is then the outcome.
+    place = suite(tmp_path, "restart-orphan-cannot-be-cancelled")
+    named = "--name=A backtest", "--name=in which KTRDR's backend"
+    told = run(place, "-D", "target=target.toml", *named, RESTART)
     outcomes = [scenario["outcome"] for scenario in told.summary["scenarios"]]
-    assert outcomes == ["failed", "passed", "passed", "passed"], told.console
+    assert outcomes == ["failed", "passed", "passed"], told.console
     assert told.console.count("its cancel was answered HTTP 500") >= 1
