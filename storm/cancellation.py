@@ -15,7 +15,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import SLACK_S
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import outages, pace, running, verdict
+from ktrdr_qa.judge import crashes, pace, running, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import ended_before_cancel
 from ktrdr_qa.platform import readings
@@ -107,7 +107,7 @@ class Cancellation:
         if scene.worker:
             self._crowd.last_on[scene.worker] = scene
         told = judged(scene)
-        deadline_s = scene.recorder.clock() + scene.slack_s + outages.GIVE_UP_S
+        deadline_s = scene.recorder.clock() + scene.slack_s + crashes.GIVE_UP_S
         while told.outcome == "inconclusive" and scene.recorder.clock() < deadline_s and self._may_be_known(told):
             scene.pause(LOOK_AGAIN_S)
             told = judged(scene)
@@ -122,7 +122,7 @@ class Cancellation:
         def moves_or_ended(history: History) -> Judgement:
             if ended := ended_before_cancel(history, scene.backtest):
                 return Judgement("ended", "violated", "", f"it was {ended.status} before it was cancelled")
-            if gone := outages.who_is_gone(history, scene.backtest, ""):
+            if gone := crashes.who_is_gone(history, scene.backtest, ""):
                 return Judgement("gone", "violated", "", gone)
             moving = running.is_moving(history, scene.backtest, limit_s)
             # What its progress is like is not what the storm is about.

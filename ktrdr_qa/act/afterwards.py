@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import SLACK_S, Scene
-from ktrdr_qa.judge import afterwards, cancelling, outages, pace
+from ktrdr_qa.judge import afterwards, cancelling, crashes, pace
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import COVERED_GAP_S
 from ktrdr_qa.record.history import History
@@ -19,11 +19,11 @@ def wait(scene: Scene, judge: Callable[[History], Judgement], limit_s: float) ->
 
     def judged(history: History) -> Judgement:
         judgement = judge(history)
-        up = outages.stays_up(history, scene.backtest)
+        up = crashes.stays_up(history, scene.backtest)
         return up if judgement.unknown and up.violated else judgement
 
     # Whether an outage heals is seen within its own time, which is a little longer than the sentence's.
-    return scene.wait(judged, max(limit_s + scene.slack_s, outages.GIVE_UP_S + SLACK_S))
+    return scene.wait(judged, max(limit_s + scene.slack_s, crashes.GIVE_UP_S + SLACK_S))
 
 
 def look_back(scene: Scene, others: Others, cancelled: Judgement) -> None:
@@ -45,7 +45,7 @@ def watch_it_stay(scene: Scene, others: Others, least_s: float, updates: float) 
         return afterwards.is_frozen(history, scene.backtest, least_s, updates, limit_s)
 
     def stays_frozen(history: History) -> Judgement:
-        first = (stays(history), outages.stays_up(history, scene.backtest))
+        first = (stays(history), crashes.stays_up(history, scene.backtest))
         return next((j for j in first if j.violated), frozen(history))
 
     scene.recorder.about["updates"] = updates

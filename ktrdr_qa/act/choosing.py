@@ -14,7 +14,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import outages, pace, verdict
+from ktrdr_qa.judge import crashes, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import ended_before_cancel
 from ktrdr_qa.record.history import History
@@ -100,7 +100,7 @@ class Choosing:
         def ended_or(history: History) -> Judgement:
             if ended := ended_before_cancel(history, scene.backtest):
                 return Judgement("ended", "violated", "", f'it was "{ended.status}"', ended.answered_s)
-            if gone := outages.who_is_gone(history, scene.backtest, self._watching.worker):
+            if gone := crashes.who_is_gone(history, scene.backtest, self._watching.worker):
                 return Judgement(GONE, "violated", "", gone)
             return judge(history)
 

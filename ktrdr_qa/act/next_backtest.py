@@ -15,7 +15,7 @@ from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import FRESH_S, Scene
 from ktrdr_qa.act.starting import START, Starting, given_id
-from ktrdr_qa.judge import next_backtest, outages, verdict
+from ktrdr_qa.judge import crashes, next_backtest, verdict
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import Exchange, Refused, TransportError
 from ktrdr_qa.record.history import History
@@ -177,9 +177,9 @@ class NextBacktest:
         since_s = scene.recorder.clock()
 
         def told(history: History) -> bool:
-            return _last_answer_s(history) > since_s or outages.stays_up(history, scene.backtest).violated
+            return _last_answer_s(history) > since_s or crashes.stays_up(history, scene.backtest).violated
 
-        scene.until(told, outages.GIVE_UP_S + STILL_S)
+        scene.until(told, crashes.GIVE_UP_S + STILL_S)
 
     def _answers_still(self) -> bool:
         """Whether KTRDR itself still answers: then a lost answer was lost on the way."""

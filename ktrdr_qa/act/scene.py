@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.journal import Journal
-from ktrdr_qa.judge import outages, verdict
+from ktrdr_qa.judge import crashes, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
@@ -71,7 +71,7 @@ class Scene:
     @property
     def gone(self) -> str:
         """That KTRDR does not answer any more, in words, or nothing."""
-        return outages.who_is_gone(self.recorder.history(), "", "")
+        return crashes.who_is_gone(self.recorder.history(), "", "")
 
     def readings(self) -> tuple[Sample, ...]:
         """The backend's readings of the backtest."""

@@ -34,7 +34,7 @@ MODULES = {
     **dict.fromkeys(
         (
             *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
-            *("others", "outages", "next_backtest", "worker", "processor", "verdict"),
+            *("others", "crashes", "next_backtest", "worker", "processor", "verdict"),
         ),
         "judge",
     ),

@@ -1,4 +1,4 @@
-"""The platform stays up after the cancel: when it, or the worker, does not answer any more."""
+"""The platform stays up after the cancel: no crash of it or of the worker, after which nothing is answered any more."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.outages import stays_up, who_is_gone
+from ktrdr_qa.judge.crashes import stays_up, who_is_gone
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import NEXT, B, Case, W, cancelled, cases, did, film, health, lost, registry, saw
 
