@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
-from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.crashes import SILENT_S, outages_in
+from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, held_against, race, too_late_to_tell
 from ktrdr_qa.judge.reading import cancel_due_from, cpu_s_of, state_of, unwatched
 from ktrdr_qa.platform.statuses import MISSING
