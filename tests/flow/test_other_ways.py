@@ -138,8 +138,8 @@ def test_a_name_that_nobody_knows_is_told_in_one_line() -> None:
 
 
 def test_the_candidate_that_is_cancelled_has_run_on_while_every_view_was_read(tmp_path: Path) -> None:
-    """The first one has too little left after its three seconds, and another takes its place."""
-    with started("--registry-lag-s", "0", "--bars-per-second", "80") as platform:
+    """The first one has under two seconds left after its three, and another takes its place."""
+    with started("--registry-lag-s", "0", "--bars-per-second", "110") as platform:
         recorded = Place(tmp_path).live(platform.url, "features/every_view_agrees.feature").passed().history()
     starts = [e["subject"] for e in recorded["events"] if e["kind"] == "start_sent"]
     backtest = recorded["about"]["backtest"]
