@@ -13,7 +13,7 @@ import pytest
 
 from honest_behave.outcomes import BadConfiguration
 from ktrdr_qa.act.ways.nothing_to_cancel import DESCRIPTION, IN_VAIN, LONG_ID, cancel_what_is_not_there
-from tests.deployments.harness import Place, Ran, started
+from tests.deployments.harness import BRISK, Place, Ran, started
 from tests.deployments.proxy import Answer, Asked, proxy
 
 VAIN = "features/nothing_to_cancel.feature"
@@ -138,9 +138,16 @@ def test_a_name_that_nobody_knows_is_told_in_one_line() -> None:
 
 
 def test_the_candidate_that_is_cancelled_has_run_on_while_every_view_was_read(tmp_path: Path) -> None:
-    """The first one has under two seconds left after its three, and another takes its place."""
-    with started("--registry-lag-s", "0", "--bars-per-second", "110") as platform:
-        recorded = Place(tmp_path).live(platform.url, "features/every_view_agrees.feature").passed().history()
+    """The first one has too little left after its three seconds, and another takes its place.
+
+    It lasts 6.5 s where 39 s are needed, so that a slow host changes nothing.
+    """
+    brief = ["--adaptation-epochs", "0", "--busy", "0", "--bars-per-second", "80"]
+    with started("--registry-lag-s", "0", *brief) as platform:
+        ran = Place(tmp_path).live(
+            platform.url, "features/every_view_agrees.feature", more=f"{BRISK}worker_idle_s = 36"
+        )
+        recorded = ran.passed().history()
     starts = [e["subject"] for e in recorded["events"] if e["kind"] == "start_sent"]
     backtest = recorded["about"]["backtest"]
     assert starts[-1] == backtest and len(starts) > 1, "a candidate was passed over"
