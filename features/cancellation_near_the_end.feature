@@ -4,7 +4,7 @@ Feature: Cancelling a backtest as it ends
   It may end either way then, but everyone must be told the same, and it must stay so.
 
   Background: Preflight
-    Given one of these backtests can be used, the shortest first
+    Given one of these backtests can be used, tried in this order
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2024-01-01 | 2024-01-31 |
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |

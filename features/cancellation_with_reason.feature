@@ -4,7 +4,7 @@ Feature: Cancelling with a reason and by force
   Whoever finds the cancelled backtest later must find the reason; force changes nothing else.
 
   Background: Preflight
-    Given one of these backtests can be used, the shortest first
+    Given one of these backtests can be used, tried in this order
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2023-01-01 | 2024-12-31 |
       | EURUSD | 1d        | 2005-01-01 | 2024-12-31 |

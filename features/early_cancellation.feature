@@ -4,7 +4,7 @@ Feature: Cancelling a backtest right after its start
   At that moment the backtest is still preparing its indicators: it must stop all the same.
 
   Background: Preflight
-    Given one of these backtests can be used, the shortest first
+    Given one of these backtests can be used, tried in this order
       | symbol | timeframe | from       | to         |
       | EURUSD | 1h        | 2015-01-01 | 2025-12-31 |
       | EURUSD | 1d        | 2005-01-01 | 2024-12-31 |

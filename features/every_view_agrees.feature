@@ -4,7 +4,7 @@ Feature: Following a backtest and its cancellation in every view
   From its start to its cancellation and after it, all of them must see the same.
 
   Background: Preflight
-    Given one of these backtests can be used, the shortest first
+    Given one of these backtests can be used, tried in this order
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2023-01-01 | 2024-12-31 |
       | EURUSD | 1d        | 2005-01-01 | 2024-12-31 |

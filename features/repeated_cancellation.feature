@@ -4,7 +4,7 @@ Feature: Cancelling again and again
   No cancellation may wear the platform down, and a second one of the same backtest must do no harm.
 
   Background: Preflight
-    Given one of these backtests can be used, the shortest first
+    Given one of these backtests can be used, tried in this order
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2023-01-01 | 2024-12-31 |
       | EURUSD | 1d        | 2005-01-01 | 2024-12-31 |

@@ -4,7 +4,7 @@ Feature: Cancelling when KTRDR is restarted
   it has ended and says so, or whoever started it can cancel it, and the next one runs.
 
   Background: Preflight
-    Given one of these backtests can be used, the shortest first
+    Given one of these backtests can be used, tried in this order
       | symbol | timeframe | from       | to         |
       | EURUSD | 1d        | 2023-01-01 | 2024-12-31 |
       | EURUSD | 1d        | 2005-01-01 | 2024-12-31 |
@@ -19,7 +19,7 @@ Feature: Cancelling when KTRDR is restarted
     And the price data for one of the backtests are there
 
   @normal @disturbs_others @allure.story:Restarting
-  Scenario: A backtest whose worker is restarted comes to an end
+  Scenario: A backtest whose worker is restarted ends, or can still be cancelled
     Given a worker of KTRDR's can be restarted from here
     When a long backtest is started
     Then its progress is above 0 % and moving within 30 seconds
@@ -36,7 +36,7 @@ Feature: Cancelling when KTRDR is restarted
     And the interrupted backtest stays ended, and is not called completed
 
   @normal @disturbs_others @allure.story:Restarting
-  Scenario: A backtest that runs while KTRDR's backend is restarted comes to an end
+  Scenario: A backtest that runs while KTRDR's backend is restarted ends, or can still be cancelled
     Given KTRDR's backend can be restarted from here
     When a long backtest is started
     Then its progress is above 0 % and moving within 30 seconds
@@ -53,7 +53,7 @@ Feature: Cancelling when KTRDR is restarted
     And the interrupted backtest stays ended, and is not called completed
 
   @normal @disturbs_others @allure.story:Restarting
-  Scenario: A cancellation in which the worker is restarted ends the backtest
+  Scenario: A cancellation in which the worker is restarted leaves nothing that runs for ever
     Given a worker of KTRDR's can be restarted from here
     When a long backtest is started
     Then its progress is above 0 % and moving within 30 seconds
@@ -70,7 +70,7 @@ Feature: Cancelling when KTRDR is restarted
     And the interrupted backtest stays ended, and is not called completed
 
   @normal @disturbs_others @allure.story:Restarting
-  Scenario: A cancellation in which KTRDR's backend is restarted ends the backtest
+  Scenario: A cancellation in which KTRDR's backend is restarted leaves nothing that runs for ever
     Given KTRDR's backend can be restarted from here
     When a long backtest is started
     Then its progress is above 0 % and moving within 30 seconds

@@ -47,7 +47,7 @@ BACKTESTS = (
     ("EURUSD", "1h", "2015-01-01", "2025-12-31"),
     ("EURUSD", "5m", "2023-01-01", "2025-12-31"),
 )
-"""Those of the features' tables, the shortest first: the rehearsal finds the first that can be cancelled."""
+"""Those of the features' tables, in their order: the rehearsal finds the first that can be cancelled."""
 MOST_ON_LIVE = 4
 WATCHED_S = 5.0
 FINISH_S, END_S = 30, 20.0

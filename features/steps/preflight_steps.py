@@ -11,9 +11,9 @@ from ktrdr_qa.act.candidate import candidates_of
 WORKER_SETTLES_S = 15.0
 
 
-@given("one of these backtests can be used, the shortest first")
+@given("one of these backtests can be used, tried in this order")
 def remember_the_candidates(context: Any) -> None:
-    """Names the backtests that may be used, shortest first; the first whose data exist and that lasts long enough to be cancelled is used."""
+    """Names the backtests that may be used, in the order in which they are tried; the first whose data exist and that lasts long enough to be cancelled is used."""
     context.steps.candidates = candidates_of(context.table, context.steps.target)
 
 

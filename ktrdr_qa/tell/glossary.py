@@ -59,7 +59,7 @@ HOW = f"""\
 ## Write a scenario without Python
 
 1. Open a `.feature` file in `features/`, or copy one. Keep its `Background`: these sentences check that the platform
-   is ready, and the table in it names the backtests that may be used, the shortest first.
+   is ready, and the table in it names the backtests that may be used, in the order in which they are tried.
 2. Write a scenario below it, from the sentences of this document. Change what stands in `{{braces}}` below and the rows
    of the tables; every other word must be as it is here. Which of *Given*, *When*, *Then* comes first decides where a
    sentence may stand; *And* repeats the one before.
