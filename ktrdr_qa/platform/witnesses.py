@@ -90,6 +90,9 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
             speaker.close()
         asked = client.clone(address, trusted=address in target.workers.values())
         processor, source, line = _processor(name, address, asked, target)
+        if processor is None:
+            processor, in_container, line = _container_processor(name, announced, target)
+            source = in_container if processor else source
         return Witness(name, address, False, "", processor, source, readings.endpoint(worker), line)
     reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
     processor, source, line = _container_processor(name, announced, target)

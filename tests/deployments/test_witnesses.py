@@ -7,6 +7,8 @@ import json
 import os
 import time
 
+import pytest
+
 from ktrdr_qa.platform import readings, witnesses
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
@@ -68,6 +70,30 @@ def test_a_container_out_of_reach_is_asked_through_docker(place: Place) -> None:
     ran.processor_was_read()
     assert ran.scenarios[VIEW] == "skipped"
     assert "exec backtest-worker-1 cat /sys/fs/cgroup/cpu.stat" in calls
+
+
+def test_a_published_worker_without_processor_time_in_its_metrics_is_asked_through_docker(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What listens at a published port is Docker's forwarder, whose processor time is not the worker's."""
+    monkeypatch.setattr(witnesses, "FORWARDERS", ("python",))
+    with started(*LAG_0, module="tests.deployments.unmetered") as platform:
+        client = Client(platform.url, Transcript())
+        port = platform.worker_port("backtest-worker-1")
+        announced = [{"worker_id": "backtest-worker-1", "endpoint_url": f"http://backtest-worker-1:{port}"}]
+        found = lambda: witnesses.find(
+            announced, Target(base_url=platform.url.replace("127.0.0.1", "localhost")), client
+        )  # noqa: E731
+        monkeypatch.setenv("PATH", "/usr/bin:/bin")
+        assert found()["backtest-worker-1"].processor is None
+        assert found()["backtest-worker-1"].processor_source.endswith("let the worker's /metrics be reached from here")
+        monkeypatch.setenv("PATH", containers_stub(place, platform))
+        witness = found()["backtest-worker-1"]
+        client.close()
+        assert witness.processor_source == "the control group of its container backtest-worker-1"
+        assert witness.processor
+        (read,) = witness.processor()
+        assert read.cpu_s and read.cpu_s > 0
 
 
 def test_a_container_is_asked_under_the_name_that_compose_gave_it(place: Place) -> None:
