@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ktrdr_qa.judge.afterwards import RECORD_SETTLES_S
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import (
     counted,
@@ -60,6 +61,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
     rises = rises_in(readings)
     runs: Judgement | None = None
     before: Sample | None = None
+    empty = next((s for s in readings if _is_empty(s)), None)
     known = False
     for at, s in enumerate(readings, 1):
         if known and s.status == MISSING and (gone := gone_from(readings[at - 1 :])):
@@ -69,7 +71,9 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
             return rule.violated(_broke_off(readings[:at], since_s), s.answered_s)
         if other := _is_another(history, s):
             return rule.violated(other, s.answered_s)
-        if runs is None and (s.status == "completed" or s in rises[1:]):
+        if empty and _is_empty(s) and s.asked_s >= empty.answered_s + RECORD_SETTLES_S:
+            return rule.violated('it was "completed" at 0 % without a result: it never ran', s.answered_s)
+        if runs is None and ((s.status == "completed" and not _is_empty(s)) or s in rises[1:]):
             after_s = s.answered_s - since_s
             seen, told = (
                 f"it was {state_of(s)} {after_s:.2f} s after its start",
@@ -83,6 +87,11 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
         known = known or s.status != MISSING
         before = s
     return runs or rule.unknown(f"it has not been seen to move: {not_known_yet(history, backtest)}")
+
+
+def _is_empty(s: Sample) -> bool:
+    """Whether a record says that it is completed, and that nothing was done."""
+    return s.status == "completed" and s.percentage == 0.0 and not s.facts.get("has_result")
 
 
 def _broke_off(readings: Sequence[Sample], since_s: float) -> str:

@@ -55,8 +55,11 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
 def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[str, str]:
     """The backtests of others that were active before the cancel and cancelled afterwards, with when, as KTRDR has it.
 
-    A child of the cancelled one is to be cancelled with it.
+    A child of the cancelled one is to be cancelled with it. Where KTRDR calls the cancelled one failed, it calls so
+    whatever else its cancel ended.
     """
+    end = history.end_of(backtest)
+    hits = {"cancelled", "failed"} if end and end.status == "failed" else {"cancelled"}
     active: set[str] = set()
     hit: dict[str, str] = {}
     own = _mine(history) | _children(history, backtest)
@@ -65,7 +68,7 @@ def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[st
             continue
         if s.answered_s <= sent_s:
             (active.discard if s.terminal else active.add)(s.subject)
-        elif s.asked_s >= sent_s and s.status == "cancelled" and s.subject in active:
+        elif s.asked_s >= sent_s and s.status in hits and s.subject in active:
             hit[s.subject] = hit.get(s.subject) or str(s.facts.get("completed_at") or "")
     return hit
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from ktrdr_qa.judge.crashes import SILENT_S, outages_in
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, held_against, race, too_late_to_tell
-from ktrdr_qa.judge.reading import cancel_due_from, cpu_s_of, state_of, unwatched
+from ktrdr_qa.judge.reading import cancel_due_from, cpu_s_of, height_of, percent_of, state_of, unwatched
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.words import moment_of
@@ -43,6 +43,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     """The worker's own view of the backtest is terminal and its health no longer names it, in time.
 
     ``completed`` is not stopped: it is the proof that the cancel did not reach it, unless it was about to end anyway.
+    Nor is what goes on rising there: the backend, which asks no more, would not show it (contract, surprise 7).
     """
     rule = Rule("worker stopped", f"{whose(worker)} has stopped the backtest within {limit_s:.1f} s of the cancel")
     since_s = cancel_due_from(history, backtest)
@@ -64,6 +65,11 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     for s in views:
         if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s:
             seen = f"its own view still says {state_of(s)} {s.asked_s - since_s:.1f} s after the cancel"
+            return rule.violated(seen, s.asked_s)
+    for earlier, s in pairwise(s for s in views if s.asked_s > since_s + limit_s and s.percentage is not None):
+        if height_of(s) > height_of(earlier):
+            climbs = f"its progress went on, from {percent_of(earlier)} to {percent_of(s)}"
+            seen = f'its own view says "{s.status}", yet {climbs} {s.asked_s - since_s:.1f} s after the cancel'
             return rule.violated(seen, s.asked_s)
     for s in health:
         if s.facts.get("current_operation") in names and s.asked_s > since_s + limit_s:

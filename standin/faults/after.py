@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0
 DIES_AFTER_S = 0.05
+COUNTS_ON_BY, COUNTS_ON_EVERY_S = 0.5, 0.5
 ANSWERED_AFTER_S = 0.05
 """How long the answer to a cancel is given to be delivered."""
 OUTAGE_S = 5.0
@@ -195,6 +196,16 @@ class CompletionOverwritesCancel(EngineIgnoresCancel):
             self.backend.note(operation)
 
         self.backend.soon(taken_over())
+
+
+@fault("after-worker-counts-on")
+class WorkerCountsOn(Seam):
+    """What told of the bars tells of them still, long after the engine has stopped: nobody but the worker shows it."""
+
+    def worker_cancelled(self, job: Job) -> None:
+        operation = job.operation
+        operation.percentage = min(100.0, float(operation.percentage or 0.0) + COUNTS_ON_BY)
+        self.worker.later(COUNTS_ON_EVERY_S, lambda: self.worker_cancelled(job))
 
 
 @fault("after-spinning-thread")

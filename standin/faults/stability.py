@@ -41,6 +41,20 @@ class NewAcceptedThenFailed(AfterCancel):
             self.backend.soon(fail())
 
 
+@fault("stability-new-completes-without-running")
+class NewCompletesWithoutRunning(AfterCancel):
+    """A flag that nobody takes back: it leaves its loop at the first bar, and ends as if it were done."""
+
+    def started(self, operation: Operation) -> None:
+        async def end() -> None:
+            operation.status, operation.started_at = "running", self.backend.clock.now()
+            self.backend.end(operation, "completed", 0.0, None)
+            await self.backend.tell_worker(operation, None)
+
+        if self.happened:
+            self.backend.soon(end())
+
+
 @fault("stability-new-gets-cancelled-id")
 class NewGetsCancelledId(AfterCancel):
     async def afterwards(self, ask: Ask, given: Answer) -> Answer:

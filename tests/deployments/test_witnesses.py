@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from functools import partial
 
 import pytest
 
@@ -81,9 +82,8 @@ def test_a_published_worker_without_processor_time_in_its_metrics_is_asked_throu
         client = Client(platform.url, Transcript())
         port = platform.worker_port("backtest-worker-1")
         announced = [{"worker_id": "backtest-worker-1", "endpoint_url": f"http://backtest-worker-1:{port}"}]
-        found = lambda: witnesses.find(
-            announced, Target(base_url=platform.url.replace("127.0.0.1", "localhost")), client
-        )  # noqa: E731
+        target = Target(base_url=platform.url.replace("127.0.0.1", "localhost"))
+        found = partial(witnesses.find, announced, target, client)
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
         assert found()["backtest-worker-1"].processor is None
         assert found()["backtest-worker-1"].processor_source.endswith("let the worker's /metrics be reached from here")

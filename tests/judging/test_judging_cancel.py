@@ -583,6 +583,10 @@ def mine_ended(second: str | None) -> Sample:
     return saw(11.0, "cancelled", **ended(second))
 
 
+def failed(at_s: float, second: str, **more: Any) -> Sample:
+    return saw(at_s, "failed", **ended(second), **more)
+
+
 WITH_IT = "another backtest was cancelled with it, at the same moment by KTRDR's own times: op_9"
 LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", view="list", of=OTHER))
 
@@ -702,6 +706,26 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         "violated",
         WITH_IT,
         10.0,
+    ),
+    Case(
+        "another one was called failed with it, as it was itself",
+        film(CANCEL, RAN, LISTED[0], failed(12.0, "42.5", of=OTHER, view="other"), failed(11.0, "43.0")),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
+        "another one was cancelled with it, and it was called failed itself",
+        film(CANCEL, RAN, LISTED, other(12.0, "42.5"), failed(11.0, "43.0")),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
+        "another one failed at that time, and it was cancelled",
+        film(CANCEL, RAN, LISTED[0], failed(12.0, "42.5", of=OTHER, view="other"), mine_ended("43.0")),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
     ),
     Case(
         "its time may be in the list already, and stays what it was told to be first",

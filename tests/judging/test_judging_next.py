@@ -111,6 +111,10 @@ def saw_next(at_s: float, status: str, percentage: float | None = None, took_s: 
     return saw(at_s, status, percentage, of=NEXT, took_s=took_s, **facts)
 
 
+def empty(at_s: float) -> Sample:
+    return saw_next(at_s, "completed", 0.0)
+
+
 def refusals(*at_s: float) -> list[Sample]:
     return [lost(at, "nothing listens", of=NEXT, refused=True) for at in at_s]
 
@@ -410,6 +414,33 @@ UNSEEN = "it has not been seen to move: "
         "violated",
         'it was "failed" 2.00 s after its start: no reason given',
         22.0,
+    ),
+    Case(
+        "it is completed at once, and did nothing",
+        film(ACCEPTED, empty(20.5), empty(21.0)),
+        "violated",
+        'it was "completed" at 0 % without a result: it never ran',
+        21.0,
+    ),
+    Case(
+        "its result comes a moment later",
+        film(ACCEPTED, empty(20.5), empty(20.75), saw_next(21.0, "completed", 0.0, has_result=True)),
+        "holds",
+        'it was "completed" at 0.0 % 1.00 s after its start',
+        figures={"next_runs_s": 1.0},
+    ),
+    Case(
+        "it is not known yet whether its result comes",
+        film(ACCEPTED, empty(20.5), empty(20.75)),
+        "unknown",
+        UNSEEN + 'last "completed" at 0.0 %, 0.0 s ago (2 readings)',
+    ),
+    Case(
+        "it is completed, and does not tell how far it came",
+        film(ACCEPTED, saw_next(20.5, "completed"), saw_next(21.5, "completed")),
+        "holds",
+        'it was "completed" 0.50 s after its start',
+        figures={"next_runs_s": 0.5},
     ),
     Case("no reading yet", film(ACCEPTED, until_s=60.0), "unknown", UNSEEN + "no reading was had"),
     Case("none was accepted", film(saw_next(60.0, "pending")), "unknown", "no new backtest was accepted"),

@@ -814,6 +814,24 @@ def _(it: Launched) -> None:
     assert rows[base]["status"] == "busy" and rows[base]["current_operation_id"] == operation_id
 
 
+@shows("after-worker-counts-on")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    base = it.worker_url(operation_id)
+    assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
+
+    def its_own() -> dict[str, Any]:
+        return dict(it.ask("GET", f"{base}/api/v1/operations/{operation_id}").json()["data"])
+
+    first = its_own()
+    assert first["status"] == "cancelled"
+    later = eventually(lambda: (now := its_own())["progress"]["percentage"] > first["progress"]["percentage"] and now)
+    assert (
+        later["status"] == "cancelled"
+        and it.ask("GET", f"/api/v1/operations/{operation_id}").json()["data"]["progress"]["percentage"] == 0.0
+    )
+
+
 @shows("after-worker-dead")
 def _(it: Launched) -> None:
     operation_id = it.running()
@@ -909,6 +927,14 @@ def _(it: Launched) -> None:
 def _(it: Launched) -> None:
     _cancelled(it)
     assert it.wait_status(it.start())["status"] == "failed"
+
+
+@shows("stability-new-completes-without-running")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    record = it.wait_status(it.start())
+    assert record["status"] == "completed" and record["progress"]["percentage"] == 0.0
+    assert not record["result_summary"]
 
 
 @shows("stability-new-gets-cancelled-id")
