@@ -54,7 +54,7 @@ mutants: $(VENV)/.develops ## mutation testing of the judgements and the waiting
 bench: $(VENV)/.runs ## the suite beside the recipe as it is written (needs bash, curl, jq), and beside the peers if they are there
 	$(BIN)/python -m bench
 
-peers: $(VENV)/.develops .venv-peers/.runs ## the peers and the suite against the whole gallery, counted (half an hour)
+peers: $(VENV)/.develops .venv-peers/.runs ## the peers and the suite against the whole gallery, counted (twenty minutes)
 	$(BIN)/python -m bench.peers
 
 sentences: $(VENV)/.runs ## write docs/sentences.md from the step definitions

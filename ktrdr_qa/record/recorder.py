@@ -19,7 +19,8 @@ from ktrdr_qa.record.history import Event, History, Sample, View, ordered
 
 BACKTEST_INTERVAL_S = 0.147
 WITNESS_INTERVAL_S = 0.9
-"""Together at most ten requests a second for one backtest: one of the backend's, and three witnesses.
+"""At most ten readings of one backtest's record in a second, the backend's and its worker's own; the worker's health and
+processor, and the registry, come on top, each as often as the worker's own.
 
 No round part of a second: what happens in step with the readings is hidden by them.
 """

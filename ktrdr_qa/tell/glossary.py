@@ -39,7 +39,8 @@ TAGS = {
     "with `behave -D disturb=on`.",
     "allure.epic:NAME": "The chapter of the report under which the feature stands.",
     "allure.suite:NAME": "The name under which the report groups the feature's scenarios as a suite.",
-    "allure.story:NAME": "The user story in the report: *Cancelling* (it stops), *Releasing* (the platform is free again).",
+    "allure.story:NAME": "The user story in the report: *Cancelling* (it stops), *Releasing* (the platform is free again), "
+    "*Restarting*, *Endurance*.",
     "allure.issue:NUMBER": "Links the scenario with an issue. `@allure.link.TEXT:ADDRESS` links it with anything else.",
 }
 EXAMPLE = """\
