@@ -67,7 +67,11 @@ def of_the_suite(times: Times, log: Path) -> Iterator[Row]:
     yield "peak memory of the suite's process", f"{peak_mb:.0f} MB", "at most 80 MB"
     seen = f"{median(delays_s):.3f} s ({len(delays_s)} changes)"
     yield "from a change to its being seen, median", seen, "at most 0.15 s"
-    yield "most readings in a second of one backtest's record, the backend's and its worker's", f"{max(rates)}", "at most 10"
+    yield (
+        "most readings in a second of one backtest's record, the backend's and its worker's",
+        f"{max(rates)}",
+        "at most 10",
+    )
 
 
 def of_one_run_each(platform: EmbeddedKtrdr) -> Iterator[Row]:
