@@ -14,6 +14,7 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL, TURNED_DOWN
+from ktrdr_qa.record.history import Event
 
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
@@ -52,21 +53,37 @@ def end(scene: Scene, backtest: str) -> list[str]:
 
     One that cannot be stopped is held against KTRDR in the recording that started it, and in no later one.
     """
-    scene.recorder.note("clean_up", backtest)
-    trouble = end_backtest(scene.client, scene.journal, backtest, scene.limits["cancelled_s"])
+    cancelled: list[Event] = []
+    trouble = end_backtest(
+        scene.client,
+        scene.journal,
+        backtest,
+        scene.limits["cancelled_s"],
+        lambda: cancelled.append(scene.recorder.note("clean_up", backtest)),
+    )
+    if not cancelled and not trouble:
+        # It has ended by itself since it was last read: the recording is to show how.
+        scene.read_record(backtest)
     if trouble and trouble.is_ktrdrs and backtest in scene.mine:
         scene.recorder.note("not_stopped", backtest, words=trouble.words)
         return []
     return [f"{backtest} {trouble.words}"] if trouble else []
 
 
-def end_backtest(client: Client, journal: Journal, backtest: str, limit_s: float = CLEAN_UP_S) -> NotEnded | None:
+def end_backtest(
+    client: Client,
+    journal: Journal,
+    backtest: str,
+    limit_s: float = CLEAN_UP_S,
+    before_the_cancel: Callable[[], None] = lambda: None,
+) -> NotEnded | None:
     """Cancel a backtest unless it has ended, and see it end within ``limit_s`` of the answer; None where it is over."""
     by_hand = _by_hand(client, backtest)
     deadline_s = math.inf
     try:
         while (status := readings.status(client, backtest)) not in TERMINAL | {MISSING}:
             if deadline_s == math.inf:
+                before_the_cancel()
                 _cancel_whatever_it_says(client, backtest)
                 deadline_s = time.monotonic() + limit_s
             elif time.monotonic() >= deadline_s:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
+from ktrdr_qa.act import leaving
+from ktrdr_qa.act.journal import Journal
+from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.platform.client import Client
+from ktrdr_qa.platform.exchange import Transcript
+from ktrdr_qa.record.recorder import Recorder
+from ktrdr_qa.target.settings import Target
 from tests.deployments.harness import MAIN, Place, Platform, Ran, await_that, children, interrupt, listening, started
 
 LAG_0 = ("--registry-lag-s", "0")
@@ -176,3 +185,23 @@ def test_a_platform_that_dies_in_mid_run_is_told_and_nothing_hangs(place: Place)
     ran = place.finish(run)
     assert ran.exit_status != 0 and "Traceback" not in ran.output, ran.output
     nothing_left(theirs)
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["over by itself", "still running"])
+def test_what_has_ended_by_itself_since_it_was_last_read_was_not_ended_by_the_clean_up(
+    over: bool, tmp_path: Path
+) -> None:
+    """Else a new backtest that fails in this moment would be taken for one that was cleaned up."""
+    with started(*LAG_0, "--bars-per-second", "0" if over else "40") as platform:
+        backtest = platform.start()
+        if over:
+            await_that(lambda: not platform.active(), "its end")
+        client, recorder = Client(platform.url, Transcript()), Recorder(time.monotonic)
+        scene = Scene(Target(base_url=platform.url), client, recorder, Journal(tmp_path, platform.url), {})
+        scene.own(backtest)
+        assert leaving.end(scene, backtest) == [] and scene.journal.open == ()
+        client.close()
+        history = recorder.history()
+        assert platform.active() == []
+    assert [e.subject for e in history.events if e.kind == "clean_up"] == ([] if over else [backtest])
+    assert [s.status for s in history.of("backend", backtest)] == (["completed"] if over else [])
