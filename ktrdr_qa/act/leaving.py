@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ktrdr_qa.act.journal import Journal
@@ -14,7 +15,6 @@ from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL, TURNED_DOWN
-from ktrdr_qa.record.history import Event
 
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
@@ -53,15 +53,9 @@ def end(scene: Scene, backtest: str) -> list[str]:
 
     One that cannot be stopped is held against KTRDR in the recording that started it, and in no later one.
     """
-    cancelled: list[Event] = []
-    trouble = end_backtest(
-        scene.client,
-        scene.journal,
-        backtest,
-        scene.limits["cancelled_s"],
-        lambda: cancelled.append(scene.recorder.note("clean_up", backtest)),
-    )
-    if not cancelled and not trouble:
+    note = partial(scene.recorder.note, "clean_up", backtest)
+    trouble = end_backtest(scene.client, scene.journal, backtest, scene.limits["cancelled_s"], before_the_cancel=note)
+    if not trouble and not scene.recorder.history().event("clean_up", backtest):
         # It has ended by itself since it was last read: the recording is to show how.
         scene.read_record(backtest)
     if trouble and trouble.is_ktrdrs and backtest in scene.mine:
@@ -75,7 +69,7 @@ def end_backtest(
     journal: Journal,
     backtest: str,
     limit_s: float = CLEAN_UP_S,
-    before_the_cancel: Callable[[], None] = lambda: None,
+    before_the_cancel: Callable[[], object] = lambda: None,
 ) -> NotEnded | None:
     """Cancel a backtest unless it has ended, and see it end within ``limit_s`` of the answer; None where it is over."""
     by_hand = _by_hand(client, backtest)

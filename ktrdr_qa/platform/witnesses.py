@@ -89,10 +89,7 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
         finally:
             speaker.close()
         asked = client.clone(address, trusted=address in target.workers.values())
-        processor, source, line = _processor(name, address, asked, target)
-        if processor is None:
-            processor, in_container, line = _container_processor(name, announced, target)
-            source = in_container if processor else source
+        processor, source, line = _processor(name, address, announced, asked, target)
         return Witness(name, address, False, "", processor, source, readings.endpoint(worker), line)
     reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
     processor, source, line = _container_processor(name, announced, target)
@@ -131,8 +128,8 @@ def _published(port: int, target: Target) -> int:
     return int(named) if named.isascii() and named.isdigit() else port
 
 
-def _processor(name: str, address: str, client: Client, target: Target) -> Processor:
-    """The worker's processor time: its own metrics, else the process that listens there, if it is on this host."""
+def _processor(name: str, address: str, announced: str, client: Client, target: Target) -> Processor:
+    """The worker's processor time: its metrics, else the process that listens there on this host, else its container."""
     try:
         list(readings.processor(client, name, tries=3))
         return lambda: readings.processor(client, name), "its metrics", f"curl -s {address}/metrics"
@@ -146,7 +143,8 @@ def _processor(name: str, address: str, client: Client, target: Target) -> Proce
         and process != _process_at(urlsplit(target.base_url or "").port)
     ):
         return lambda: _of_process(process, name), "its process on this host", f"ps -o pid,time,args -p {process.pid}"
-    return None, f"{why}; let the worker's /metrics be reached from here", ""
+    in_container = _container_processor(name, announced, target)
+    return in_container if in_container[0] else (None, f"{why}; let the worker's /metrics be reached from here", "")
 
 
 def _process_at(port: int | None) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections import Counter, defaultdict
+from typing import Any
 
 from standin import contract
 from standin.contract import Operation
@@ -108,12 +109,11 @@ class Vanishes(Seam):
         return answer(404, contract.not_found(known)) if known is not None and known in self._gone else None
 
 
-@fault("running-flickers")
-class Flickers(Seam):
-    """Of three readings of a running backtest two say pending: counted, as what goes by the clock may go in their step."""
+class OddReadings(Seam):
+    """Changes what a running backtest's record says, by what was read of it so far and not by the clock.
 
-    def __init__(self) -> None:
-        self._readings: Counter[str] = Counter()
+    What goes by the clock may fall into the readings' step, and is not seen then.
+    """
 
     async def afterwards(self, ask: Ask, given: Answer) -> Answer:
         if not ask.reads or ask.internal or given.status != 200:
@@ -121,30 +121,39 @@ class Flickers(Seam):
         body = given.json()
         if body["data"]["status"] != "running":
             return given
-        self._readings[ask.operation_id or ""] += 1
-        if self._readings[ask.operation_id or ""] % 3 != 1:
-            body["data"]["status"] = "pending"
+        self.change(ask.operation_id or "", body["data"])
         return given.with_json(body)
+
+    def change(self, operation_id: str, record: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+@fault("running-flickers")
+class Flickers(OddReadings):
+    """Of three readings of a running backtest two say pending."""
+
+    def __init__(self) -> None:
+        self._readings: Counter[str] = Counter()
+
+    def change(self, operation_id: str, record: dict[str, Any]) -> None:
+        self._readings[operation_id] += 1
+        if self._readings[operation_id] % 3 != 1:
+            record["status"] = "pending"
 
 
 @fault("running-percentage-lost")
-class PercentageLost(Seam):
+class PercentageLost(OddReadings):
     """Whoever has read two percentages of a running backtest reads none from then on."""
 
     def __init__(self) -> None:
         self._read: dict[str, set[float]] = defaultdict(set)
 
-    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
-        if not ask.reads or ask.internal or given.status != 200:
-            return given
-        body, read = given.json(), self._read[ask.operation_id or ""]
-        if body["data"]["status"] != "running" or not body["data"]["progress"]["percentage"]:
-            return given
-        if len(read) < 2:
-            read.add(body["data"]["progress"]["percentage"])
-            return given
-        body["data"]["progress"]["percentage"] = None
-        return given.with_json(body)
+    def change(self, operation_id: str, record: dict[str, Any]) -> None:
+        read, progress = self._read[operation_id], record["progress"]
+        if progress["percentage"] and len(read) < 2:
+            read.add(progress["percentage"])
+        elif progress["percentage"]:
+            progress["percentage"] = None
 
 
 class UnderWay(Seam):
