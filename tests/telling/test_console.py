@@ -270,7 +270,8 @@ def test_live_line_is_silent_in_a_pipe() -> None:
 
 
 def test_suite_on_a_terminal_moves_and_leaves_no_trace_of_it(tmp_path: Path) -> None:
-    told = run_on_terminal(suite(tmp_path), "-D", "target=target.toml", MAIN)
+    # It is refreshed once a second, as a KTRDR's progress is: so a step waits for longer than a line takes to be drawn anew.
+    told = run_on_terminal(suite(tmp_path, "--refresh-s 1"), "-D", "target=target.toml", MAIN)
     assert told.status == 0, told.console
     assert re.search(r"\r\x1b\[K    …    \d\.\d s  running at \d+\.\d %, ", told.console), "it moves while a step waits"
     lines = screen(told.console)
