@@ -26,6 +26,8 @@ class Film:
     """Of each judgement that a step asserted the scenario and the step: a violation that comes later is theirs."""
     failed: set[str] = field(default_factory=set)
     """The judgements that have failed their step."""
+    in_vain: bool = False
+    """Whether something could not be ended after a scenario: it is tried once more, when the recording ends."""
 
 
 @dataclass
@@ -58,7 +60,8 @@ class Films:
         history = experiment.history()
         end.judged, end.asked = verdict.judge_all(history), history.about.get("asked", [])
         end.backtest = experiment.scene.backtest
-        self.problems += experiment.cancel_what_still_runs()
+        if not self.film.in_vain:
+            self.film.in_vain = bool(experiment.cancel_what_still_runs())
         return True
 
     def end(self) -> None:

@@ -83,10 +83,11 @@ class Experiment:
         return self.judge(name)
 
     def await_known(self, name: str, limit_s: float) -> Judgement:
-        """Wait until a judgement, by its name, is not unknown any more."""
-        self.history()
+        """Wait until a judgement, by its name, is not unknown any more: its own time only, where the run has failed."""
+        failed = any(judgement.violated for judgement in verdict.judge_all(self.history()).values())
         unknown = Judgement(name, "unknown", name, "this history does not tell")
-        return afterwards.wait(self.scene, lambda h: verdict.judge_all(h).get(name, unknown), limit_s)
+        judge = lambda h: verdict.judge_all(h).get(name, unknown)  # noqa: E731
+        return afterwards.wait(self.scene, judge, limit_s, patient=not failed)
 
     def await_pace(self, name: str, limit_s: float) -> Judgement:
         """Wait for a judgement of a pace; for one that is too slow look what else KTRDR, or this host, has to do by now."""

@@ -300,6 +300,9 @@ def main() -> int:
         words = f"`make gallery HEALTHY={runs}`, in {(time.monotonic() - began_s) / 60:.1f} minutes:"
         readme.put("make gallery", f"{words}\n\n{readme.table(rows)}\n")
     bad = len(wrong) + len(alike) + len(alarms) + len(missed)
+    for case in wrong:
+        # Once more at the end, where whoever sees only the last lines of a log looks.
+        print(f"WRONG {case.fault}: {case.wrong}")
     print(f"{len(cases) + runs - bad} passed, {bad} failed")
     return 1 if bad else 0
 

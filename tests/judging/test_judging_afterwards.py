@@ -102,6 +102,35 @@ NOT_ENDED = (
         15.0,
     ),
     Case(
+        "come back to life before the answer to the next start was here",
+        film(
+            CUT,
+            RAN,
+            still(),
+            saw(15.0, "running", 7.0),
+            did("next_accepted", 15.2, NEXT, took_s=0.2),
+            next_backtest=NEXT,
+        ),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later, '
+        "in the first reading after the new backtest was started",
+        15.0,
+    ),
+    Case(
+        "come back to life just before the next was asked for",
+        film(
+            CUT,
+            RAN,
+            still(),
+            saw(15.0, "running", 7.0),
+            did("next_accepted", 15.2, NEXT, took_s=0.1),
+            next_backtest=NEXT,
+        ),
+        "violated",
+        'it turned from "cancelled" to "running" at 7.0 %, 4.8 s later',
+        15.0,
+    ),
+    Case(
         "accepted in the moment of the last reading before",
         film(CUT, RAN, still(), did("next_accepted", 14.0, NEXT), saw(15.0, "running", 7.0), next_backtest=NEXT),
         "violated",
