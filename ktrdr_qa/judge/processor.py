@@ -16,7 +16,7 @@ from ktrdr_qa.record.history import History, Sample
 QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 1.0, 1.0, 3.0
 """How long the processor must be watched before it is called quiet, or busy, where its neighbours agree.
 
-Over ``STEADY_SPAN_S`` the mean alone decides, so that what computes now and then is seen as well."""
+Over ``STEADY_SPAN_S`` the mean alone decides, so that what computes now and then, or near the line, is seen as well."""
 IDLE_SPAN_S = 0.2
 """How long an idle worker's processor is watched before the start, so that there is something to compare with."""
 QUIET_MARGIN = 0.10
@@ -154,7 +154,11 @@ def _quiet_stretch(stretch: Sequence[Sample], allowed: float, before_s: float) -
     """
     for at in range(len(stretch)):
         whole = _rate(stretch[at:])
-        if whole is None or whole.span_s < QUIET_SPAN_S or whole.cores > allowed:
+        if whole is None or whole.cores > allowed:
+            continue
+        # Near the line one second is not enough: what computes on may have got less of a busy host for so long.
+        near = whole.cores > allowed - QUIET_MARGIN / 2
+        if whole.span_s < (STEADY_SPAN_S if near else QUIET_SPAN_S):
             continue
         early = _rate(s for s in stretch[at:] if s.answered_s <= before_s)
         return whole if early and early.span_s >= QUIET_SPAN_S else None
