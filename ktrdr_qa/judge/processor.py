@@ -19,6 +19,8 @@ QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 1.0, 1.0, 3.0
 Over ``STEADY_SPAN_S`` the mean alone decides, so that what computes now and then, or near the line, is seen as well."""
 IDLE_SPAN_S = 0.2
 """How long an idle worker's processor is watched before the start, so that there is something to compare with."""
+TICK_S = 0.01
+"""By so much a process's counter of processor time moves at a time: a hundredth of a second on Linux."""
 QUIET_MARGIN = 0.10
 """Cores above idle that still count as quiet, whatever the backtest used: the readings themselves and housekeeping
 cost a few hundredths. A smaller remainder is not seen."""
@@ -186,10 +188,15 @@ def _idle_and_busy(history: History, worker: str, backtest: str) -> tuple[float,
     began_s, until_s = started.at_s if started else 0.0, sent.at_s if sent else history.until_s
     readings = _of_processor(history, worker)
     before = [s for s in readings if s.answered_s <= began_s]
-    quiet = [r.cores for pair in pairwise(before) if (r := _rate(pair)) and r.span_s >= IDLE_SPAN_S / 2]
+    quiet = [_at_least(r) for pair in pairwise(before) if (r := _rate(pair)) and r.span_s >= IDLE_SPAN_S / 2]
     whole = _rate(before)
     busy = _rate(s for s in readings if began_s < s.answered_s and s.asked_s <= until_s)
     return min(quiet, default=whole.cores if whole else 0.0), busy
+
+
+def _at_least(rate: Rate) -> float:
+    """Cores that were used for certain: in a short time one tick of the counter looks like a twentieth of a core."""
+    return rate.cores if rate.span_s >= QUIET_SPAN_S else max(0.0, rate.cores - TICK_S / rate.span_s)
 
 
 def _undisturbed(

@@ -1135,13 +1135,16 @@ def test_quiet_is_a_tenth_of_a_core_above_idle_whatever_the_backtest_used(
 @pytest.mark.parametrize(
     ("before", "idle_cores"),
     [
-        ((used(0.0, 1.0), used(1.0, 1.9), used(1.5, 1.90625), used(2.0, 2.3)), 0.0125),
+        ((used(0.0, 1.0), used(1.0, 1.9), used(2.0, 1.9125), used(2.5, 2.3)), 0.0125),
         ((used(0.0, 1.0), used(0.1, 1.0), used(0.6, 1.5)), 0.0),
-        ((used(0.0, 1.0), used(0.5, 1.5), used(0.59375, 1.5)), 1.0),
+        ((used(0.0, 1.0), used(1.0, 2.0), used(1.09375, 2.0)), 1.0),
         ((used(0.0, 1.0), used(0.0625, 1.015625)), 0.25),
         ((used(0.0, 5.0), used(1.0, 1.0), used(2.0, 1.5)), 0.5),
         ((used(0.0, 1.0),), 0.0),
         ((), 0.0),
+        ((used(0.0, 1.0), used(0.2, 1.01)), 0.0),
+        ((used(0.0, 1.0), used(0.2, 1.05)), 0.2),
+        ((used(0.0, 1.0), used(0.2, 1.005)), 0.0),
     ],
     ids=[
         "the quietest of three",
@@ -1151,6 +1154,9 @@ def test_quiet_is_a_tenth_of_a_core_above_idle_whatever_the_backtest_used(
         "a counter that begins anew tells nothing",
         "one reading tells no rate",
         "none was had",
+        "a tick of the counter may be of the time before",
+        "what is more than a tick in a short time counts",
+        "less than a tick is not less than nothing",
     ],
 )
 def test_idle_is_the_quietest_time_before_the_start(before: tuple[Sample, ...], idle_cores: float) -> None:
@@ -1344,6 +1350,7 @@ def test_the_most_that_counts_as_quiet_is_quiet() -> None:
     [
         ((used(2.0, 0.0), used(3.0, 0.05)), "holds"),
         ((used(2.0, 0.0), used(3.0, 0.06)), "unknown"),
+        ((used(2.0, 0.0), used(2.5, 0.05), used(3.0, 0.1)), "unknown"),
         ((used(2.0, 0.0), used(4.99, 0.18)), "unknown"),
         ((used(2.0, 0.0), used(5.0, 0.18)), "holds"),
         ((used(2.0, 0.0), used(6.0, 0.4)), "holds"),
