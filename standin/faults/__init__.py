@@ -41,6 +41,8 @@ class FaultRow:
     """Further lines for the `[limits]` of the target with which it is shown."""
     decided_within_s: float = 10.0
     """How soon after the decisive reading the verdict must be told."""
+    or_message: str = ""
+    """What it may say instead, where the fault strikes while a request is on its way."""
     alone: bool = False
     """It shows only where a processor is to spare, so it is shown by itself."""
 

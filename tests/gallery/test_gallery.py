@@ -28,6 +28,12 @@ def test_a_verdict_in_time_is_right_and_one_that_came_late_is_not() -> None:
     assert wrong(replace(RAN, decided_s=10.5), decided_within_s=12) == ""
 
 
+def test_what_a_run_says_is_the_rows_message_or_the_one_it_may_say_instead() -> None:
+    assert wrong(RAN, message="it fell") == "the message does not say 'it fell'"
+    assert wrong(RAN, message="it fell", or_message="it ran on") == ""
+    assert wrong(RAN, message="it fell", or_message="it hung") == "the message does not say 'it fell'"
+
+
 def test_the_decisive_reading_is_the_first_that_breaks_a_rule_asked_for(tmp_path: Path) -> None:
     assert decisive_s(tmp_path) is None
     (tmp_path / "1-attachment.json").write_text('{"not": "a history"}', encoding="utf-8")
