@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,8 @@ from standin.seams import Answer, Ask, Seam, answer
 
 LONG_ID = 5_000
 HANGS = 2
+TOGETHER_S = 1.0
+"""So long at most the first of several cancels waits for the second."""
 ENDS_AGAIN_AFTER_S = 1.2
 """Longer than two answers to one cancel are apart, and shorter than a clock may be set anew."""
 
@@ -197,10 +200,16 @@ class Together(AfterCancel):
     def __init__(self) -> None:
         super().__init__()
         self.came = 0
+        self._another_came = asyncio.Event()
 
     async def instead(self, ask: Ask) -> Answer | None:
         if ask.cancels and not ask.internal:
             self.came += 1
+            if self.came > 1:
+                self._another_came.set()
+            # On a busy host the first may be answered before the second is here: then nothing would go wrong.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._another_came.wait(), TOGETHER_S)
         return None
 
 
