@@ -226,8 +226,10 @@ class TogetherOneHangs(Together):
     """The second of them waits for a lock that nobody gives back."""
 
     async def instead(self, ask: Ask) -> Answer | None:
+        # Its own number: while the first waits others may come.
+        number = self.came + 1
         await super().instead(ask)
-        hangs = ask.cancels and not ask.internal and self.came == HANGS
+        hangs = ask.cancels and not ask.internal and number == HANGS
         return Answer(200, b"", delivery="never") if hangs else None
 
 
