@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ktrdr_qa.act.others import Others
 from ktrdr_qa.act.scene import SLACK_S, Scene
-from ktrdr_qa.judge import afterwards, cancelling, crashes, pace, processor
+from ktrdr_qa.judge import afterwards, cancelling, crashes, pace
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.reading import COVERED_GAP_S
 from ktrdr_qa.record.history import History
@@ -17,7 +17,8 @@ from ktrdr_qa.record.waiting import throughout
 def wait(scene: Scene, judge: Callable[[History], Judgement], limit_s: float, *, patient: bool = True) -> Judgement:
     """Wait for a judgement; a platform that falls over meanwhile is what is judged then.
 
-    Without ``patient`` no longer than the judgement itself needs: a verdict that is certain is not kept waiting.
+    Without ``patient`` no longer than the judgement itself needs, from the cancel on: a run that has failed already is
+    not kept waiting for its end.
     """
 
     def judged(history: History) -> Judgement:
@@ -26,10 +27,13 @@ def wait(scene: Scene, judge: Callable[[History], Judgement], limit_s: float, *,
         return up if judgement.unknown and up.violated else judgement
 
     own_s = limit_s + scene.slack_s
-    if not patient:
-        return scene.wait(judged, own_s + processor.NOISY_SPAN_S)
     # Whether an outage heals is seen within its own time, which is a little longer than the sentence's.
-    return scene.wait(judged, max(own_s, crashes.GIVE_UP_S + SLACK_S))
+    longest_s = max(own_s, crashes.GIVE_UP_S + SLACK_S)
+    if not patient:
+        sent = scene.event("cancel_sent")
+        passed_s = scene.recorder.clock() - sent.at_s if sent else 0.0
+        longest_s = min(longest_s, own_s + max(0.0, pace.VERDICT_SPAN_S - passed_s))
+    return scene.wait(judged, longest_s)
 
 
 def look_back(scene: Scene, others: Others, cancelled: Judgement) -> None:

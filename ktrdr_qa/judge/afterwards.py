@@ -78,10 +78,11 @@ def _what_it_turned_to(history: History, readings: Sequence[Sample], turned: Sam
     seen = f'it turned from "{end.status}" to {state_of(turned)}, {since_s:.1f} s later'
     following = history.event("next_accepted", str(history.about.get("next_backtest")))
     before = readings[readings.index(turned) - 1]
-    # It may be seen before the answer to the start is here.
-    asked_s = following.at_s - following.facts.get("took_s", 0.0) if following else math.inf
-    if following and before.answered_s <= following.at_s and asked_s <= turned.answered_s:
-        seen += ", in the first reading after the new backtest was started"
+    if following and before.answered_s <= following.at_s:
+        # It may be seen before the answer to the start is here.
+        asked_s = following.at_s - following.facts.get("took_s", 0.0)
+        if asked_s <= turned.answered_s:
+            seen += ", in the first reading after the new backtest was started"
     return seen
 
 

@@ -203,13 +203,19 @@ class Together(AfterCancel):
         self._another_came = asyncio.Event()
 
     async def instead(self, ask: Ask) -> Answer | None:
-        if ask.cancels and not ask.internal:
-            self.came += 1
-            if self.came > 1:
-                self._another_came.set()
-            # On a busy host the first may be answered before the second is here: then nothing would go wrong.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._another_came.wait(), TOGETHER_S)
+        if not ask.cancels or ask.internal:
+            return None
+        self.came += 1
+        number = self.came
+        if number > 1:
+            self._another_came.set()
+        # On a busy host the first may be answered before the second is here: then nothing would go wrong.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._another_came.wait(), TOGETHER_S)
+        return self.answers_cancel(number)
+
+    def answers_cancel(self, number: int) -> Answer | None:
+        """What the cancel that came as this one, from 1, is answered instead."""
         return None
 
 
@@ -225,12 +231,8 @@ class TogetherOthers500(Together):
 class TogetherOneHangs(Together):
     """The second of them waits for a lock that nobody gives back."""
 
-    async def instead(self, ask: Ask) -> Answer | None:
-        # Its own number: while the first waits others may come.
-        number = self.came + 1
-        await super().instead(ask)
-        hangs = ask.cancels and not ask.internal and number == HANGS
-        return Answer(200, b"", delivery="never") if hangs else None
+    def answers_cancel(self, number: int) -> Answer | None:
+        return Answer(200, b"", delivery="never") if number == HANGS else None
 
 
 @fault("together-none-acknowledged")

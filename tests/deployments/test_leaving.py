@@ -205,3 +205,10 @@ def test_what_has_ended_by_itself_since_it_was_last_read_was_not_ended_by_the_cl
         assert platform.active() == []
     assert [e.subject for e in history.events if e.kind == "clean_up"] == ([] if over else [backtest])
     assert [s.status for s in history.of("backend", backtest)] == (["completed"] if over else [])
+
+
+def test_a_clean_up_that_is_not_answered_is_tried_again_only_when_the_recording_ends(place: Place) -> None:
+    """Else the verdict would wait for one more limit after each scenario."""
+    ran = place.embedded([*LAG_0, "--fault", "cancel-hangs"]).failed()
+    assert len(ran.summary["scenarios"]) > 2
+    assert len([e for e in ran.history()["events"] if e["kind"] == "clean_up"]) == 2

@@ -267,8 +267,6 @@ def main() -> int:
     cases = run_faults(chosen, asked.jobs, seed)
     wrong = [case for case in cases if case.wrong]
     alike = same_messages(cases, faults())
-    for names in alike:
-        print(f"WRONG the same message for {names}")
     runs, alarms = run_healthy(platforms, asked.healthy, asked.jobs, seed) if platforms else (0, [])
     missed = check_the_checks(cases, asked.jobs) if asked.checks else []
 
@@ -301,9 +299,10 @@ def main() -> int:
         words = f"`make gallery HEALTHY={runs}`, in {(time.monotonic() - began_s) / 60:.1f} minutes:"
         readme.put("make gallery", f"{words}\n\n{readme.table(rows)}\n")
     bad = len(wrong) + len(alike) + len(alarms) + len(missed)
-    for case in wrong:
-        # Once more at the end, where whoever sees only the last lines of a log looks.
-        print(f"WRONG {case.fault}: {case.wrong}")
+    # Once more at the end, where whoever sees only the last lines of a log looks.
+    told = [f"{case.fault}: {case.wrong}" for case in wrong] + [f"the same message for {names}" for names in alike]
+    for words in [*told, *alarms, *(f"nothing was noticed without {step!r}" for step in missed)]:
+        print(f"WRONG {words}")
     print(f"{len(cases) + runs - bad} passed, {bad} failed")
     return 1 if bad else 0
 
