@@ -23,8 +23,8 @@ def watch_every_view(context: Any) -> None:
 
 @when("it runs on for {least_s:g} seconds while every view is read")
 def run_on_while_read(context: Any, least_s: float) -> None:
-    """The backtest is left alone for this long, so that every view of a running one is read several times."""
-    context.steps.experiment.let_it_run_on(least_s)
+    """The backtest is left alone for this long, and until its progress is such that a list which lags behind it would show."""
+    context.steps.experiment.let_it_run_on(least_s, until_told="lists agree")
 
 
 @then("the list and its filters have shown it at all times as its own record does")

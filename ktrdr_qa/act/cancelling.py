@@ -37,16 +37,21 @@ class Cancelling:
         self._watching = watching
         self._others = others
 
-    def send(self, count: int = 1) -> Judgement:
-        """Send the cancel of a backtest that runs, or several at the same moment, while all witnesses look."""
+    def get_ready(self) -> Judgement:
+        """Have all witnesses look at a backtest that runs, and see what else runs, before it is cancelled."""
         self._watching.watch_worker()
         self._await_telling_processor()
+        self._others.look()
+        return Judgement("ready", "holds", "", "all witnesses look")
+
+    def send(self, count: int = 1) -> Judgement:
+        """Send the cancel of a backtest that runs, or several at the same moment."""
         send = self._send_once if count == 1 else lambda: self._take(*send_together(self._scene, count, self._ask))
-        return self._send(send, look_at_others=True)
+        return self._send(send, patience_s=COVERED_GAP_S)
 
     def send_at_once(self) -> Judgement:
         """Send the cancel without waiting for anything."""
-        return self._send(self._send_once, look_at_others=False)
+        return self._send(self._send_once, patience_s=0.0)
 
     def send_in_any_case(self, send: Callable[[], bool] | None = None) -> None:
         """Send the cancel of a backtest that may be ending; it may come too late."""
@@ -54,13 +59,11 @@ class Cancelling:
             if (send or self._send_once)():
                 break
 
-    def _send(self, send: Callable[[], bool], *, look_at_others: bool) -> Judgement:
+    def _send(self, send: Callable[[], bool], *, patience_s: float) -> Judgement:
         """After a lost answer the cancel is repeated once, which is safe."""
-        if self._read_before_the_cancel(COVERED_GAP_S if look_at_others else 0.0) in TERMINAL:
+        if self._read_before_the_cancel(patience_s) in TERMINAL:
             self._await_end_of_record()
             return Judgement("cancel", "violated", "", "it had ended just before the cancel")
-        if look_at_others:
-            self._others.look()
         self.send_in_any_case(send)
         self._scene.recorder.look_now("backend", "worker", "health", "processor", "registry")
         return Judgement("cancel", "holds", "", "the cancel was sent")

@@ -53,6 +53,7 @@ class Choosing:
         self._pace: tuple[float, str] | None = None
         """Bars a second, and whose pace that is."""
         self._too_little_left = ""
+        self._told_too_short = False
 
     def start(self, candidates: Sequence[Candidate], unusable: dict[Candidate, str]) -> None:
         """Start the first candidate that can be used."""
@@ -122,8 +123,10 @@ class Choosing:
         if self.waiting:
             self._too_little_left = f"{judgement.seen}, and {judgement.figures['needed_s']:.1f} s are needed"
             return judgement
-        told = f"No backtest of the table lasts long enough: {judgement.seen}; {judgement.expected}."
-        scene.observations.append(told)
+        if not self._told_too_short:
+            told = f"No backtest of the table lasts long enough: {judgement.seen}; {judgement.expected}."
+            scene.observations.append(told)
+            self._told_too_short = True
         return Judgement("enough left", "holds", judgement.expected, judgement.seen)
 
     def _ended_too_soon(self) -> str:

@@ -259,8 +259,11 @@ def main() -> int:
     seed = random.randrange(10_000) if asked.vary == -1 else asked.vary
     chosen = [] if asked.no_faults else named(faults(), asked.only)
     platforms = named(healthy(), asked.only) if asked.healthy else []
-    if not chosen and not platforms:
-        parser.error(f"nothing is called {', '.join(asked.only)}...")
+    names = [row["name"] for row in (*chosen, *platforms)]
+    if unknown := [only for only in asked.only if not any(name.startswith(only) for name in names)]:
+        parser.error(f"nothing that was asked for is called {', '.join(unknown)}...")
+    if not names:
+        parser.error("--no-faults leaves nothing to run without --healthy RUNS")
     if seed is not None:
         print(f"varied with --vary {seed}")
         random.Random(seed).shuffle(chosen)

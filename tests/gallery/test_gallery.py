@@ -77,3 +77,19 @@ def test_rows_are_chosen_by_the_beginnings_of_their_names() -> None:
     rows = [{"name": "cancel-500"}, {"name": "cancel-404"}, {"name": "after-x"}]
     assert [row["name"] for row in gallery.named(rows, ["cancel-5", "after"])] == ["cancel-500", "after-x"]
     assert gallery.named(rows, []) == rows
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["after-", "no-such-row"], "nothing that was asked for is called no-such-row..."),
+        (["--no-faults"], "--no-faults leaves nothing to run without --healthy RUNS"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_runs(
+    words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gallery", *words])
+    with pytest.raises(SystemExit) as ended:
+        gallery.main()
+    assert ended.value.code == 2 and told in capsys.readouterr().err

@@ -78,11 +78,13 @@ def statuses_near(readings: Sequence[Sample], s: Sample, lag_s: float) -> set[st
 def lists_agree(history: History, backtest: str) -> Judgement:
     """At every time the list, under each filter, shows the backtest as its own record does, and where it belongs.
 
-    That it is not there is only held against a list that was not full.
+    That it is not there is only held against a list that was not full. Progress is compared until the cancel; a list that
+    tells it must have been read late enough for one that stands still to show.
     """
     rule = Rule("lists agree", "the list and its filters show the backtest at all times as its own record does")
     record = history.of("backend", backtest)
-    compared = 0
+    cancel = history.event("cancel_sent", backtest)
+    compared, progress_told, would_show = 0, False, False
     for s in _listings(history):
         near = statuses_near(record, s, COVERED_GAP_S)
         if not near or near - KNOWN:
@@ -93,11 +95,22 @@ def lists_agree(history: History, backtest: str) -> Judgement:
             return rule.violated(f'{under} has it as "{shown}", and its record {said}', s.answered_s)
         if shown is None and not s.facts.get("full") and all(_is_due(s.subject, status) for status in near):
             return rule.violated(f"{under} does not name it, and its record {said}", s.answered_s)
-        if near == {"running"} and (behind := _how_far_behind(record, s, backtest)):
-            return rule.violated(f"{under} has it {behind}", s.answered_s)
         compared += 1
+        height, before = _height(s, backtest), _record_before(record, s)
+        if height is None or (cancel and s.answered_s > cancel.at_s):
+            continue
+        progress_told = True
+        if shown == "running" and before:
+            if height < height_of(before) - ROUNDED:
+                ago = f"its record was at {percent_of(before)} {s.asked_s - before.answered_s:.1f} s before"
+                return rule.violated(f"{under} has it at {percent(height)}, and {ago}", s.answered_s)
+            would_show = would_show or height_of(before) > ROUNDED
     if not compared:
         return rule.unknown("the list was not read while the record was")
+    if progress_told and not would_show:
+        return rule.unknown(
+            f"the list was not read {LAGS_S:.1f} s after progress that one which stands still would not show"
+        )
     return rule.holds(f"{compared} readings of the list and its filters agree with the record ({counted(record)})")
 
 
@@ -108,14 +121,16 @@ def _said_for_so_long(record: Sequence[Sample], s: Sample, statuses: set[str]) -
     return f"had said {_either(statuses)} for {s.answered_s - same[-1].answered_s:.1f} s"
 
 
-def _how_far_behind(record: Sequence[Sample], s: Sample, backtest: str) -> str:
-    """Where a list has a running backtest lower than its record was some time before; nothing else."""
+def _height(s: Sample, backtest: str) -> float | None:
+    """The progress in percent at which a list has a backtest; None where it does not tell."""
     heights = s.facts.get("heights")
-    height = heights.get(backtest) if isinstance(heights, dict) else None
-    before = [r for r in record if r.answered_s <= s.asked_s - LAGS_S and r.status == "running"]
-    if height is None or not before or height >= height_of(before[-1]) - ROUNDED:
-        return ""
-    return f"at {percent(height)}, and its record was at {percent_of(before[-1])} {s.asked_s - before[-1].answered_s:.1f} s before"
+    height: float | None = heights.get(backtest) if isinstance(heights, dict) else None
+    return height
+
+
+def _record_before(record: Sequence[Sample], s: Sample) -> Sample | None:
+    """The last reading of the running record that a list must not be behind."""
+    return next((r for r in reversed(record) if r.answered_s <= s.asked_s - LAGS_S and r.status == "running"), None)
 
 
 def filters_match(history: History) -> Judgement:

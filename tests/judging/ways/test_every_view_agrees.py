@@ -66,8 +66,24 @@ def test_how_far_a_list_is_behind_is_told_by_the_last_record_that_it_may_have_mi
     assert found.violated and found.at_s == pytest.approx(8.01)
     assert found.seen == "the list has it at 5.5 %, and its record was at 6.0 % 2.0 s before"
     assert record_of(*record, lists=[height(8.0, 6.0)])["lists agree"].holds
+
+
+def test_a_list_that_tells_progress_is_not_passed_before_one_that_stands_still_would_show() -> None:
     low = [saw(at, "running", 0.11) for at in (1.0, 2.0, 9.0)]
-    assert record_of(*low, lists=[height(8.0, 0.0)])["lists agree"].holds
+    found = record_of(*low, lists=[height(8.0, 0.0)])["lists agree"]
+    assert found.unknown and not found.final
+    assert found.seen == "the list was not read 2.0 s after progress that one which stands still would not show"
+    moved = [saw(at, "running", 0.12) for at in (1.0, 2.0, 9.0)]
+    assert record_of(*moved, lists=[height(2.5, 0.0)])["lists agree"].unknown, "it may be so far behind"
+    assert record_of(*moved, lists=[height(2.5, 0.0), height(8.0, 0.12)])["lists agree"].holds
+    assert record_of(*moved, lists=[height(8.0, 0.12), height(2.5, 0.0)])["lists agree"].holds
+    assert record_of(*moved, lists=[height(8.0, 0.0)])["lists agree"].violated
+    assert record_of(*low, lists=[listing(8.0, op_1="running")])["lists agree"].holds, "it tells no progress"
+    soon_over = [saw(at, "running", at) for at in (1.0, 2.0)] + [saw(at, "cancelled", 0.0) for at in (4.3, 5.0)]
+    behind = film(did("views_begun", 0.0, ""), soon_over, cancelled(4.2), height(4.1, 0.0), backtest=B)
+    assert judged(behind)["lists agree"].violated, "what was read before the cancel stays what it was"
+    begins = [saw(0.9, "pending", 0.0), *moved]
+    assert record_of(*begins, lists=[height(0.95, 0.0)])["lists agree"].unknown, "it may be pending or running by now"
 
 
 def test_whether_a_pending_one_is_active_is_not_said() -> None:
