@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ktrdr_qa.act.experiment import Experiment
-from ktrdr_qa.judge import cancelling, pace, verdict
+from ktrdr_qa.judge import cancelling, crashes, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.ways.endurance import FIGURES
 from ktrdr_qa.judge.ways.nothing_to_cancel import ANSWERED
@@ -77,7 +77,7 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         return f"curl -s {witness.address}{path}"
     if witness and witness.processor and name == "processor quiet":
         return witness.processor_again
-    if name in _OF_THE_LIST:
+    if name in _OF_THE_LIST or judgement.seen.startswith(crashes.LIST):
         return f"curl -s '{base_url}{readings.OPERATIONS}?operation_type=backtesting&limit={readings.LISTED}'"
     if name in ("place free", "places kept", "back"):
         return f"curl -s {base_url}{readings.WORKERS}"
@@ -85,7 +85,9 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         told = judgement.seen.removeprefix("it grew: ")
         worker = next((w for w in scene.witnesses.values() if w.address and told.startswith(f"{w.worker} ")), None)
         return f"curl -sL {worker.address if worker else base_url}/metrics"
-    if name == "stays up":
+    if name == "stays up" and judgement.seen.startswith(crashes.WORKERS):
+        return f"curl -s {base_url}{readings.WORKERS}"
+    if name == "stays up" and not judgement.seen.startswith((crashes.RECORD, crashes.NEXT_RECORD)):
         return f"curl -s {base_url}/api/v1/health"
     if name == "others can be stopped":
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
@@ -96,4 +98,5 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
             s.subject for s in experiment.history().samples if s.view == "backend" and s.answered_s == judgement.at_s
         )
         return f"curl -s {record}{named or next(shown, scene.backtest)}"
-    return f"curl -s {record}{scene.next_backtest if name == 'next runs' else scene.backtest}"
+    of_the_next = name == "next runs" or judgement.seen.startswith(crashes.NEXT_RECORD)
+    return f"curl -s {record}{scene.next_backtest if of_the_next else scene.backtest}"

@@ -20,7 +20,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import cancelling, next_backtest, running, verdict
+from ktrdr_qa.judge import cancelling, crashes, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import rises_in
 from ktrdr_qa.platform.witnesses import Witness
@@ -236,7 +236,10 @@ class Experiment:
         def settled(history: History) -> bool:
             found = verdict.judge_all(history)
             held = [found[name] for name in names if name in found]
-            return any(j.violated for j in found.values()) or not any(j.unknown and not j.final for j in held)
+            in_doubt = any(j.unknown and not j.final for j in held) or crashes.may_be_breaking(
+                history, self.scene.backtest
+            )
+            return any(j.violated for j in found.values()) or not in_doubt
 
         self.scene.until(settled, SETTLES_S)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
 from ktrdr_qa.record.history import Sample
+from ktrdr_qa.record.recorder import BACKTEST_INTERVAL_S
 
 MOST_OTHERS = 20
 """The records of so many backtests of others are read at the most, each time that they are looked at."""
@@ -28,13 +31,27 @@ class Others:
         asked_s = recorder.clock()
         try:
             listed = list(readings.listed(scene.client, scene.backtest, self._seen_active))
-        except TransportError:
+        except TransportError as error:
+            self._note_lost(asked_s, error)
             return {}
         answered_s = recorder.clock()
         telling = list(readings.worth_recording(listed, scene.backtest, self._seen_active))
         self._seen_active |= {r.subject for r in telling if r.status not in {*TERMINAL, MISSING}}
         recorder.add(Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in telling)
         return {r.subject: r.status or "" for r in listed if r.status != MISSING}
+
+    def _note_lost(self, asked_s: float, error: TransportError) -> None:
+        """Write down that the list could not be read; after the cancel it is watched from then on, to see it come right."""
+        scene, recorder = self._scene, self._scene.recorder
+        lost = readings.lost(scene.backtest, error)
+        recorder.add([Sample("list", asked_s=asked_s, answered_s=recorder.clock(), **vars(lost))])
+        if scene.event("cancel_sent"):
+            client, wanted = scene.client.clone(), set(self._seen_active)
+
+            def read() -> Iterable[readings.Reading]:
+                return readings.worth_recording(readings.listed(client, scene.backtest), scene.backtest, wanted)
+
+            recorder.watch("list", scene.backtest, read, BACKTEST_INTERVAL_S)
 
     def look(self) -> None:
         """Read the list, and the records of others' backtests that may have ended or begun with the cancel."""

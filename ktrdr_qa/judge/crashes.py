@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -13,13 +14,18 @@ from ktrdr_qa.record.history import History, Sample
 DOWN_S, SILENT_S, GIVE_UP_S = 2.0, 5.0, 7.0
 """An outage: nothing but refusals and broken answers for so long, or nothing but silence. One that does not end is
 called so after ``GIVE_UP_S``; until then it may still heal, and its length can be told."""
+BROKEN = re.compile(r"\bHTTP \d{3}\b|invalid JSON")
+"""An answer that is none, in the words of a lost reading; a connection that is refused or cut is the whole backend's."""
+RECORD, NEXT_RECORD = "the backtest's record", "the new backtest's record"
+WORKERS, LIST = "the list of workers", "the list of backtests"
 
 
 def stays_up(history: History, backtest: str) -> Judgement:
     """The platform survives the cancel: from then on its backend answers, without an outage.
 
     One lost reading is a gap. An outage is a time in which every reading of the backend was refused or broken for
-    ``DOWN_S``, or silent for ``SILENT_S``; one that also happened before the cancel is not its doing.
+    ``DOWN_S``, or silent for ``SILENT_S``; one that also happened before the cancel is not its doing. The same goes for
+    each thing that is read of it by itself, as far as it breaks: what hangs while the rest answers may have to load.
     """
     rule = Rule("stays up", "the system is stable: KTRDR goes on answering after the cancel")
     sent = history.event("cancel_sent", backtest)
@@ -27,21 +33,30 @@ def stays_up(history: History, backtest: str) -> Judgement:
         return rule.unknown("no cancel was answered")
     if not history.of("backend", backtest):
         return rule.unknown("its record was never read")
-    outages = _outages_of_the_backend(history)
+    what, outages = "it", _outages_of_the_backend(history)
     after = [o for o in outages if o.until_s > sent.at_s]
+    if not after:
+        what, outages = next(_outages_of_a_part(history, backtest, sent.at_s), (what, []))
+        after = outages
     if not after:
         return rule.holds("it answered all the time after the cancel")
     first = after[0]
     when = f"{max(0.0, first.from_s - sent.at_s):.1f} s after the cancel was sent"
     if first.over:
-        seen = f"it did not answer for {first.lasted_s:.1f} s, from {when}: {first.words}"
+        seen = f"{what} did not answer for {first.lasted_s:.1f} s, from {when}: {first.words}"
     else:
-        seen = f"it has not answered any more since {when} ({first.lasted_s:.1f} s now): {first.words}"
+        seen = f"{what} has not answered any more since {when} ({first.lasted_s:.1f} s now): {first.words}"
     if first.from_s < sent.at_s - SAME_MOMENT_S or len(after) < len(outages):
         return rule.unknown(f"{seen}; but it did not answer before the cancel either")
-    if not first.over and first.lasted_s < GIVE_UP_S:
+    if what == "it" and not first.over and first.lasted_s < GIVE_UP_S:
         return rule.unknown(f"{seen}; it may come back")
     return rule.violated(seen, first.from_s)
+
+
+def may_be_breaking(history: History, backtest: str) -> bool:
+    """Whether something of the backend did not answer when it was last read: what comes next tells whether it broke."""
+    last = [readings[-1] for _, readings in _parts(history, backtest) if readings]
+    return any(s.problem and not s.facts.get("rate_limited") for s in last)
 
 
 def who_is_gone(history: History, backtest: str, worker: str) -> str:
@@ -73,6 +88,23 @@ class Outage:
 
 def _outages_of_the_backend(history: History) -> list[Outage]:
     return list(outages_in(history, [s for s in history.samples if s.view in ("backend", "registry")]))
+
+
+def _outages_of_a_part(history: History, backtest: str, sent_s: float) -> Iterator[tuple[str, list[Outage]]]:
+    """What of the backend answered until the cancel was sent, and then was broken by itself, and its outages."""
+    for what, readings in _parts(history, backtest):
+        outages = list(outages_in(history, readings))
+        if outages and outages[0].from_s >= sent_s - SAME_MOMENT_S:
+            yield what, outages
+
+
+def _parts(history: History, backtest: str) -> Iterator[tuple[str, list[Sample]]]:
+    told = [s for s in history.samples if not s.problem or BROKEN.search(s.problem)]
+    following = str(history.about.get("next_backtest"))
+    yield RECORD, [s for s in told if s.view == "backend" and s.subject == backtest]
+    yield NEXT_RECORD, [s for s in told if s.view == "backend" and s.subject == following]
+    yield WORKERS, [s for s in told if s.view == "registry"]
+    yield LIST, [s for s in told if s.view == "list"]
 
 
 def outages_in(history: History, readings: Iterable[Sample]) -> Iterable[Outage]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from standin import contract
 from standin.contract import Operation
 from standin.faults.known import AfterCancel, fault, rate
-from standin.seams import Answer, Ask, Seam, answer
+from standin.seams import OPERATIONS, Answer, Ask, Seam, answer
 from standin.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,6 +77,37 @@ class CancellingForEver(AfterCancel):
 class RecordGone(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
         return None
+
+
+class BrokenLater(AfterCancel):
+    """A second after a cancel something that is asked for is answered by HTTP 500, for good; all the rest goes on."""
+
+    def is_broken(self, ask: Ask) -> bool:
+        raise NotImplementedError
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        at = min((at for at, _ in self._before.values()), default=math.inf)
+        if ask.method != "GET" or ask.internal or time.monotonic() < at + LATER_S or not self.is_broken(ask):
+            return None
+        return answer(500, contract.error("INTERNAL_SERVER_ERROR", "'NoneType' object has no attribute 'value'", []))
+
+
+@fault("after-record-500")
+class Record500(BrokenLater):
+    def is_broken(self, ask: Ask) -> bool:
+        return ask.operation_id in self._before
+
+
+@fault("after-workers-500")
+class Workers500(BrokenLater):
+    def is_broken(self, ask: Ask) -> bool:
+        return ask.path == "/api/v1/workers"
+
+
+@fault("after-list-500")
+class List500(BrokenLater):
+    def is_broken(self, ask: Ask) -> bool:
+        return ask.path.rstrip("/") == OPERATIONS.rstrip("/")
 
 
 @fault("after-result-summary")

@@ -63,6 +63,24 @@ class NewGetsCancelledId(AfterCancel):
         return given.with_json({**given.json(), "operation_id": next(reversed(self._before))})
 
 
+@fault("stability-new-record-500")
+class NewRecord500(AfterCancel):
+    """The record of what is started after a cancel cannot be had; all else is as it should be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._new: set[str] = set()
+
+    def started(self, operation: Operation) -> None:
+        if self.happened:
+            self._new.add(operation.operation_id)
+
+    async def instead(self, ask: Ask) -> Answer | None:
+        if ask.reads and not ask.internal and ask.operation_id in self._new:
+            return answer(500, contract.error("INTERNAL_SERVER_ERROR", "KeyError: 'task'", []))
+        return None
+
+
 @fault("stability-new-never-progresses")
 class NewNeverProgresses(AfterCancel):
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.crashes import stays_up, who_is_gone
+from ktrdr_qa.judge.crashes import may_be_breaking, stays_up, who_is_gone
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import NEXT, B, Case, W, cancelled, cases, did, film, health, lost, registry, saw
 
@@ -251,6 +251,161 @@ def test_stays_up(case: Case) -> None:
         "stays up",
         "the system is stable: KTRDR goes on answering after the cancel",
     )
+
+
+def told(*at_s: float, of: str = B, view: View = "backend") -> list[Sample]:
+    return [saw(at, "cancelled", 0.0, of=of, view=view) for at in at_s]
+
+
+def lists_are_read() -> list[Sample]:
+    """The registry and the list, every half second from before the cancel to long after it."""
+    return [s for n in range(50) for s in (registry(5.0 + 0.5 * n, None), saw(5.1 + 0.5 * n, "x", view="list"))]
+
+
+def often() -> list[Sample]:
+    """Its record read all the time, running until the cancel and cancelled after it."""
+    return [saw(0.45 + 0.5 * n, "running", 1.0) for n in range(20)] + told(*(10.7 + 0.4 * n for n in range(29)))
+
+
+def broken_part(*at_s: float, of: str = B, view: View = "backend") -> list[Sample]:
+    return [lost(at, "GET http://x: HTTP 500: oops", of=of, view=view) for at in at_s]
+
+
+@cases(
+    Case(
+        "its record alone breaks",
+        film(CUT, RAN, told(10.6), broken_part(11.0, 12.0, 13.0), lists_are_read(), until_s=13.0),
+        "violated",
+        "the backtest's record has not answered any more since 1.0 s after the cancel was sent (2.0 s now): "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+    Case(
+        "its record alone broke, and came back",
+        film(CUT, RAN, told(10.6), broken_part(11.0, 12.0, 13.0), told(13.5), lists_are_read()),
+        "violated",
+        "the backtest's record did not answer for 2.5 s, from 1.0 s after the cancel was sent: "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+    Case("for less than two seconds", film(CUT, RAN, broken_part(11.0, 12.9), lists_are_read()), "holds", UP),
+    Case(
+        "its record broke half a second before the cancel was sent, as near as readings tell",
+        film(CUT, saw(9.0, "running", 3.0), broken_part(9.5, 11.5), lists_are_read()),
+        "violated",
+        "the backtest's record has not answered any more since 0.0 s after the cancel was sent (20.1 s now): "
+        "GET http://x: HTTP 500: oops",
+        9.5,
+    ),
+    Case(
+        "what was broken before the cancel is not its doing, nor is its record's pace",
+        film(CUT, saw(9.0, "running", 3.0), broken_part(9.4, 11.5), lists_are_read()),
+        "holds",
+        UP,
+    ),
+    Case(
+        "a list of workers that never answers tells nothing of the cancel",
+        film(CUT, RAN, often(), broken_part(*(2.0 * n for n in range(1, 9)), of=W, view="registry")),
+        "holds",
+        UP,
+    ),
+    Case(
+        "but what breaks beside it does",
+        film(
+            CUT,
+            RAN,
+            often(),
+            broken_part(*(2.0 * n for n in range(1, 9)), of=W, view="registry"),
+            saw(9.0, "running", view="list"),
+            broken_part(12.0, 14.5, view="list"),
+        ),
+        "violated",
+        "the list of backtests has not answered any more since 2.0 s after the cancel was sent (9.9 s now): "
+        "GET http://x: HTTP 500: oops",
+        12.0,
+    ),
+    Case(
+        "the record of the new backtest alone breaks",
+        film(CUT, RAN, told(10.6, 16.0), broken_part(11.0, 14.0, of=NEXT), lists_are_read(), next_backtest=NEXT),
+        "violated",
+        "the new backtest's record has not answered any more since 1.0 s after the cancel was sent (18.6 s now): "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+    Case(
+        "the record of another one is another matter",
+        film(CUT, RAN, often(), broken_part(11.0, 14.0, of="op_9"), next_backtest=NEXT),
+        "holds",
+        UP,
+    ),
+    Case(
+        "the list of workers alone breaks",
+        film(CUT, RAN, registry(9.0, B), broken_part(11.0, 14.0, of=W, view="registry"), told(*range(11, 16))),
+        "violated",
+        "the list of workers has not answered any more since 1.0 s after the cancel was sent (4.0 s now): "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+    Case(
+        "invalid JSON is no answer",
+        film(
+            CUT,
+            RAN,
+            told(10.6),
+            [lost(at, "half an answer or invalid JSON: {") for at in (11.0, 14.0)],
+            lists_are_read(),
+        ),
+        "violated",
+        "the backtest's record has not answered any more since 1.0 s after the cancel was sent (18.6 s now): "
+        "half an answer or invalid JSON: {",
+        11.0,
+    ),
+    Case(
+        "a 429 is an answer of its record too",
+        film(
+            CUT,
+            RAN,
+            broken_part(11.0, 12.0),
+            lost(12.5, "GET http://x: HTTP 429: slower", rate_limited=True),
+            broken_part(13.0, 14.0),
+            told(14.5),
+            lists_are_read(),
+        ),
+        "holds",
+        UP,
+    ),
+    Case(
+        "what hangs by itself may have to load",
+        film(CUT, RAN, silent(11.0), silent(16.0), silent(21.0, 5.0), lists_are_read(), told(27.0)),
+        "holds",
+        UP,
+    ),
+    Case(
+        "the whole comes first, and an outage of it before the cancel does not hide what breaks after it",
+        film(CUT, refused(2.0, 4.5), saw(5.0, "running", 1.0), RAN, broken_part(11.0, 13.5), lists_are_read()),
+        "violated",
+        "the backtest's record has not answered any more since 1.0 s after the cancel was sent (18.6 s now): "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+)
+def test_what_of_it_breaks_by_itself(case: Case) -> None:
+    case.check(stays_up(case.history, B), "stays up", "the system is stable: KTRDR goes on answering after the cancel")
+
+
+@pytest.mark.parametrize(
+    ("of", "view"), [(B, "backend"), (NEXT, "backend"), (W, "registry"), (B, "list")], ids=lambda it: str(it)
+)
+def test_whatever_was_broken_when_it_was_last_read_may_be_breaking(of: str, view: View) -> None:
+    around = (CUT, RAN, told(10.6), lists_are_read(), told(30.0, of=NEXT))
+    history = film(around, broken_part(31.0, of=of, view=view), next_backtest=NEXT)
+    assert may_be_breaking(history, B)
+    assert not may_be_breaking(film(around, next_backtest=NEXT), B)
+    healed = told(31.5, of=of, view=view) if view != "registry" else [registry(31.5, None)]
+    assert not may_be_breaking(film(around, broken_part(31.0, of=of, view=view), healed, next_backtest=NEXT), B)
+    assert not may_be_breaking(film(around, silent(31.0, of=of, view=view), next_backtest=NEXT), B)
+    slower = lost(31.0, "GET http://x: HTTP 429: slower", of=of, view=view, rate_limited=True)
+    assert not may_be_breaking(film(around, slower, next_backtest=NEXT), B)
 
 
 # --- before the cancel -------------------------------------------------------------------------------------------

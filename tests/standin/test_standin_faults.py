@@ -622,6 +622,31 @@ def _(it: Launched) -> None:
     assert it.ask("GET", f"/api/v1/operations/{operation_id}").status_code == 404
 
 
+def _breaks(it: Launched, path: str) -> None:
+    answered = lambda of: it.ask("GET", of).status_code  # noqa: E731
+    assert answered(path) == 200
+    eventually(lambda: answered(path), lambda status: status == 500)
+    others = {"/api/v1/workers", "/api/v1/operations", f"/api/v1/operations/{it.start()}"} - {path}
+    assert [answered(other) for other in others] == [200] * len(others)
+
+
+@shows("after-record-500")
+def _(it: Launched) -> None:
+    _breaks(it, f"/api/v1/operations/{_cancelled(it)}")
+
+
+@shows("after-workers-500")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    _breaks(it, "/api/v1/workers")
+
+
+@shows("after-list-500")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    _breaks(it, "/api/v1/operations")
+
+
 @shows("after-result-summary")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)
@@ -927,6 +952,13 @@ def _(it: Launched) -> None:
 def _(it: Launched) -> None:
     _cancelled(it)
     assert it.wait_status(it.start())["status"] == "failed"
+
+
+@shows("stability-new-record-500")
+def _(it: Launched) -> None:
+    cancelled = _cancelled(it)
+    assert it.ask("GET", f"/api/v1/operations/{it.start()}").status_code == 500
+    assert it.operation(cancelled)["status"] == "cancelled"
 
 
 @shows("stability-new-completes-without-running")

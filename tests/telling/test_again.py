@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ktrdr_qa import asserting
-from ktrdr_qa.judge import matchers, verdict
+from ktrdr_qa.judge import crashes, matchers, verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.ways import nothing_to_cancel as vain
 from ktrdr_qa.platform.exchange import Exchange
@@ -65,6 +65,20 @@ def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
         evidence=EVIDENCE, target=target, backtest=B, next_backtest=NEXT, witnesses={W: WITNESS}, mine=[B]
     )
     return SimpleNamespace(scene=scene, witness=witness, called_there=f"own_{B}", history=lambda: history)
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        (crashes.RECORD, RECORD),
+        (crashes.NEXT_RECORD, f"curl -s {OPERATIONS}/{NEXT}"),
+        (crashes.WORKERS, f"curl -s {API}/api/v1/workers"),
+        (crashes.LIST, LISTED),
+    ],
+)
+def test_what_broke_by_itself_is_asked_for_again(what: str, line: str) -> None:
+    broke = Judgement("stays up", "violated", "it answers", f"{what} did not answer for 2.0 s", 5.0)
+    assert asserting.again(experiment(), broke) == line
 
 
 def broken(name: str, at_s: float = 5.0) -> Judgement:
