@@ -30,6 +30,8 @@ from ktrdr_qa.words import moment_of, percent
 
 CLOCK_SLACK_S = 5.0
 """So much a platform's clock may be set anew while a backtest runs, and its two times of it be apart for that."""
+WHOLE_SECONDS_S = 1.0
+"""Two times that are told in whole seconds may be the same for so long; a clock is not set back to the very same time."""
 RECORD_SETTLES_S = 0.5
 """How long after its status a record may be completed by the time of the end."""
 
@@ -210,8 +212,10 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         return rule.unknown("its record was not read after the end")
     started = history.event("start_sent", backtest)
     passed_s = end.answered_s - started.at_s if started else math.inf
+    ran = [s for s in before_cancel(history, backtest) if s.status == "running"]
+    ran_s = ran[-1].asked_s - ran[0].answered_s if ran else 0.0
     for s in records:
-        wrong = _wrong_end(s, passed_s)
+        wrong = _wrong_end(s, passed_s, ran_s)
         # A platform may write the status a moment before the time; a missing time has to stay missing.
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return rule.violated(wrong, s.answered_s)
@@ -224,11 +228,12 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     return rule.holds(f"it ended at {records[-1].facts['completed_at']}")
 
 
-def _wrong_end(s: Sample, passed_s: float) -> str:
+def _wrong_end(s: Sample, passed_s: float, ran_s: float) -> str:
     """What is wrong with the times in a terminal record; empty where nothing is.
 
     ``passed_s``: so many seconds passed on this host from the start to the end, and no more can lie between KTRDR's own
-    two times, whatever its clock says.
+    two times, whatever its clock says. ``ran_s``: so long it was seen running here, and then its
+    two times are not the same.
     """
     completed = s.facts.get("completed_at")
     began = s.facts.get("started_at") or s.facts.get("created_at")
@@ -239,8 +244,14 @@ def _wrong_end(s: Sample, passed_s: float) -> str:
         return f"completed_at is no time: {completed!r}"
     if began_at and ended_at < began_at:
         return f"it ended at {completed}, before it began at {began}"
-    if began_at and (lasted_s := (ended_at - began_at).total_seconds()) > passed_s + CLOCK_SLACK_S:
-        return f"it ended at {completed}, {lasted_s:.0f} s after it began at {began}, when only {passed_s:.0f} s had passed"
+    if began_at is None:
+        return ""
+    lasted_s = (ended_at - began_at).total_seconds()
+    lasted = f"it ended at {completed}, {lasted_s:.0f} s after it began at {began}"
+    if lasted_s > passed_s + CLOCK_SLACK_S:
+        return f"{lasted}, when only {passed_s:.0f} s had passed"
+    if lasted_s == 0 and ran_s > WHOLE_SECONDS_S:
+        return f"{lasted}, and was seen running for {ran_s:.1f} s"
     return ""
 
 

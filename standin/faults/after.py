@@ -195,6 +195,12 @@ class CompletedAtBeforeStart(AfterCancel):
         return operation.copy(completed_at=begun - timedelta(minutes=1))
 
 
+@fault("after-completed-at-is-start")
+class CompletedAtIsStart(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        return operation.copy(completed_at=operation.started_at or operation.created_at)
+
+
 @fault("after-completed-2.6-s-later")
 class CompletedWhileWatched(LaterCompleted):
     later_s = 2.6

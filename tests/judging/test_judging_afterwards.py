@@ -668,6 +668,11 @@ def ends(completed_at: object, started_s: float | None = None, **facts: Any) -> 
     return film(started, CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
 
 
+def seen_running(from_s: float) -> list[Sample]:
+    """Readings answered from then on, the last one asked at 9.9 s."""
+    return [saw(from_s - 0.3, "running", took_s=0.3), saw(9.9, "running", took_s=0.05)]
+
+
 def ended_at(at_s: float, second: str) -> Sample:
     return saw(at_s, "cancelled", completed_at=f"2026-11-22T18:52:{second}Z")
 
@@ -681,8 +686,8 @@ def ended_at(at_s: float, second: str) -> Sample:
         "it ended at 2026-11-22T18:52:44Z",
     ),
     Case(
-        "in the moment it began",
-        ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z"),
+        "in the moment it began, where it was hardly seen running",
+        film(CUT, ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z").samples[-1:]),
         "holds",
         "it ended at 2026-11-22T18:52:44Z",
     ),
@@ -740,6 +745,38 @@ def ended_at(at_s: float, second: str) -> Sample:
         "violated",
         "it ended at 2026-11-22T18:52:50.3Z, 14 s after it began at 2026-11-22T18:52:36Z, when only 9 s had passed",
         10.2,
+    ),
+    Case(
+        "in the moment it began, by its own times, though it was seen running for more than a second",
+        film(CUT, seen_running(8.8), ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z").samples[-1:]),
+        "violated",
+        "it ended at 2026-11-22T18:52:44Z, 0 s after it began at 2026-11-22T18:52:44Z, and was seen running for 1.1 s",
+        10.2,
+    ),
+    Case(
+        "nearly then: a clock may be set back by as much, but not to the very same time",
+        film(CUT, seen_running(2.0), ends("2026-11-22T18:52:44.1Z", started_at="2026-11-22T18:52:44Z").samples[-1:]),
+        "holds",
+        "it ended at 2026-11-22T18:52:44.1Z",
+    ),
+    Case(
+        "in the second in which it began",
+        film(CUT, seen_running(8.9), ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z").samples[-1:]),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
+    ),
+    Case(
+        "what was pending, or ran after the cancel, is not counted",
+        film(
+            CUT,
+            saw(2.0, "pending", took_s=0.1),
+            saw(9.0, "running", took_s=0.1),
+            saw(9.9, "running", took_s=0.1),
+            saw(10.1, "running"),
+            ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z").samples[-1:],
+        ),
+        "holds",
+        "it ended at 2026-11-22T18:52:44Z",
     ),
     Case(
         "long after it began, and nobody knows how much has passed",

@@ -937,6 +937,12 @@ def _(it: Launched) -> None:
     assert datetime.fromisoformat(seen["completed_at"]) < datetime.fromisoformat(seen["started_at"])
 
 
+@shows("after-completed-at-is-start")
+def _(it: Launched) -> None:
+    seen = it.operation(_cancelled(it))
+    assert seen["completed_at"] == seen["started_at"]
+
+
 # Stability.
 
 
