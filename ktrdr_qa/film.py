@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from honest_behave.outcomes import Inconclusive
 from ktrdr_qa import asserting
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.judge import verdict
@@ -67,17 +68,17 @@ class Films:
     def end(self) -> None:
         """The end of a recording: all of it is judged once more, and told to the scenarios that it is about.
 
-        What broke a rule after its step was passed fails that step. Only then is the recording stopped. A signal ends
-        the watching, and nothing else: what has been recorded is told.
+        What broke a rule after its step was passed fails that step, and what is not known any more makes it inconclusive.
+        Only then is the recording stopped. A signal ends the watching, and nothing else: what has been recorded is told.
         """
         film, self.film = self.film, None
         if film is None:
             return
         experiment, scene = film.experiment, film.experiment.scene
         signalled: KeyboardInterrupt | None = None
+        passed = all(end.outcome in ("passed", "skipped") for _, end in film.scenarios)
         try:
             try:
-                passed = all(end.outcome in ("passed", "skipped") for _, end in film.scenarios)
                 if passed:
                     experiment.watch_on(scene.target.watched_s)
                 experiment.last_look()
@@ -87,7 +88,7 @@ class Films:
                 signalled = signal
             self.problems += experiment.cancel_what_still_runs()
             if scene.backtest:
-                self._judge(film)
+                self._judge(film, watched_to_its_end=passed and bool(film.scenarios) and not signalled)
         finally:
             scene.recorder.stop()
             film.scenarios = []
@@ -100,7 +101,7 @@ class Films:
         if film:
             film.experiment.close()
 
-    def _judge(self, film: Film) -> None:
+    def _judge(self, film: Film, *, watched_to_its_end: bool) -> None:
         experiment = film.experiment
         history = experiment.history()
         shown = next((scenario for scenario, end in film.scenarios if end.outcome != "skipped"), None)
@@ -108,7 +109,8 @@ class Films:
             self.album.begin(history)
         found = verdict.judge_all(history)
         for judgement in found.values():
-            if judgement.violated and judgement.name not in film.failed:
+            in_doubt = judgement.unknown and not judgement.final and judgement.name in film.asserted
+            if (in_doubt and watched_to_its_end) or (judgement.violated and judgement.name not in film.failed):
                 self._fail_afterwards(film, judgement)
         for scenario, end in film.scenarios:
             end.judged, end.backtest, end.in_words = found, experiment.scene.backtest, in_words(history, found)
@@ -128,7 +130,7 @@ class Films:
             when = "judged once more at the end of the recording, after this step had passed"
         try:
             asserting.verify(film.experiment, judgement, self.earlier, when)
-        except AssertionError as broken:
+        except (AssertionError, Inconclusive) as broken:
             if not film.scenarios:
                 # In the middle of a step that makes several recordings: it is this step that fails.
                 self.film = film

@@ -16,8 +16,9 @@ from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
 from ktrdr_qa.judge import crashes, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
-from ktrdr_qa.judge.reading import ended_before_cancel
+from ktrdr_qa.judge.reading import ended_before_cancel, longest_step_s
 from ktrdr_qa.record.history import History
+from ktrdr_qa.record.recorder import BACKTEST_INTERVAL_S
 
 MEASURED_BARS_A_S = 1300.0
 """The pace of the measured KTRDR (contract, surprises 2 and 17): 0.4 s for two years of daily bars, 4 s for twenty."""
@@ -114,8 +115,10 @@ class Choosing:
         """
         scene = self._scene
         limits, updates = scene.limits, scene.recorder.about.get("updates", verdict.UPDATES_MISSED)
-        # What is read of the backtest just before the cancel takes a moment as well.
-        ample = {**limits, "cancelled_s": limits["cancelled_s"] + UNTIL_SENT_S}
+        # What is read of the backtest just before the cancel takes a moment as well, and coarse steps tell its pace badly.
+        step_s = longest_step_s(scene.readings())
+        doubt_s = UNTIL_SENT_S + (step_s if step_s > 2 * BACKTEST_INTERVAL_S else 0.0)
+        ample = {**limits, "cancelled_s": limits["cancelled_s"] + doubt_s}
         judge = lambda h: pace.enough_was_left(h, scene.backtest, ample, updates)  # noqa: E731
         judgement = self.unless_ended(judge, pace.PACE_SPAN_S, slack_s=0.0)
         if not judgement.unknown or "left_s" not in judgement.figures:

@@ -233,15 +233,23 @@ class Experiment:
         A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then.
         """
 
+        scene, began_s = self.scene, self.scene.recorder.clock()
+        sent = scene.event("cancel_sent")
+        # Whether a place that was free stays so is told by the limit of its own sentence.
+        place_s = (
+            sent.at_s + scene.limits["place_free_s"] + SETTLES_S - began_s if sent and "place free" in names else 0.0
+        )
+
         def settled(history: History) -> bool:
             found = verdict.judge_all(history)
-            held = [found[name] for name in names if name in found]
-            in_doubt = any(j.unknown and not j.final for j in held) or crashes.may_be_breaking(
-                history, self.scene.backtest
-            )
-            return any(j.violated for j in found.values()) or not in_doubt
+            if any(j.violated for j in found.values()):
+                return True
+            in_doubt = {name for name in names if name in found and found[name].unknown and not found[name].final}
+            if history.until_s - began_s > SETTLES_S:
+                return "place free" not in in_doubt
+            return not in_doubt and not crashes.may_be_breaking(history, scene.backtest)
 
-        self.scene.until(settled, SETTLES_S)
+        scene.until(settled, max(SETTLES_S, place_s))
 
     def last_look(self) -> None:
         """Before the recording ends: one more reading of this run's backtests, and a look at the others'."""

@@ -15,6 +15,8 @@ from ktrdr_qa.words import moment_of
 
 SAME_START_S = 2.0
 """What a worker runs under an id of its own is the backtest if it began as close to it as this."""
+TAKEN_AGAIN_S = 2.0
+"""For so long the registry takes back that a worker is free, before it counts: what answers may be a replica that lags."""
 NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
 """What the registry says of a worker that is not busy and takes no backtest all the same."""
 
@@ -96,25 +98,15 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
 
 
 def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
-    """KTRDR's registry offers the worker again; it may lag behind the worker (contract, surprise 5)."""
+    """KTRDR's registry offers the worker again, and goes on doing so; it may lag behind the worker (contract, surprise 5)."""
     rule = Rule("place free", f"KTRDR counts {whose(worker)} as free again within {limit_s:.1f} s of the cancel")
     since_s = cancel_due_from(history, backtest)
     if since_s is None:
         return rule.unknown("no cancel was answered")
     readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
     for at, s in enumerate(readings):
-        if _is_free(s, backtest) or s.asked_s <= since_s + limit_s:
-            continue
-        if s.status == MISSING:
-            seen = f"the worker is no longer registered {s.asked_s - since_s:.1f} s later"
-        elif s.facts.get("current_operation") != backtest:
-            # Busy with what is not told, or unavailable after it was free, may have another reason.
-            if s.status == "busy" or any(_is_free(r, backtest) for r in readings[:at]):
-                continue
-            seen = f"it is {s.status} {s.asked_s - since_s:.1f} s later, and was not free before"
-        else:
-            seen = f"it is still {s.status} with the cancelled backtest {s.asked_s - since_s:.1f} s later"
-        return rule.violated(seen, s.asked_s)
+        if taken := _how_it_is_taken(history, worker, backtest, readings[: at + 1], since_s, limit_s):
+            return rule.violated(taken, s.asked_s)
     free = _settled(readings, lambda s: _is_free(s, backtest))
     if not free:
         return rule.unknown("the registry has not freed it yet")
@@ -124,6 +116,42 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     told = (f"The registry freed the worker {lag_s:.1f} s after the cancel was answered.",) if lag_s > 1 else ()
     seen = f"it was {free.status} within {lag_s:.2f} s of the answer to the cancel"
     return rule.holds(seen, told, {"place_free_s": lag_s})
+
+
+def _how_it_is_taken(
+    history: History, worker: str, backtest: str, readings: Sequence[Sample], since_s: float, limit_s: float
+) -> str:
+    """In which way the last of these readings shows a place that is not free and has no reason to be so; or nothing.
+
+    What was free once is not free any more as soon as the readings say so for ``TAKEN_AGAIN_S``; else the limit counts.
+    """
+    s = readings[-1]
+    if _is_free(s, backtest):
+        return ""
+    freed = max((at for at, r in enumerate(readings) if _is_free(r, backtest)), default=None)
+    late, later = s.asked_s > since_s + limit_s, f"{s.asked_s - since_s:.1f} s later"
+    again = freed is not None and s.asked_s - readings[freed + 1].asked_s >= TAKEN_AGAIN_S
+    if s.status == MISSING:
+        return f"the worker is no longer registered {later}" if late or again else ""
+    if s.facts.get("current_operation") == backtest:
+        if again:
+            return f"it was free, and is {s.status} with the cancelled backtest again {later}"
+        return f"it is still {s.status} with the cancelled backtest {later}" if late else ""
+    if late and s.status != "busy" and freed is None:
+        return f"it is {s.status} {later}, and was not free before"
+    # Busy with what is not told, or unavailable after it was free, may have another reason: work that the worker has.
+    if late and _has_had_no_other_work(history, worker, backtest, since_s, s):
+        return f"it is {s.status} {later}, while its own health is idle, and no other work was seen there"
+    return ""
+
+
+def _has_had_no_other_work(history: History, worker: str, backtest: str, since_s: float, until: Sample) -> bool:
+    """Whether the worker's own health, read all the time since the cancel, was idle or named the cancelled backtest."""
+    health = [s for s in history.samples if (s.view, s.subject) == ("health", worker) and since_s < s.asked_s]
+    health = [s for s in health if s.asked_s <= until.asked_s]
+    names = names_of(history, worker, backtest)
+    told = not any(s.problem for s in health) and bool(health) and not _holds_on(health[-1], names)
+    return told and all(s.facts.get("current_operation") in (None, *names) for s in health)
 
 
 def whose(worker: str) -> str:

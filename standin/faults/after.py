@@ -20,6 +20,7 @@ from standin.settings import Settings
 if TYPE_CHECKING:
     from standin.job import Job
 
+WORKERS = "/api/v1/workers"
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0
 DIES_AFTER_S = 0.05
@@ -101,13 +102,49 @@ class Record500(BrokenLater):
 @fault("after-workers-500")
 class Workers500(BrokenLater):
     def is_broken(self, ask: Ask) -> bool:
-        return ask.path == "/api/v1/workers"
+        return ask.path == WORKERS
 
 
 @fault("after-list-500")
 class List500(BrokenLater):
     def is_broken(self, ask: Ask) -> bool:
         return ask.path.rstrip("/") == OPERATIONS.rstrip("/")
+
+
+class Registered(AfterCancel):
+    """Some time after a cancel the registry has the worker that ran the backtest otherwise than it is, for good."""
+
+    from_s = 1.4
+
+    def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if ask.path != WORKERS or ask.method != "GET" or given.status != 200 or not self.happened:
+            return given
+        operation, (at, before) = next(iter(self._before.items()))
+        if time.monotonic() < at + self.from_s:
+            return given
+        rows = [self.shown(row, operation) if row["worker_id"] == before.worker_id else row for row in given.json()]
+        return given.with_json([row for row in rows if row])
+
+
+@fault("after-place-taken-again")
+class PlaceTakenAgain(Registered):
+    def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
+        return {**row, "status": "busy", "current_operation_id": operation}
+
+
+@fault("after-worker-dropped")
+class WorkerDropped(Registered):
+    def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
+        return None
+
+
+@fault("after-worker-put-out-of-service")
+class WorkerPutOutOfService(Registered):
+    def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
+        return {**row, "status": "temporarily_unavailable", "current_operation_id": None}
 
 
 @fault("after-result-summary")

@@ -116,7 +116,10 @@ class Platform:
 
     def registered(self, at_s: float) -> str | None:
         """What the registry believes that the worker runs: freed late, taken at once."""
-        if self.ends_s <= at_s < self.ends_s + self.registry_lag_s and self.operation(at_s) is None:
+        until_s = self.ends_s + self.registry_lag_s
+        if self.next_here:
+            until_s = min(until_s, self.next_accepted_s)
+        if self.ends_s <= at_s < until_s and self.operation(at_s) is None:
             return B
         return self.operation(at_s)
 

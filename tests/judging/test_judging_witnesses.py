@@ -678,6 +678,93 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         "unknown",
         "the registry has not freed it yet",
     ),
+    Case(
+        "busy without a word of what with, though its own health is idle",
+        film(CUT, registry(11.0, None, "busy"), registry(26.0, None, "busy"), health(10.6, B), health(25.0, None)),
+        "violated",
+        "it is busy 15.5 s later, while its own health is idle, and no other work was seen there",
+        26.0,
+    ),
+    Case(
+        "busy without a word of what with, and its health had the backtest under an id of its own",
+        film(
+            did("start_sent", 1.0),
+            CUT,
+            health(9.0, "own_1", unlisted=True),
+            health(10.6, "own_1", unlisted=True),
+            health(25.0, None),
+            registry(26.0, None, "busy"),
+        ),
+        "violated",
+        "it is busy 15.5 s later, while its own health is idle, and no other work was seen there",
+        26.0,
+    ),
+    Case(
+        "busy so within the limit",
+        film(CUT, registry(25.5, None, "busy"), health(25.0, None)),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
+    Case(
+        "out of service after it was free, though its own health is idle",
+        film(CUT, registry(11.0, None), registry(26.0, None, "temporarily_unavailable"), health(26.0, None)),
+        "violated",
+        "it is temporarily_unavailable 15.5 s later, while its own health is idle, and no other work was seen there",
+        26.0,
+    ),
+    *(
+        Case(
+            f"{words}: that may be why",
+            film(CUT, registry(26.0, None, "busy"), told, registry(11.0, None, "busy")),
+            "unknown",
+            "the registry has not freed it yet",
+        )
+        for words, told in (
+            ("its health was idle before the answer only", health(10.5, None)),
+            ("its health was idle after that only", health(26.1, None)),
+            ("another's health was idle", health(25.0, None, "worker_2")),
+            ("its health has the backtest itself", [health(24.0, None), health(25.0, B)]),
+            ("its health had other work", [health(24.0, OTHER), health(25.0, None)]),
+            ("its health was lost once", [lost(12.0, of=W, view="health"), health(25.0, None)]),
+            ("its health does not say what it is busy with", saw(25.0, "busy", of=W, view="health")),
+        )
+    ),
+    Case(
+        "free, and taken again by the cancelled backtest",
+        film(CUT, registry(11.0, None), registry(13.0, B), registry(14.0, B), registry(15.0, B)),
+        "violated",
+        "it was free, and is busy with the cancelled backtest again 4.5 s later",
+        15.0,
+    ),
+    Case(
+        "free, and taken again for less: a replica that lags",
+        film(CUT, registry(11.0, None), registry(13.0, B), registry(14.99, B), registry(15.5, None)),
+        "holds",
+        "it was available within 5.00 s of the answer to the cancel",
+        observations=("The registry freed the worker 5.0 s after the cancel was answered.",),
+        figures={"place_free_s": 5.0},
+    ),
+    Case(
+        "now and then a view that lags",
+        film(CUT, [registry(11.0 + n, B if n % 2 else None) for n in range(9)]),
+        "holds",
+        "it was available within 8.50 s of the answer to the cancel",
+        observations=("The registry freed the worker 8.5 s after the cancel was answered.",),
+        figures={"place_free_s": 8.5},
+    ),
+    Case(
+        "free, and then no longer registered",
+        film(CUT, registry(11.0, None), [registry(at, None, "missing") for at in (12.0, 13.0, 14.0)]),
+        "violated",
+        "the worker is no longer registered 3.5 s later",
+        14.0,
+    ),
+    Case(
+        "free, and then no longer registered so far",
+        film(CUT, registry(11.0, None), [registry(at, None, "missing") for at in (12.0, 13.0, 13.9)]),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
 )
 def test_place_is_free(case: Case) -> None:
     case.check(

@@ -647,6 +647,30 @@ def _(it: Launched) -> None:
     _breaks(it, "/api/v1/operations")
 
 
+def _registered(it: Launched, turns: Callable[[dict[str, Any] | None, str], bool]) -> None:
+    operation_id = it.running()
+    worker = it.operation(operation_id)["metadata"]["parameters"]["worker_id"]
+    it.cancel(operation_id)
+    row = lambda: next((w for w in it.ask("GET", "/api/v1/workers").json() if w["worker_id"] == worker), None)  # noqa: E731
+    eventually(row, lambda seen: seen is not None and seen["status"] == "available")
+    eventually(row, lambda seen: turns(seen, operation_id))
+
+
+@shows("after-place-taken-again")
+def _(it: Launched) -> None:
+    _registered(it, lambda seen, operation: bool(seen) and seen["current_operation_id"] == operation)
+
+
+@shows("after-worker-dropped")
+def _(it: Launched) -> None:
+    _registered(it, lambda seen, operation: seen is None)
+
+
+@shows("after-worker-put-out-of-service")
+def _(it: Launched) -> None:
+    _registered(it, lambda seen, operation: bool(seen) and seen["status"] == "temporarily_unavailable")
+
+
 @shows("after-result-summary")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)
