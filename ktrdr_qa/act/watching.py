@@ -9,6 +9,7 @@ from typing import Any
 from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.judge import processor
+from ktrdr_qa.judge.reading import COVERED_GAP_S
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import TransportError
@@ -26,6 +27,7 @@ class Watching:
         self._places = places
         self._in_registry = ""
         self._unlisted: dict[str, dict[str, Any]] = {}
+        self._first_missed_s: dict[str, float] = {}
         self._called_there: dict[str, str] = {}
         told = {w.worker: w.processor_source for w in scene.witnesses.values() if w.processor}
         scene.recorder.about["witnesses"] = told
@@ -131,5 +133,10 @@ class Watching:
                     self._called_there.setdefault(self._scene.backtest, operation)
         except TransportError:
             return {}
+        if facts and self._scene.event("cancel_sent"):
+            # It may be somebody else's new backtest, whose record a replica has a moment later.
+            now_s = self._scene.recorder.clock()
+            if now_s - self._first_missed_s.setdefault(operation, now_s) < COVERED_GAP_S:
+                return {}
         self._unlisted[operation] = facts
         return facts

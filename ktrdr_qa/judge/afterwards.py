@@ -11,6 +11,7 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, frozen_window_s, held_against, race, too_late_to_tell
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
+    SAME_MOMENT_S,
     apart_s,
     before_cancel,
     cancel_due_from,
@@ -32,6 +33,8 @@ CLOCK_SLACK_S = 5.0
 """So much a platform's clock may be set anew while a backtest runs, and its two times of it be apart for that."""
 WHOLE_SECONDS_S = 1.0
 """Two times that are told in whole seconds may be the same for so long; a clock is not set back to the very same time."""
+DONE = 99.9
+"""Percent from which on a backtest looks as if it were completed."""
 RECORD_SETTLES_S = 0.5
 """How long after its status a record may be completed by the time of the end."""
 
@@ -124,6 +127,16 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     return rule.holds(seen, lost, figures)
 
 
+def _how_the_list_moves(end: Sample, rows: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """The row of the list which shows progress that an ended backtest cannot make, with the words for it."""
+    told = [s for s in rows if s.percentage is not None]
+    for earlier, s in pairwise(told):
+        if height_of(s) > height_of(earlier):
+            return s, f"in the list its progress goes on, from {percent_of(earlier)} to {percent_of(s)}"
+    done = next((s for s in told if height_of(s) >= DONE > height_of(end)), None)
+    return (done, f"the list has it at {percent_of(done)}, its record at {percent_of(end)}") if done else None
+
+
 def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -> tuple[Sample, str] | None:
     """The reading which shows that the progress of an ended backtest is not frozen, with the words for it."""
     if jump := _jump_at_the_end(ran, end):
@@ -133,6 +146,14 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
             return s, f"its percentage cannot be right: {problem}"
     if risen := _rises_after(end, after):
         return risen[0][1], _how_it_rose(end, risen)
+    told = [s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S]
+    for earlier, s in pairwise(told):
+        was, step = (str(one.facts.get("current_step") or "") for one in (earlier, s))
+        if step and step != was:
+            return (
+                s,
+                f'its current step goes on, from "{was}" to "{step}", {s.answered_s - end.answered_s:.1f} s after it had ended',
+            )
     return None
 
 
@@ -168,7 +189,7 @@ def _how_it_rose(end: Sample, risen: Sequence[tuple[float, Sample]]) -> str:
     (base, first), (_, last) = risen[0], risen[-1]
     low, high = percent(base, first.percentage), percent(height_of(first), base)
     after_s = f"{first.answered_s - end.answered_s:.1f} s after it had ended"
-    if height_of(first) >= 99.9:
+    if height_of(first) >= DONE:
         return f"it jumped from {low} to {high}, {after_s}"
     if len(risen) == 1:
         return f"it rose once, from {low} to {high}, {after_s}"
@@ -213,14 +234,19 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     started = history.event("start_sent", backtest)
     passed_s = end.answered_s - started.at_s if started else math.inf
     ran = [s for s in before_cancel(history, backtest) if s.status == "running"]
-    ran_s = ran[-1].asked_s - ran[0].answered_s if ran else 0.0
+    ran_s = ran[-1].asked_s - ran[0].answered_s if ran else -math.inf
     for s in records:
         wrong = _wrong_end(s, passed_s, ran_s)
         # A platform may write the status a moment before the time; a missing time has to stay missing.
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return rule.violated(wrong, s.answered_s)
     first = ended_at(history, backtest)
-    if moved := next((s for s in records if s.status == end.status and moved_on(first, s)), None):
+    same = [s for s in records if s.status == end.status and s.facts.get("completed_at")]
+    settled = [s for s in same if s.asked_s >= end.answered_s + COVERED_GAP_S]
+    moves = [(first, s) for s in same if moved_on(first, s)]
+    moves += [(str(settled[0].facts.get("completed_at")), s) for s in settled if moved_on_again(settled[0], s)]
+    if moves:
+        first, moved = min(moves, key=lambda move: move[1].answered_s)
         seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
         return rule.violated(seen, moved.answered_s)
     if not records[-1].facts.get("completed_at"):
@@ -261,6 +287,12 @@ def moved_on(first: str, s: Sample) -> bool:
     return apart is not None and apart > CLOCK_SLACK_S / 2
 
 
+def moved_on_again(settled: Sample, s: Sample) -> bool:
+    """Whether a record tells another time of the end than one which was read when the end had been told for a while."""
+    apart = apart_s(settled.facts.get("completed_at"), s.facts.get("completed_at"))
+    return apart is not None and apart > SAME_MOMENT_S
+
+
 def list_agrees(history: History, backtest: str) -> Judgement:
     """KTRDR's list of backtests and its single record say the same once the backtest has ended.
 
@@ -286,5 +318,7 @@ def list_agrees(history: History, backtest: str) -> Judgement:
             if later_s > COVERED_GAP_S:
                 return rule.violated(seen, s.answered_s)
             judgement = rule.unknown(seen)
+    if moves := _how_the_list_moves(end, [s for s in readings if s.asked_s > end.answered_s + COVERED_GAP_S]):
+        return rule.violated(moves[1], moves[0].answered_s)
     told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
     return replace(judgement, observations=told)

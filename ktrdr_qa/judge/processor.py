@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, too_late_to_tell
 from ktrdr_qa.judge.reading import COVERED_GAP_S, TELLING, cancel_due_from, cpu_s_of, middle_of
-from ktrdr_qa.judge.worker import another_worker, gone_for_good, names_of, whose
+from ktrdr_qa.judge.worker import another_worker, gone_for_good, whose
 from ktrdr_qa.record.history import History, Sample
 
 QUIET_SPAN_S, NOISY_SPAN_S, STEADY_SPAN_S = 1.0, 1.0, 3.0
@@ -208,12 +208,12 @@ def _undisturbed(
     end. It may have begun, or gone on, between two readings of these. With ``surely`` a reading counts only where the next reading of the
     worker's health (of the registry, where its health is not read) was had and still names no other.
     """
-    names = names_of(history, worker, backtest)
+    not_other = {None, backtest}
+    not_other |= {s.facts.get("current_operation") for s in history.of("health", worker) if s.facts.get("unlisted")}
 
     def is_other(s: Sample) -> bool:
         """Whether a reading says that the worker has something else; an id that the backend does not have is not."""
-        has = s.facts.get("current_operation")
-        return has is not None and has not in names and not s.facts.get("unlisted")
+        return s.facts.get("current_operation") not in not_other
 
     elsewhere = [s.answered_s for s in history.samples if s.subject == worker and s.view in TELLING and is_other(s)]
     for other in history.subjects("backend"):

@@ -201,6 +201,18 @@ def another_worker(history: History, backtest: str) -> str:
     )
 
 
+def _has_forgotten(history: History, backtest: str, since_s: float, anew_s: float) -> bool:
+    """Whether the worker's record of the backtest, which it had before the cancel, is gone in the first look since then.
+
+    Not where it had ended in its record first.
+    """
+    views = history.of("worker", backtest)
+    had = any(s.status != MISSING for s in views if s.answered_s <= since_s)
+    ended = any(s.terminal for s in views if s.asked_s < anew_s)
+    first = min((s for s in views if s.asked_s >= anew_s), key=lambda s: s.answered_s, default=None)
+    return had and not ended and first is not None and first.status == MISSING
+
+
 def gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
     """When, and in which words, the worker's process went down with the cancel; None where it stayed up.
 
@@ -222,6 +234,11 @@ def gone_for_good(history: History, worker: str, backtest: str, since_s: float) 
     anew = [
         b for a, b in pairwise(history.of("processor", worker)) if b.asked_s > since_s and cpu_s_of(b) < cpu_s_of(a)
     ]
+    if anew and _has_forgotten(history, backtest, since_s, anew[0].asked_s):
+        return (
+            anew[0].asked_s,
+            "its process was not stopped but ended: it was started anew after the cancel, and has forgotten the backtest",
+        )
     if len(anew) > 1:
         return anew[1].asked_s, f"its process was started anew {len(anew)} times after the cancel"
     return None

@@ -219,6 +219,30 @@ class ListDisagrees(AfterCancel):
         return contract.operation_row(before)
 
 
+@fault("after-list-goes-on")
+class ListGoesOn(AfterCancel):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        if row["operation_id"] not in self._before:
+            return row
+        at, before = self._before[row["operation_id"]]
+        return {**row, "progress_percentage": before.percentage + time.monotonic() - at}
+
+
+@fault("after-step-goes-on")
+class StepGoesOn(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        return operation.copy(current_step=f"Bar {elapsed_s:.0f}")
+
+
+@fault("after-end-moves")
+class EndMoves(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        moved_s = LATER_S if elapsed_s >= ONCE_AFTER_S else 0.0
+        return operation.copy(
+            completed_at=operation.completed_at and operation.completed_at + timedelta(seconds=moved_s)
+        )
+
+
 @fault("after-completed-at-missing")
 class CompletedAtMissing(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:

@@ -23,6 +23,10 @@ CUT = cancelled(10.0, 0.1)
 GONE_BEFORE = film(CUT, saw(9.0, "completed", 100.0), saw(10.5, "completed", 100.0))
 
 
+def stepped(at_s: float, step: str | None, status: str = "cancelled") -> Sample:
+    return saw(at_s, status, 0.0, current_step=step)
+
+
 def still(
     status: str = "cancelled", percentage: float | None = 0.0, to_s: float = 14.0, step_s: float = 0.2
 ) -> list[Sample]:
@@ -520,6 +524,20 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         "unknown",
         "only 0.0 s of the 8.2 s are covered by readings (0 readings)",
     ),
+    Case(
+        "its current step goes on",
+        film(CUT, RAN, still(to_s=11.0), stepped(11.2, "bar 4"), stepped(11.5, "bar 5")),
+        "violated",
+        'its current step goes on, from "bar 4" to "bar 5", 1.3 s after it had ended',
+        11.5,
+    ),
+    Case(
+        "a step begins again",
+        film(CUT, RAN, still(to_s=11.0), stepped(11.3, None), stepped(11.5, "bar 5")),
+        "violated",
+        'its current step goes on, from "" to "bar 5", 1.3 s after it had ended',
+        11.5,
+    ),
 )
 def test_is_frozen(case: Case) -> None:
     window_s = frozen_window_s(case.history, B, 2.0, 3.0)
@@ -798,6 +816,38 @@ def ended_at(at_s: float, second: str) -> Sample:
         10.8,
     ),
     Case(
+        "it moves by more than half a second, a second after the end",
+        film(CUT, RAN, saw(10.2, "cancelled"), ended_at(10.4, "44.0"), ended_at(11.2, "45.0"), ended_at(12.0, "45.6")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:45.0Z, then 2026-11-22T18:52:45.6Z",
+        12.0,
+    ),
+    Case(
+        "by half a second: it may be told in another way",
+        film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(11.2, "45.0"), ended_at(12.0, "45.5"), ended_at(13.0, "44.5")),
+        "holds",
+        "it ended at 2026-11-22T18:52:44.5Z",
+    ),
+    Case(
+        "by more within the first second: a worker's own time takes the place of the backend's",
+        film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(11.19, "45.0"), ended_at(12.0, "44.3")),
+        "holds",
+        "it ended at 2026-11-22T18:52:44.3Z",
+    ),
+    Case(
+        "what ends in another way is another rule's",
+        film(CUT, RAN, ended_at(10.2, "44.0"), saw(12.0, "completed", completed_at="2026-11-22T18:52:50Z")),
+        "holds",
+        "it ended at 2026-11-22T18:52:50Z",
+    ),
+    Case(
+        "the first move of two is told",
+        film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(11.2, "44.0"), ended_at(12.0, "44.6"), ended_at(13.0, "50.0")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:44.6Z",
+        12.0,
+    ),
+    Case(
         "it moves back",
         film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(10.8, "41.4"), ended_at(11.0, "44.0")),
         "violated",
@@ -828,8 +878,85 @@ def test_records_its_end(case: Case) -> None:
     case.check(records_its_end(case.history, B), "end recorded", "its record says when it ended")
 
 
-def listed(at_s: float, status: str, took_s: float = 0.0) -> Sample:
-    return saw(at_s, status, view="list", took_s=took_s)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [stepped(11.0, "bar 4"), stepped(11.5, "bar 5")],
+        [stepped(11.3, "bar 4"), stepped(11.5, None)],
+        [stepped(11.3, "bar 4"), stepped(11.5, "bar 4")],
+        [stepped(11.3, "bar 4"), stepped(11.5, "bar 5", "running"), stepped(11.7, "bar 4")],
+    ],
+    ids=["in the first second", "it ends", "it stays", "what is seen of before the cancel is another rule's"],
+)
+def test_a_step_that_does_not_go_on_is_no_progress(steps: list[Sample]) -> None:
+    before_it = [saw(10.2, "cancelled", 0.0), saw(10.9, "cancelled", 0.0)]
+    history = film(CUT, RAN, before_it, steps, [saw(11.9 + 0.5 * n, "cancelled", 0.0) for n in range(20)])
+    assert "step" not in is_frozen(history, B, 2.0).seen
+
+
+def listed(at_s: float, status: str, took_s: float = 0.0, percentage: float | None = None) -> Sample:
+    return saw(at_s, status, percentage, view="list", took_s=took_s)
+
+
+@cases(
+    Case(
+        "it goes on in the list alone",
+        film(
+            CUT,
+            RAN,
+            still(),
+            [listed(at, "cancelled", percentage=p) for at, p in ((11.3, 5.0), (12.0, None), (13.0, 5.1))],
+        ),
+        "violated",
+        "in the list its progress goes on, from 5.0 % to 5.1 %",
+        13.0,
+    ),
+    Case(
+        "it is done in the list alone",
+        film(CUT, RAN, still(), listed(11.3, "cancelled"), listed(13.0, "cancelled", percentage=99.9)),
+        "violated",
+        "the list has it at 99.9 %, its record at 0.0 %",
+        13.0,
+    ),
+    Case(
+        "it falls in the list, and keeps another height there than in the record",
+        film(
+            CUT,
+            RAN,
+            still(),
+            [listed(at, "cancelled", percentage=p) for at, p in ((11.3, 5.0), (12.0, 4.0), (13.0, 4.0))],
+        ),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "within a second of the end it may come right",
+        film(
+            CUT,
+            RAN,
+            still(),
+            [listed(at, "cancelled", percentage=p) for at, p in ((11.0, 0.0), (11.2, 100.0), (12.0, 4.0))],
+        ),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "both are nearly done",
+        film(CUT, RAN, still(percentage=99.9), listed(12.0, "cancelled", percentage=99.9)),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "both are done",
+        film(CUT, RAN, still(percentage=100.0), listed(12.0, "cancelled", percentage=100.0)),
+        "holds",
+        'both say "cancelled"',
+    ),
+)
+def test_progress_in_the_list_is_progress(case: Case) -> None:
+    case.check(
+        list_agrees(case.history, B), "list agrees", "the list of backtests says the same as the backtest's own record"
+    )
 
 
 @cases(

@@ -46,6 +46,10 @@ def silent(seen_by: View, at_s: float, took_s: float) -> Sample:
 
 
 IDLE = health(10.75, None)
+KNEW = saw(9.0, "running", view="worker")
+FORGOTTEN = (
+    "its process was not stopped but ended: it was started anew after the cancel, and has forgotten the backtest"
+)
 OWN = (did("start_sent", 0.0), health(9.0, "own_1", unlisted=True))
 """What it runs while the backtest runs, by an id that the backend does not have."""
 ANOTHER = (
@@ -364,6 +368,51 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         "violated",
         "its process was started anew 2 times after the cancel",
         13.0,
+    ),
+    Case(
+        "its process was ended by force and started anew: it has forgotten the backtest",
+        film(CUT, KNEW, IDLE, used(10.5, 9.0), used(11.0, 1.0), view(11.0, "missing"), view(12.0, "cancelled")),
+        "violated",
+        FORGOTTEN,
+        11.0,
+    ),
+    Case(
+        "it knew of it in the moment of the answer, and what is answered first after the fall tells",
+        film(
+            CUT,
+            IDLE,
+            view(10.5, "running"),
+            used(10.5, 9.0),
+            used(11.0, 1.0),
+            view(11.0, "cancelled", took_s=0.5),
+            view(11.1, "missing"),
+        ),
+        "violated",
+        FORGOTTEN,
+        11.0,
+    ),
+    Case(
+        "what was asked before it was started anew tells nothing of it, whenever it is answered",
+        film(
+            CUT, KNEW, IDLE, used(10.5, 9.0), used(11.0, 1.0), view(10.9, "running", took_s=0.5), view(11.2, "missing")
+        ),
+        "violated",
+        FORGOTTEN,
+        11.0,
+    ),
+    *(
+        Case(
+            words,
+            film(CUT, IDLE, used(10.5, 9.0), used(11.0, 1.0), views),
+            "holds",
+            f"its own view says {state}, and its health is idle, within {idle_s} s of the cancel",
+            figures={"worker_idle_s": float(idle_s)},
+        )
+        for words, views, state, idle_s in (
+            ("it never knew of it", view(11.0, "missing"), "forgotten", "1.00"),
+            ("it had stopped it first", [KNEW, view(10.75, "cancelled"), view(12.0, "missing")], "cancelled", "0.75"),
+            ("it still knows of it", [KNEW, view(11.0, "cancelled"), view(12.0, "missing")], "cancelled", "1.00"),
+        )
     ),
     Case(
         "once may be a deployment's own doing",

@@ -950,6 +950,32 @@ def _(it: Launched) -> None:
     assert it.operation(operation_id)["status"] == "cancelled"
 
 
+@shows("after-list-goes-on")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    rows = lambda: it.ask("GET", "/api/v1/operations").json()["data"]  # noqa: E731
+    height = lambda: next(r["progress_percentage"] for r in rows() if r["operation_id"] == operation_id)  # noqa: E731
+    first = height()
+    assert eventually(height, lambda now: now > first)
+    assert it.operation(operation_id)["progress"]["percentage"] == 0.0
+
+
+@shows("after-step-goes-on")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    first = it.operation(operation_id)["progress"]["current_step"]
+    seen = it.wait(operation_id, lambda seen: seen["progress"]["current_step"] != first)
+    assert first and seen["status"] == "cancelled" and seen["progress"]["percentage"] == 0.0
+
+
+@shows("after-end-moves")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    first = it.operation(operation_id)["completed_at"]
+    moved = it.wait(operation_id, lambda seen: seen["completed_at"] != first)["completed_at"]
+    assert (datetime.fromisoformat(moved) - datetime.fromisoformat(first)).total_seconds() == 1.0
+
+
 @shows("after-completed-at-missing")
 def _(it: Launched) -> None:
     assert it.operation(_cancelled(it))["completed_at"] is None
