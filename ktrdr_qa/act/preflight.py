@@ -6,6 +6,7 @@ reported as fine. A failed check makes the run inconclusive: it says nothing abo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ktrdr_qa.act.checks.result import Ask, Result
 from ktrdr_qa.act.checks.services import Services
 from ktrdr_qa.act.checks.workers import Workers
 from ktrdr_qa.act.failure import failure
+from ktrdr_qa.judge import crashes
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.target.settings import Target
@@ -97,10 +99,15 @@ class Preflight:
         self._results.clear()
 
     def still_healthy(self) -> None:
-        """The API's health once more, after the flow: a platform that fell over is KTRDR's failure."""
-        found = self._services.health()
-        if found.state == "failed":
-            raise failure("KTRDR is still healthy after all this", found.seen)
+        """The API's health once more, after the flow: a platform that fell over is KTRDR's failure.
+
+        It is asked again for as long as an outage has to last to be one (``crashes.DOWN_S``).
+        """
+        deadline_s = time.monotonic() + crashes.DOWN_S
+        while (found := self._services.health()).state == "failed":
+            if time.monotonic() >= deadline_s:
+                raise failure("KTRDR is still healthy after all this", found.seen)
+            time.sleep(results.LOOK_AGAIN_S)
 
     def _require(self, name: str, ask: Ask) -> Result:
         """The result of a check, cured where that is allowed and helps.

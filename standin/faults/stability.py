@@ -63,6 +63,14 @@ class NewGetsCancelledId(AfterCancel):
         return given.with_json({**given.json(), "operation_id": next(reversed(self._before))})
 
 
+@fault("stability-unwell")
+class Unwell(AfterCancel):
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if ask.path != "/api/v1/health" or not self.happened:
+            return given
+        return given.with_json({**given.json(), "status": "degraded"})
+
+
 @fault("stability-new-record-500")
 class NewRecord500(AfterCancel):
     """The record of what is started after a cancel cannot be had; all else is as it should be."""

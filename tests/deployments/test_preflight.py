@@ -12,7 +12,8 @@ import pytest
 from honest_behave.outcomes import PlatformNotReady
 from ktrdr_qa.act.candidate import Candidate
 from ktrdr_qa.act.checks import services
-from ktrdr_qa.act.checks.result import Cure
+from ktrdr_qa.act.checks.result import Cure, Result
+from ktrdr_qa.act.failure import KtrdrFailure
 from ktrdr_qa.act.preflight import Preflight
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
@@ -622,3 +623,25 @@ def test_on_a_remote_platform_what_cannot_be_seen_is_told_as_not_checked(place: 
 def test_a_cure_is_refused_for_a_platform_on_another_host(place: Place) -> None:
     console = place.live("http://ktrdr.invalid:8000", MAIN, "-D", "cure=on").refused()
     assert "-D cure=on is refused: http://ktrdr.invalid:8000 is not on this host" in console
+
+
+def test_health_is_asked_again_before_it_counts_as_a_fall(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    well = Answer(200, '{"status": "ok"}')
+    unwell = Answer(503, '{"status": "starting"}')
+    sandbox.rule["/api/v1/health"] = unwell
+    real = services.Services.health
+    asked: list[Result] = []
+
+    def health(one: services.Services) -> Result:
+        asked.append(real(one))
+        if len(asked) == 2:
+            sandbox.rule["/api/v1/health"] = well
+        return asked[-1]
+
+    monkeypatch.setattr(services.Services, "health", health)
+    sandbox.preflight().still_healthy()
+    assert [found.state for found in asked] == ["failed", "failed", "ok"]
+    sandbox.rule["/api/v1/health"] = unwell
+    with pytest.raises(KtrdrFailure, match="KTRDR is still healthy after all this") as failed:
+        sandbox.preflight().still_healthy()
+    assert "HTTP 503" in str(failed.value) and len(asked) > 4, "it was asked again"

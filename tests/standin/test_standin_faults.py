@@ -1010,6 +1010,14 @@ def _(it: Launched) -> None:
     assert it.wait_status(it.start())["status"] == "failed"
 
 
+@shows("stability-unwell")
+def _(it: Launched) -> None:
+    says = lambda: it.ask("GET", "/api/v1/health").json()["status"]  # noqa: E731
+    before = says()
+    _cancelled(it)
+    assert (before, says()) == ("ok", "degraded")
+
+
 @shows("stability-new-record-500")
 def _(it: Launched) -> None:
     cancelled = _cancelled(it)
