@@ -146,7 +146,13 @@ def _how_it_is_taken(
 
 
 def _has_had_no_other_work(history: History, worker: str, backtest: str, since_s: float, until: Sample) -> bool:
-    """Whether the worker's own health, read all the time since the cancel, was idle or named the cancelled backtest."""
+    """Whether the worker's own health, read all the time since the cancel, was idle or named the cancelled backtest.
+
+    A short backtest may have run there between two readings of that: then its own record names the worker.
+    """
+    others = (s for s in history.samples if s.view == "backend" and s.subject != backtest)
+    if any(s.facts.get("worker") == worker for s in others):
+        return False
     health = [s for s in history.samples if (s.view, s.subject) == ("health", worker) and since_s < s.asked_s]
     health = [s for s in health if s.asked_s <= until.asked_s]
     names = names_of(history, worker, backtest)

@@ -729,7 +729,11 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
     ),
     Case(
         "busy without a word of what with, though its own health is idle",
-        film(CUT, registry(11.0, None, "busy"), registry(26.0, None, "busy"), health(10.6, B), health(25.0, None)),
+        film(
+            CUT,
+            [saw(12.0, "completed", of=NEXT, worker="worker_2"), saw(9.0, "running", worker=W)],
+            [registry(11.0, None, "busy"), registry(26.0, None, "busy"), health(10.6, B), health(25.0, None)],
+        ),
         "violated",
         "it is busy 15.5 s later, while its own health is idle, and no other work was seen there",
         26.0,
@@ -774,6 +778,7 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
             ("another's health was idle", health(25.0, None, "worker_2")),
             ("its health has the backtest itself", [health(24.0, None), health(25.0, B)]),
             ("its health had other work", [health(24.0, OTHER), health(25.0, None)]),
+            ("another's record names it", [saw(12.0, "completed", of=NEXT, worker=W), health(25.0, None)]),
             ("its health was lost once", [lost(12.0, of=W, view="health"), health(25.0, None)]),
             ("its health does not say what it is busy with", saw(25.0, "busy", of=W, view="health")),
         )

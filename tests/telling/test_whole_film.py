@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
+from honest_behave.outcomes import Inconclusive
+from ktrdr_qa.film import Film, Films
 from ktrdr_qa.tell.summary import gist
 from tests.gallery.behave_run import SHORT_LIMITS
+from tests.judging.film import B, healthy, plus, registry, without
 from tests.telling.running import MAIN, Told, run, suite
+from tests.telling.test_again import experiment
 from tests.telling.test_scenes import told_well
 
 FIRST = "A running backtest is cancelled, stays cancelled, and the next one runs at once"
@@ -101,3 +108,28 @@ def test_history_is_that_of_the_whole_film(tmp_path: Path) -> None:
     for view in ("backend", "worker", "health", "processor", "registry", "list"):
         last_s = max(s["answered_s"] for s in film["samples"] if s["view"] == view)
         assert last_s > sent_s + 5.0, view
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_not_known_any_more_at_the_end_makes_its_step_inconclusive(watched: bool) -> None:
+    """The place was free when it was asked for, and is busy since, with what nothing tells."""
+    free = [registry(9.0, B), *(registry(10.5 + n, None) for n in range(4))]
+    history = plus(without(healthy(), "registry"), free, registry(15.0, None, "busy"))
+    ran = experiment()
+    ran.history, ran.scene.observations = lambda: history, []
+    failed: list[tuple[Any, Any, BaseException]] = []
+    runner = SimpleNamespace(fail_afterwards=lambda *told: failed.append(told))
+    end = SimpleNamespace(outcome="skipped", observations=[], look_again=lambda scenario: None)
+    films = Films(lambda: ran, runner, album=SimpleNamespace(), earlier=())  # type: ignore[arg-type]
+    film = Film(
+        ran,
+        [(SimpleNamespace(all_steps=["a step"]), end)],
+        {"place free": ("its scenario", "its step"), "frozen": ("another", "step")},
+    )
+    films._judge(film, watched_to_its_end=watched)
+    if not watched:
+        assert failed == [], "a run that was stopped has said so"
+        return
+    ((scenario, step, broken),) = failed
+    assert (scenario, step) == ("its scenario", "its step") and isinstance(broken, Inconclusive)
+    assert "the registry has not freed it yet" in str(broken) and AFTERWARDS in str(broken)
