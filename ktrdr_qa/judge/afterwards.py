@@ -318,7 +318,8 @@ def list_agrees(history: History, backtest: str) -> Judgement:
             if later_s > COVERED_GAP_S:
                 return rule.violated(seen, s.answered_s)
             judgement = rule.unknown(seen)
-    if moves := _how_the_list_moves(end, [s for s in readings if s.asked_s > end.answered_s + COVERED_GAP_S]):
+    same = [s for s in readings if s.status == end.status and s.asked_s > end.answered_s + COVERED_GAP_S]
+    if moves := _how_the_list_moves(end, same):
         return rule.violated(moves[1], moves[0].answered_s)
     told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
     return replace(judgement, observations=told)

@@ -14,8 +14,9 @@ from ktrdr_qa.record.history import History, Sample
 DOWN_S, SILENT_S, GIVE_UP_S = 2.0, 5.0, 7.0
 """An outage: nothing but refusals and broken answers for so long, or nothing but silence. One that does not end is
 called so after ``GIVE_UP_S``; until then it may still heal, and its length can be told."""
-BROKEN = re.compile(r"\bHTTP \d{3}\b|invalid JSON")
-"""An answer that is none, in the words of a lost reading; a connection that is refused or cut is the whole backend's."""
+BROKEN = re.compile(r"\bHTTP \d{3}\b(?!: a proxy answers)|invalid JSON")
+"""An answer of KTRDR's that is none, in the words of a lost reading. A connection that is refused or cut is the whole
+backend's; what a proxy answers for one path is a gap."""
 RECORD, NEXT_RECORD = "the backtest's record", "the new backtest's record"
 WORKERS, LIST = "the list of workers", "the list of backtests"
 

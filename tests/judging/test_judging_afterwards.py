@@ -941,6 +941,19 @@ def listed(at_s: float, status: str, took_s: float = 0.0, percentage: float | No
         'both say "cancelled"',
     ),
     Case(
+        "a row that says otherwise is about another end",
+        film(
+            CUT,
+            RAN,
+            still(to_s=12.0),
+            listed(12.0, "cancelled", percentage=0.0),
+            saw(12.5, "completed", 100.0),
+            listed(13.0, "completed", percentage=100.0),
+        ),
+        "holds",
+        'both say "completed"',
+    ),
+    Case(
         "both are nearly done",
         film(CUT, RAN, still(percentage=99.9), listed(12.0, "cancelled", percentage=99.9)),
         "holds",

@@ -375,6 +375,20 @@ def broken_part(*at_s: float, of: str = B, view: View = "backend") -> list[Sampl
         UP,
     ),
     Case(
+        "what a proxy answers for its record alone is a gap",
+        film(
+            CUT,
+            RAN,
+            [
+                lost(at, "GET http://x: HTTP 502: a proxy answers, KTRDR behind it does not")
+                for at in (11.0, 12.0, 14.0)
+            ],
+            lists_are_read(),
+        ),
+        "holds",
+        UP,
+    ),
+    Case(
         "what hangs by itself may have to load",
         film(CUT, RAN, silent(11.0), silent(16.0), silent(21.0, 5.0), lists_are_read(), told(27.0)),
         "holds",
