@@ -146,14 +146,15 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
             return s, f"its percentage cannot be right: {problem}"
     if risen := _rises_after(end, after):
         return risen[0][1], _how_it_rose(end, risen)
+    # One word more may be the platform's own about the end; what says one after the other is at work.
     told = [s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S]
-    for earlier, s in pairwise(told):
-        was, step = (str(one.facts.get("current_step") or "") for one in (earlier, s))
-        if step and step != was:
-            return (
-                s,
-                f'its current step goes on, from "{was}" to "{step}", {s.answered_s - end.answered_s:.1f} s after it had ended',
-            )
+    steps = [(s, str(s.facts.get("current_step") or "")) for s in told]
+    if len(turns := [(was, step, s) for (_, was), (s, step) in pairwise(steps) if step and step != was]) > 1:
+        was, step, s = turns[0][0], turns[1][1], turns[1][2]
+        return (
+            s,
+            f'its current step goes on, from "{was}" to "{step}" by {s.answered_s - end.answered_s:.1f} s after it had ended',
+        )
     return None
 
 

@@ -55,8 +55,8 @@ def stays_up(history: History, backtest: str) -> Judgement:
 
 
 def may_be_breaking(history: History, backtest: str) -> bool:
-    """Whether something of the backend did not answer when it was last read: what comes next tells whether it broke."""
-    last = [readings[-1] for _, readings in _parts(history, backtest) if readings]
+    """Whether something that the backend had answered did not when it was last read: the next reading tells if it broke."""
+    last = [readings[-1] for _, readings in _parts(history, backtest) if not all(s.problem for s in readings)]
     return any(s.problem and not s.facts.get("rate_limited") for s in last)
 
 
@@ -95,7 +95,10 @@ def _outages_of_a_part(history: History, backtest: str, sent_s: float) -> Iterat
     """What of the backend answered until the cancel was sent, and then was broken by itself, and its outages."""
     for what, readings in _parts(history, backtest):
         outages = list(outages_in(history, readings))
-        if outages and outages[0].from_s >= sent_s - SAME_MOMENT_S:
+        if not outages or outages[0].from_s < sent_s - SAME_MOMENT_S:
+            continue
+        # What never answered was never there: an older KTRDR has no list. An accepted backtest has a record.
+        if what == NEXT_RECORD or any(not s.problem and s.answered_s <= outages[0].from_s for s in readings):
             yield what, outages
 
 

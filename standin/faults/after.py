@@ -231,7 +231,7 @@ class ListGoesOn(AfterCancel):
 @fault("after-step-goes-on")
 class StepGoesOn(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
-        return operation.copy(current_step=f"Bar {elapsed_s:.0f}")
+        return operation.copy(current_step=f"Bar {10 * elapsed_s:.0f}")
 
 
 @fault("after-end-moves")

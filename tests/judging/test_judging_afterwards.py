@@ -526,17 +526,17 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
     ),
     Case(
         "its current step goes on",
-        film(CUT, RAN, still(to_s=11.0), stepped(11.2, "bar 4"), stepped(11.5, "bar 5")),
+        film(CUT, RAN, still(to_s=11.0), stepped(11.2, "bar 4"), stepped(11.5, "bar 5"), stepped(12.0, "bar 6")),
         "violated",
-        'its current step goes on, from "bar 4" to "bar 5", 1.3 s after it had ended',
-        11.5,
+        'its current step goes on, from "bar 4" to "bar 6" by 1.8 s after it had ended',
+        12.0,
     ),
     Case(
         "a step begins again",
-        film(CUT, RAN, still(to_s=11.0), stepped(11.3, None), stepped(11.5, "bar 5")),
+        film(CUT, RAN, still(to_s=11.0), stepped(11.3, None), stepped(11.5, "bar 5"), stepped(12.0, "bar 6")),
         "violated",
-        'its current step goes on, from "" to "bar 5", 1.3 s after it had ended',
-        11.5,
+        'its current step goes on, from "" to "bar 6" by 1.8 s after it had ended',
+        12.0,
     ),
 )
 def test_is_frozen(case: Case) -> None:
@@ -881,12 +881,22 @@ def test_records_its_end(case: Case) -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        [stepped(11.0, "bar 4"), stepped(11.5, "bar 5")],
+        [stepped(11.0, "bar 3"), stepped(11.1, "bar 4"), stepped(11.5, "bar 5")],
         [stepped(11.3, "bar 4"), stepped(11.5, None)],
-        [stepped(11.3, "bar 4"), stepped(11.5, "bar 4")],
-        [stepped(11.3, "bar 4"), stepped(11.5, "bar 5", "running"), stepped(11.7, "bar 4")],
+        [stepped(11.3, "bar 4"), stepped(11.5, "bar 4"), stepped(11.7, "cancelled"), stepped(11.8, "cancelled")],
+        [
+            stepped(11.3, "bar 4"),
+            stepped(11.5, "bar 5", "running"),
+            stepped(11.6, "bar 6", "running"),
+            stepped(11.7, "bar 4"),
+        ],
     ],
-    ids=["in the first second", "it ends", "it stays", "what is seen of before the cancel is another rule's"],
+    ids=[
+        "in the first second",
+        "it ends",
+        "it ends with a word",
+        "what is seen of before the cancel is another rule's",
+    ],
 )
 def test_a_step_that_does_not_go_on_is_no_progress(steps: list[Sample]) -> None:
     before_it = [saw(10.2, "cancelled", 0.0), saw(10.9, "cancelled", 0.0)]

@@ -310,6 +310,26 @@ def broken_part(*at_s: float, of: str = B, view: View = "backend") -> list[Sampl
         UP,
     ),
     Case(
+        "a list that was first asked for after the cancel, and is not there, is an older KTRDR's",
+        film(CUT, RAN, often(), broken_part(11.0, 14.0, view="list")),
+        "holds",
+        UP,
+    ),
+    Case(
+        "nor is it broken where it answers in the end",
+        film(CUT, RAN, often(), broken_part(11.0, 14.0, view="list"), saw(15.0, "cancelled", view="list")),
+        "holds",
+        UP,
+    ),
+    Case(
+        "it had answered just before",
+        film(CUT, RAN, often(), saw(11.0, "cancelled", view="list"), broken_part(11.0, 14.0, view="list")),
+        "violated",
+        "the list of backtests has not answered any more since 1.0 s after the cancel was sent (10.9 s now): "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+    Case(
         "but what breaks beside it does",
         film(
             CUT,
@@ -418,6 +438,8 @@ def test_whatever_was_broken_when_it_was_last_read_may_be_breaking(of: str, view
     healed = told(31.5, of=of, view=view) if view != "registry" else [registry(31.5, None)]
     assert not may_be_breaking(film(around, broken_part(31.0, of=of, view=view), healed, next_backtest=NEXT), B)
     assert not may_be_breaking(film(around, silent(31.0, of=of, view=view), next_backtest=NEXT), B)
+    never = film(CUT, RAN, broken_part(31.0, of=of, view=view), next_backtest=NEXT)
+    assert may_be_breaking(never, B) is (view == "backend" and of == B), "what never answered is not there"
     slower = lost(31.0, "GET http://x: HTTP 429: slower", of=of, view=view, rate_limited=True)
     assert not may_be_breaking(film(around, slower, next_backtest=NEXT), B)
 
