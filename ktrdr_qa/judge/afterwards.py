@@ -11,6 +11,7 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, frozen_window_s, held_against, race, too_late_to_tell
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
+    ONE_OF_SEVERAL_ANSWERED,
     SAME_MOMENT_S,
     apart_s,
     before_cancel,
@@ -32,7 +33,8 @@ from ktrdr_qa.words import moment_of, percent
 CLOCK_SLACK_S = 5.0
 """So much a platform's clock may be set anew while a backtest runs, and its two times of it be apart for that."""
 WHOLE_SECONDS_S = 1.0
-"""Two times that are told in whole seconds may be the same for so long; a clock is not set back to the very same time."""
+"""Two times that are told in whole seconds may be the same for so long; others are not where it was read twice, since a
+clock is not set back to the very same time."""
 DONE = 99.9
 """Percent from which on a backtest looks as if it were completed."""
 RECORD_SETTLES_S = 0.5
@@ -244,6 +246,8 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     first = ended_at(history, backtest)
     same = [s for s in records if s.status == end.status and s.facts.get("completed_at")]
     settled = [s for s in same if s.asked_s >= end.answered_s + COVERED_GAP_S]
+    if any(e.kind == ONE_OF_SEVERAL_ANSWERED for e in history.events):
+        settled = []  # Whether several cancels ended it twice is asked by a rule of its own.
     moves = [(first, s) for s in same if moved_on(first, s)]
     moves += [(str(settled[0].facts.get("completed_at")), s) for s in settled if moved_on_again(settled[0], s)]
     if moves:
@@ -277,7 +281,7 @@ def _wrong_end(s: Sample, passed_s: float, ran_s: float) -> str:
     lasted = f"it ended at {completed}, {lasted_s:.0f} s after it began at {began}"
     if lasted_s > passed_s + CLOCK_SLACK_S:
         return f"{lasted}, when only {passed_s:.0f} s had passed"
-    if lasted_s == 0 and ran_s > WHOLE_SECONDS_S:
+    if lasted_s == 0 and ran_s > (0.0 if ended_at.microsecond else WHOLE_SECONDS_S):
         return f"{lasted}, and was seen running for {ran_s:.1f} s"
     return ""
 

@@ -17,6 +17,8 @@ COVERED_GAP_S = 1.0
 """Two readings at most this far apart (or one usual progress step, if that is longer) cover the time between."""
 SAME_MOMENT_S = 0.5
 """By KTRDR's own times: another backtest that is cancelled so close to this one was cancelled with it."""
+ONE_OF_SEVERAL_ANSWERED = "one_of_several_answered"
+"""The kind of event that the answer to each of several cancels at one moment is."""
 TELLING: tuple[View, ...] = ("health", "registry")
 """The views that tell what a worker is busy with, the stronger one first."""
 

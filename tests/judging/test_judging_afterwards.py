@@ -8,6 +8,7 @@ import pytest
 
 from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, list_agrees, records_its_end, stays_cancelled
 from ktrdr_qa.judge.pace import frozen_window_s
+from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED
 from ktrdr_qa.record.history import History, Sample
 from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
 
@@ -778,6 +779,23 @@ def ended_at(at_s: float, second: str) -> Sample:
         "it ended at 2026-11-22T18:52:44.1Z",
     ),
     Case(
+        "in the very moment it began, told in parts of a second, and it was read twice",
+        film(
+            CUT, seen_running(9.8), ends("2026-11-22T18:52:44.25Z", started_at="2026-11-22T18:52:44.25Z").samples[-1:]
+        ),
+        "violated",
+        "it ended at 2026-11-22T18:52:44.25Z, 0 s after it began at 2026-11-22T18:52:44.25Z, and was seen running for 0.1 s",
+        10.2,
+    ),
+    Case(
+        "in the very moment it began, and it was read once",
+        film(
+            CUT, saw(9.8, "running"), ends("2026-11-22T18:52:44.25Z", started_at="2026-11-22T18:52:44.25Z").samples[-1:]
+        ),
+        "holds",
+        "it ended at 2026-11-22T18:52:44.25Z",
+    ),
+    Case(
         "in the second in which it began",
         film(CUT, seen_running(8.9), ends("2026-11-22T18:52:44Z", started_at="2026-11-22T18:52:44Z").samples[-1:]),
         "holds",
@@ -839,6 +857,19 @@ def ended_at(at_s: float, second: str) -> Sample:
         film(CUT, RAN, ended_at(10.2, "44.0"), saw(12.0, "completed", completed_at="2026-11-22T18:52:50Z")),
         "holds",
         "it ended at 2026-11-22T18:52:50Z",
+    ),
+    Case(
+        "of several cancels at once a second one is another rule's",
+        film(
+            CUT,
+            RAN,
+            did(ONE_OF_SEVERAL_ANSWERED, 10.1),
+            ended_at(10.2, "44.0"),
+            ended_at(11.2, "44.0"),
+            ended_at(12.0, "45.0"),
+        ),
+        "holds",
+        "it ended at 2026-11-22T18:52:45.0Z",
     ),
     Case(
         "the first move of two is told",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ktrdr_qa.act.scene import Scene
-from ktrdr_qa.judge.ways.simultaneous_cancellation import ANSWERED
+from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Exchange
 
@@ -42,7 +42,13 @@ def send_together(scene: Scene, count: int, ask: Ask) -> Answered:
         if answer.problem_kind == "timeout":
             told["timed_out"] = True
         scene.recorder.note(
-            ANSWERED, scene.backtest, answer.answered_s, number=number, reason=reason, http=answer.status, **told
+            ONE_OF_SEVERAL_ANSWERED,
+            scene.backtest,
+            answer.answered_s,
+            number=number,
+            reason=reason,
+            http=answer.status,
+            **told,
         )
     answer, facts = min((given for _, given in answers), key=_how_little_it_tells)
     first_s = min(given.at_s for _, (given, _) in answers)

@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import SAME_MOMENT_S, apart_s, end_and_after
+from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED, SAME_MOMENT_S, apart_s, end_and_after
 from ktrdr_qa.judge.ways.cancellation_with_reason import given_in
 from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.record.history import Event, History, Sample
-
-ANSWERED = "one_of_several_answered"
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
@@ -88,7 +86,7 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
 
 def answers_of(history: History) -> list[Event]:
     """The answers to the cancels that were sent at once."""
-    return [e for e in history.events if e.kind == ANSWERED]
+    return [e for e in history.events if e.kind == ONE_OF_SEVERAL_ANSWERED]
 
 
 def _acknowledges(e: Event) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.in_words import in_words
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED
 from ktrdr_qa.judge.ways import cancellation_with_reason as reason
 from ktrdr_qa.judge.ways import nothing_to_cancel as vain
 from ktrdr_qa.judge.ways import simultaneous_cancellation as together
@@ -702,7 +703,7 @@ def answers(*https: int | None, **facts: Any) -> list[Event]:
     """The answers to as many cancels at once."""
     return [
         did(
-            together.ANSWERED,
+            ONE_OF_SEVERAL_ANSWERED,
             10.0 + n / 10,
             number=n,
             reason=f"number {n} of 5",
@@ -716,7 +717,7 @@ def answers(*https: int | None, **facts: Any) -> list[Event]:
 
 def hung(number: int) -> Event:
     words = "no answer within 5.0 s"
-    return did(together.ANSWERED, 15.0, number=number, reason="", http=None, words=words, timed_out=True)
+    return did(ONE_OF_SEVERAL_ANSWERED, 15.0, number=number, reason="", http=None, words=words, timed_out=True)
 
 
 @cases(
@@ -769,7 +770,7 @@ def hung(number: int) -> Event:
     ),
 )
 def test_each_answered(case: Case) -> None:
-    sent = sum(e.kind == together.ANSWERED for e in case.history.events)
+    sent = sum(e.kind == ONE_OF_SEVERAL_ANSWERED for e in case.history.events)
     expected = f"of {sent} cancels at once one is acknowledged, and none breaks KTRDR"
     case.check(together.none_breaks(case.history), "each answered", expected)
 
