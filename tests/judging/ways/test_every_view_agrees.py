@@ -82,6 +82,9 @@ def test_a_list_that_tells_progress_is_not_passed_before_one_that_stands_still_w
     soon_over = [saw(at, "running", at) for at in (1.0, 2.0)] + [saw(at, "cancelled", 0.0) for at in (4.3, 5.0)]
     behind = film(did("views_begun", 0.0, ""), soon_over, cancelled(4.2), height(4.1, 0.0), backtest=B)
     assert judged(behind)["lists agree"].violated, "what was read before the cancel stays what it was"
+    just = height(4.1, 0.0)
+    at_once = film(did("views_begun", 0.0, ""), soon_over, cancelled(just.answered_s), just, backtest=B)
+    assert judged(at_once)["lists agree"].violated, "what was answered as the cancel was sent was read before it"
     begins = [saw(0.9, "pending", 0.0), *moved]
     assert record_of(*begins, lists=[height(0.95, 0.0)])["lists agree"].unknown, "it may be pending or running by now"
 
