@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, frozen_window_s, held_against, race, too_late_to_tell
@@ -249,7 +250,9 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     if any(e.kind == ONE_OF_SEVERAL_ANSWERED for e in history.events):
         settled = []  # Whether several cancels ended it twice is asked by a rule of its own.
     moves = [(first, s) for s in same if moved_on(first, s)]
-    moves += [(str(settled[0].facts.get("completed_at")), s) for s in settled if moved_on_again(settled[0], s)]
+    if settled:
+        then = str(settled[0].facts["completed_at"])
+        moves += [(then, s) for s in settled if moved_on(then, s, SAME_MOMENT_S)]
     if moves:
         first, moved = min(moves, key=lambda move: move[1].answered_s)
         seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
@@ -286,16 +289,10 @@ def _wrong_end(s: Sample, passed_s: float, ran_s: float) -> str:
     return ""
 
 
-def moved_on(first: str, s: Sample) -> bool:
-    """Whether a record tells another time of the end than the first one that told it."""
+def moved_on(first: Any, s: Sample, by_s: float = CLOCK_SLACK_S / 2) -> bool:
+    """Whether a record tells another time of the end than the first one that told it, by more than this."""
     apart = apart_s(first, s.facts.get("completed_at"))
-    return apart is not None and apart > CLOCK_SLACK_S / 2
-
-
-def moved_on_again(settled: Sample, s: Sample) -> bool:
-    """Whether a record tells another time of the end than one which was read when the end had been told for a while."""
-    apart = apart_s(settled.facts.get("completed_at"), s.facts.get("completed_at"))
-    return apart is not None and apart > SAME_MOMENT_S
+    return apart is not None and apart > by_s
 
 
 def list_agrees(history: History, backtest: str) -> Judgement:

@@ -71,9 +71,8 @@ class Unwell(AfterCancel):
         return given.with_json({**given.json(), "status": "degraded"})
 
 
-@fault("stability-new-record-500")
-class NewRecord500(AfterCancel):
-    """The record of what is started after a cancel cannot be had; all else is as it should be."""
+class OfTheNew(AfterCancel):
+    """Goes wrong with what is started after a cancel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,6 +82,11 @@ class NewRecord500(AfterCancel):
         if self.happened:
             self._new.add(operation.operation_id)
 
+
+@fault("stability-new-record-500")
+class NewRecord500(OfTheNew):
+    """Its record cannot be had; all else is as it should be."""
+
     async def instead(self, ask: Ask) -> Answer | None:
         if ask.reads and not ask.internal and ask.operation_id in self._new:
             return answer(500, contract.error("INTERNAL_SERVER_ERROR", "KeyError: 'task'", []))
@@ -90,18 +94,14 @@ class NewRecord500(AfterCancel):
 
 
 @fault("stability-new-never-progresses")
-class NewNeverProgresses(AfterCancel):
-    def __init__(self) -> None:
-        super().__init__()
-        self._stuck: set[str] = set()
-
+class NewNeverProgresses(OfTheNew):
     def started(self, operation: Operation) -> None:
-        if self.happened:
-            self._stuck.add(operation.operation_id)
+        super().started(operation)
+        if operation.operation_id in self._new:
             operation.status, operation.started_at = "running", self.backend.clock.now()
 
     def follows_worker(self, operation: Operation) -> bool:
-        return operation.operation_id not in self._stuck
+        return operation.operation_id not in self._new
 
 
 class NewFailsUnderWay(AfterCancel):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ktrdr_qa.judge.afterwards import moved_on
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED, SAME_MOMENT_S, apart_s, end_and_after
+from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED, SAME_MOMENT_S, end_and_after
 from ktrdr_qa.judge.ways.cancellation_with_reason import given_in
 from ktrdr_qa.judge.ways.way import Found, Way, sentences
-from ktrdr_qa.record.history import Event, History, Sample
+from ktrdr_qa.record.history import Event, History
 
 
 def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgement]:
@@ -64,7 +65,7 @@ def one_takes_effect(history: History, backtest: str) -> Judgement:
     first = next((s for s in records if s.facts.get("completed_at")), end)
     winner: Event | None = None
     for s in records:
-        if _another_end(first, s):
+        if moved_on(first.facts.get("completed_at"), s, SAME_MOMENT_S):
             first_at, then_at = first.facts["completed_at"], s.facts["completed_at"]
             return rule.violated(f"it ended twice: at {first_at}, and at {then_at}", s.answered_s)
         now = next((e for e in answers if str(e.facts.get("reason")) in given_in(s)), None)
@@ -92,11 +93,6 @@ def answers_of(history: History) -> list[Event]:
 def _acknowledges(e: Event) -> bool:
     http = e.facts.get("http")
     return isinstance(http, int) and 200 <= http < 300 and e.facts.get("success") is not False
-
-
-def _another_end(first: Sample, s: Sample) -> bool:
-    apart = apart_s(first.facts.get("completed_at"), s.facts.get("completed_at"))
-    return apart is not None and apart > SAME_MOMENT_S
 
 
 def _name(e: Event) -> str:
