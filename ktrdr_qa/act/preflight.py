@@ -23,6 +23,9 @@ from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.target.settings import Target
 
+HEALTH_AGAIN_S = 0.5
+"""How often an API that is not well is asked again."""
+
 
 class Preflight:
     """Runs the checks against one target, each once until ``forget``.
@@ -79,7 +82,7 @@ class Preflight:
 
     def api_health(self) -> Result:
         """The catalogue's API health: HTTP 200, and it says that all is well."""
-        return self._require("API health", self._services.health)
+        return self._require("API health", self._settled_health)
 
     def model(self, candidates: Sequence[Candidate]) -> Result:
         return self._require("Model", lambda: self._material.model(candidates))
@@ -99,15 +102,17 @@ class Preflight:
         self._results.clear()
 
     def still_healthy(self) -> None:
-        """The API's health once more, after the flow: a platform that fell over is KTRDR's failure.
+        """The API's health once more, after the flow: a platform that fell over is KTRDR's failure."""
+        found = self._settled_health()
+        if found.state == "failed":
+            raise failure("KTRDR is still healthy after all this", found.seen)
 
-        It is asked again for as long as an outage has to last to be one (``crashes.DOWN_S``).
-        """
+    def _settled_health(self) -> Result:
+        """The API's health, asked again for as long as an outage has to last to be one (``crashes.DOWN_S``)."""
         deadline_s = time.monotonic() + crashes.DOWN_S
-        while (found := self._services.health()).state == "failed":
-            if time.monotonic() >= deadline_s:
-                raise failure("KTRDR is still healthy after all this", found.seen)
-            time.sleep(results.LOOK_AGAIN_S)
+        while (found := self._services.health()).state == "failed" and time.monotonic() < deadline_s:
+            time.sleep(HEALTH_AGAIN_S)
+        return found
 
     def _require(self, name: str, ask: Ask) -> Result:
         """The result of a check, cured where that is allowed and helps.

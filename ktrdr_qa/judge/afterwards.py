@@ -140,6 +140,14 @@ def _how_the_list_moves(end: Sample, rows: Sequence[Sample]) -> tuple[Sample, st
     return (done, f"the list has it at {percent_of(done)}, its record at {percent_of(end)}") if done else None
 
 
+def _forgotten(rows: Sequence[Sample]) -> Sample | None:
+    """The reading of a list which shows that it has forgotten for good the backtest that it named before."""
+    named = [at for at, s in enumerate(rows) if s.status != MISSING]
+    without = rows[named[-1] + 1 :] if named else ()
+    gone = gone_from(without)
+    return gone if gone and all(s.facts.get("whole") for s in without) else None
+
+
 def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -> tuple[Sample, str] | None:
     """The reading which shows that the progress of an ended backtest is not frozen, with the words for it."""
     if jump := _jump_at_the_end(ran, end):
@@ -151,6 +159,12 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
         return risen[0][1], _how_it_rose(end, risen)
     # One word more may be the platform's own about the end; what says one after the other is at work.
     told = [s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S]
+    told = [s for s in told if not s.facts.get("in_list")]  # A row of the list tells less than the record.
+    for earlier, s in pairwise(told):
+        low, high = (_number_of(r.facts.get("items_processed")) for r in (earlier, s))
+        if high > low:
+            since_s = s.answered_s - end.answered_s
+            return s, f"it counts on, from {low:,.10g} to {high:,.10g} items, {since_s:.1f} s after it had ended"
     steps = [(s, str(s.facts.get("current_step") or "")) for s in told]
     if len(turns := [(was, step, s) for (_, was), (s, step) in pairwise(steps) if step and step != was]) > 1:
         was, step, s = turns[0][0], turns[1][1], turns[1][2]
@@ -159,6 +173,11 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
             f'its current step goes on, from "{was}" to "{step}" by {s.answered_s - end.answered_s:.1f} s after it had ended',
         )
     return None
+
+
+def _number_of(told: Any) -> float:
+    """A count that a record tells; what is no number counts nothing."""
+    return float(told) if isinstance(told, int | float) and math.isfinite(told) else 0.0
 
 
 def _jump_at_the_end(ran: Sequence[Sample], end: Sample) -> str | None:
@@ -299,6 +318,8 @@ def list_agrees(history: History, backtest: str) -> Judgement:
     """KTRDR's list of backtests and its single record say the same once the backtest has ended.
 
     A list that lags by less than ``COVERED_GAP_S`` is not held against it; later on, one disagreement is one too many.
+    One that named it, and for so long does not any more though it is whole, has forgotten it; one that never did is
+    another KTRDR's.
     """
     rule = Rule("list agrees", "the list of backtests says the same as the backtest's own record")
     ended = end_and_after(history, backtest)
@@ -323,5 +344,8 @@ def list_agrees(history: History, backtest: str) -> Judgement:
     same = [s for s in readings if s.status == end.status and s.asked_s > end.answered_s + COVERED_GAP_S]
     if moves := _how_the_list_moves(end, same):
         return rule.violated(moves[1], moves[0].answered_s)
+    if forgot := _forgotten(history.of("list", backtest)):
+        seen = f"the list is whole by its own count, and does not name it any more {forgot.asked_s - end.answered_s:.1f} s after"
+        return rule.violated(f"{seen} the end", forgot.answered_s)
     told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
     return replace(judgement, observations=told)

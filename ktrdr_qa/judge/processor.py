@@ -180,8 +180,9 @@ def _rate(readings: Iterable[Sample]) -> Rate | None:
 
 
 def _idle_and_busy(history: History, worker: str, backtest: str) -> tuple[float, Rate | None]:
-    """Cores that the worker used before the start, and the rate from there to the cancel.
+    """Cores that the worker used before the start, and the rate from when it was seen running to the cancel.
 
+    Time before that, for which a backtest may be queued, says nothing of what it uses.
     Idle is what it used in its quietest time: an earlier backtest of this run may have run there before.
     """
     started, sent = history.event("start_sent", backtest), history.event("cancel_sent", backtest)
@@ -190,7 +191,9 @@ def _idle_and_busy(history: History, worker: str, backtest: str) -> tuple[float,
     before = [s for s in readings if s.answered_s <= began_s]
     quiet = [_at_least(r) for pair in pairwise(before) if (r := _rate(pair)) and r.span_s >= IDLE_SPAN_S / 2]
     whole = _rate(before)
-    busy = _rate(s for s in readings if began_s < s.answered_s and s.asked_s <= until_s)
+    ran_s = next((s.asked_s for s in history.of("backend", backtest) if s.status == "running"), began_s)
+    since = [s for s in readings if began_s < s.answered_s and s.asked_s <= until_s]
+    busy = _rate(s for s in since if s.asked_s >= ran_s) or _rate(since)
     return min(quiet, default=whole.cores if whole else 0.0), busy
 
 

@@ -67,6 +67,7 @@ def of_record(answer: Exchange, backtest_id: str, *, in_full: bool = False) -> R
     facts = {
         **_facts(answer.find("$.data"), _WHEN_AND_WHERE | _WHAT if in_full else _WHEN_AND_WHERE),
         "current_step": answer.find("$.data.progress.current_step"),
+        "items_processed": answer.find("$.data.progress.items_processed"),
         "error_message": answer.find("$.data.error_message"),
         "has_result": answer.find("$.data.result_summary") not in (None, {}, [], ""),
         "tells_its_end": "completed_at" in (answer.find("$.data") or {}),
@@ -138,7 +139,8 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
     """The backtests that the list names: the newest ones, and all that are active.
 
     Where it has more of them than a page, further pages are read for what is active and for ``backtest_id`` and
-    the ``wanted`` ones, ``MOST_PAGES`` of each kind at most. ``backtest_id`` is ``missing`` where it is on none.
+    the ``wanted`` ones, ``MOST_PAGES`` of each kind at most. ``backtest_id`` is ``missing`` where it is on none, with the
+    fact ``whole`` where by the list's own count that was all of it.
     Raises ``client.TransportError`` where the list cannot be read.
     """
     found: dict[str, Reading] = {}
@@ -155,7 +157,7 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
         found |= {i: r for i, r in newest.next().items() if i not in found}
     yield from found.values()
     if backtest_id and backtest_id not in found:
-        yield Reading(backtest_id, status=MISSING)
+        yield Reading(backtest_id, status=MISSING, facts=_told({"whole": newest.whole}))
 
 
 class Pages:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WORKERS = "/api/v1/workers"
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0
+ITEMS_A_SECOND = 100
 DIES_AFTER_S = 0.05
 COUNTS_ON_BY, COUNTS_ON_EVERY_S = 0.5, 0.5
 ANSWERED_AFTER_S = 0.05
@@ -226,6 +227,23 @@ class ListGoesOn(AfterCancel):
             return row
         at, before = self._before[row["operation_id"]]
         return {**row, "progress_percentage": before.percentage + time.monotonic() - at}
+
+
+@fault("after-list-forgets")
+class ListForgets(AfterCancel):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        return None if row["operation_id"] in self._before else row
+
+
+@fault("after-items-go-on")
+class ItemsGoOn(AfterCancel):
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if ask.method != "GET" or ask.operation_id not in self._before or given.status != 200:
+            return given
+        record = given.json()
+        since_s = time.monotonic() - self._before[ask.operation_id][0]
+        record["data"]["progress"]["items_processed"] = int(ITEMS_A_SECOND * since_s)
+        return given.with_json(record)
 
 
 @fault("after-step-goes-on")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ RAN = (
 """Its longest usual step took 1.25 s: three of them, 3.75 s, is what has to be watched."""
 CUT = cancelled(10.0, 0.1)
 GONE_BEFORE = film(CUT, saw(9.0, "completed", 100.0), saw(10.5, "completed", 100.0))
+
+
+def processed(at_s: float, items: Any) -> Sample:
+    return saw(at_s, "cancelled", 0.0, items_processed=items)
 
 
 def stepped(at_s: float, step: str | None, status: str = "cancelled") -> Sample:
@@ -539,6 +544,48 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         'its current step goes on, from "" to "bar 6" by 1.8 s after it had ended',
         12.0,
     ),
+    Case(
+        "its items are counted on",
+        film(CUT, RAN, still(to_s=11.0), processed(11.2, 1200), processed(11.5, 1200), processed(12.0, 1250)),
+        "violated",
+        "it counts on, from 1,200 to 1,250 items, 1.8 s after it had ended",
+        12.0,
+    ),
+    Case(
+        "items begin to be counted after the end",
+        film(CUT, RAN, still(to_s=11.0), processed(11.2, None), processed(11.5, 1)),
+        "violated",
+        "it counts on, from 0 to 1 items, 1.3 s after it had ended",
+        11.5,
+    ),
+    Case(
+        "what was counted until the end may come in a second later, and be begun anew",
+        film(CUT, RAN, still(to_s=10.9), processed(11.1, 1200), processed(11.2, 1250), processed(15.0, 0)),
+        "unknown",
+        "only 1.0 s of the 3.8 s are covered by readings (7 readings)",
+    ),
+    Case(
+        "a row of the list tells neither step nor count",
+        film(
+            CUT,
+            RAN,
+            still(to_s=11.0),
+            [saw(11.2 + n, "cancelled", 0.0, current_step="Over", items_processed=7) for n in range(4)],
+            [saw(11.7 + n, "cancelled", 0.0, in_list=True) for n in range(4)],
+        ),
+        "holds",
+        "it did not move for 4.5 s, in which 3 updates were due",
+        observations=(LOST,),
+        figures={"frozen_s": 4.5, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
+    Case(
+        "a count that is no number counts nothing",
+        film(CUT, RAN, still(to_s=14.0), processed(14.2, "many"), processed(14.5, math.inf), processed(14.6, 0)),
+        "holds",
+        "it did not move for 4.4 s, in which 3 updates were due",
+        observations=(LOST,),
+        figures={"frozen_s": 4.4, "updates_due": 3.0, "longest_step_s": 1.25},
+    ),
 )
 def test_is_frozen(case: Case) -> None:
     window_s = frozen_window_s(case.history, B, 2.0, 3.0)
@@ -935,6 +982,10 @@ def test_a_step_that_does_not_go_on_is_no_progress(steps: list[Sample]) -> None:
     assert "step" not in is_frozen(history, B, 2.0).seen
 
 
+def forgot(at_s: float) -> Sample:
+    return saw(at_s, "missing", view="list", whole=True)
+
+
 def listed(at_s: float, status: str, took_s: float = 0.0, percentage: float | None = None) -> Sample:
     return saw(at_s, status, percentage, view="list", took_s=took_s)
 
@@ -1025,6 +1076,41 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
     Case(
         "it does not name it",
         film(CUT, RAN, still(), listed(12.0, "cancelled"), listed(13.0, "missing")),
+        "holds",
+        "the list does not name it",
+        observations=("The list of backtests does not name the cancelled one.",),
+    ),
+    Case(
+        "it is whole, names it no more, and may come right",
+        film(CUT, RAN, still(), listed(9.0, "running"), forgot(11.3), forgot(12.29)),
+        "holds",
+        "the list does not name it",
+        observations=("The list of backtests does not name the cancelled one.",),
+    ),
+    Case(
+        "it is whole and has forgotten it",
+        film(CUT, RAN, still(), listed(9.0, "running"), forgot(11.3), forgot(12.3), forgot(13.0)),
+        "violated",
+        "the list is whole by its own count, and does not name it any more 2.1 s after the end",
+        12.3,
+    ),
+    Case(
+        "it was named once more after the end, and forgotten then",
+        film(CUT, RAN, still(), forgot(9.0), listed(12.0, "cancelled"), forgot(12.3), forgot(13.3)),
+        "violated",
+        "the list is whole by its own count, and does not name it any more 3.1 s after the end",
+        13.3,
+    ),
+    Case(
+        "it is not known to be whole",
+        film(CUT, RAN, still(), listed(9.0, "running"), forgot(11.3), listed(12.3, "missing"), forgot(13.0)),
+        "holds",
+        "the list does not name it",
+        observations=("The list of backtests does not name the cancelled one.",),
+    ),
+    Case(
+        "it is whole and never named it: another KTRDR's list",
+        film(CUT, RAN, still(), forgot(9.0), forgot(11.3), forgot(13.0)),
         "holds",
         "the list does not name it",
         observations=("The list of backtests does not name the cancelled one.",),

@@ -1539,6 +1539,10 @@ def test_on_a_busy_host_what_the_backtest_has_shown_still_counts() -> None:
         ([BEGAN, RESTING, used(3.0, 1.5), used(4.0, 2.25)], True),
         ([BEGAN, RESTING, used(3.0, 1.5), used(4.0, 1.625)], False),
         ([BEGAN, RESTING, used(3.0, 1.5)], False),
+        # Queued for 6 s, in which it cannot have used anything.
+        ([BEGAN, saw(3.0, "pending"), used(3.0, 0.0), saw(8.0, "running"), used(8.0, 0.0), used(9.0, 0.16)], True),
+        ([BEGAN, saw(3.0, "running"), used(3.0, 0.0), saw(8.0, "running"), used(8.0, 0.0), used(9.0, 0.16)], False),
+        ([BEGAN, saw(3.0, "pending"), used(3.0, 0.0), used(8.0, 0.8), saw(8.5, "running"), used(9.0, 0.9)], True),
         ([BEGAN, used(3.0, 1.5), used(4.0, 1.7)], True),
         ([did("start_sent", 2.0), used(2.0, 0.0), used(3.0, 0.0), used(4.0, 0.15)], True),
         ([did("start_sent", 2.0), used(3.0, 0.0), used(4.0, 0.15)], True),

@@ -960,6 +960,24 @@ def _(it: Launched) -> None:
     assert it.operation(operation_id)["progress"]["percentage"] == 0.0
 
 
+@shows("after-list-forgets")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    named = lambda: [row["operation_id"] for row in it.ask("GET", "/api/v1/operations").json()["data"]]  # noqa: E731
+    assert named() == [operation_id]
+    it.cancel(operation_id)
+    assert named() == [] and it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("after-items-go-on")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    count = lambda: it.operation(operation_id)["progress"]["items_processed"]  # noqa: E731
+    first = count()
+    assert eventually(count, lambda now: now > first)
+    assert it.operation(operation_id)["progress"]["percentage"] == 0.0
+
+
 @shows("after-step-goes-on")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)
