@@ -7,7 +7,6 @@ import math
 import os
 import threading
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from standin import contract
 from standin.contract import Operation
 from standin.faults.known import AfterCancel, fault, rate
 from standin.seams import OPERATIONS, Answer, Ask, Seam, answer
-from standin.settings import Settings
 
 if TYPE_CHECKING:
     from standin.job import Job
@@ -25,7 +23,6 @@ ONCE_AFTER_S = 1.9
 LATER_S = 1.0
 ITEMS_A_SECOND = 100
 DIES_AFTER_S = 0.05
-COUNTS_ON_BY, COUNTS_ON_EVERY_S = 0.5, 0.5
 ANSWERED_AFTER_S = 0.05
 """How long the answer to a cancel is given to be delivered."""
 OUTAGE_S = 5.0
@@ -158,35 +155,6 @@ class ResultSummary(AfterCancel):
         return operation.copy(result_summary=summary)
 
 
-@fault("after-ghost-worker")
-class GhostWorker(Seam):
-    async def tells_worker(self, operation: Operation) -> bool | None:
-        return True
-
-
-@fault("after-ghost-processor")
-class GhostProcessor(Seam):
-    def burns_on(self, job: Job) -> float:
-        return math.inf
-
-
-class OwnIds(Seam):
-    """On a platform whose workers call their backtests by ids of their own."""
-
-    def settings(self, settings: Settings) -> Settings:
-        return replace(settings, own_ids=True)
-
-
-@fault("after-ghost-processor-with-own-id")
-class GhostProcessorWithOwnId(OwnIds, GhostProcessor):
-    pass
-
-
-@fault("after-ghost-worker-with-own-id")
-class GhostWorkerWithOwnId(OwnIds, GhostWorker):
-    pass
-
-
 @fault("after-backend-cancelled-worker-not-told")
 class BackendCancelledWorkerNotTold(Seam):
     async def tells_worker(self, operation: Operation) -> bool | None:
@@ -288,69 +256,6 @@ class CompletedWhileWatched(LaterCompleted):
 @fault("after-completed-4-s-later")
 class CompletedLongAfter(LaterCompleted):
     later_s = 4.0
-
-
-@fault("after-engine-ignores-cancel")
-class EngineIgnoresCancel(Seam):
-    def ignores_cancel(self, job: Job) -> bool:
-        return True
-
-
-@fault("after-completion-overwrites-cancel")
-class CompletionOverwritesCancel(EngineIgnoresCancel):
-    def ends_again(self, job: Job) -> bool:
-        return True
-
-    def cancelled(self, operation: Operation, before: Operation) -> None:
-        async def taken_over() -> None:
-            said = None
-            while said is None or said["status"] == "cancelled":
-                await asyncio.sleep(self.backend.settings.refresh_s)
-                said = await self.backend.worker_says(operation)
-            operation.result_summary = said["result_summary"]
-            operation.end(said["status"], self.backend.clock.now(), said["progress"]["percentage"], None)
-            self.backend.note(operation)
-
-        self.backend.soon(taken_over())
-
-
-@fault("after-worker-counts-on")
-class WorkerCountsOn(Seam):
-    """What told of the bars tells of them still, long after the engine has stopped: nobody but the worker shows it."""
-
-    def worker_cancelled(self, job: Job) -> None:
-        operation = job.operation
-        operation.percentage = min(100.0, float(operation.percentage or 0.0) + COUNTS_ON_BY)
-        self.worker.later(COUNTS_ON_EVERY_S, lambda: self.worker_cancelled(job))
-
-
-@fault("after-spinning-thread")
-class SpinningThread(Seam):
-    def worker_cancelled(self, job: Job) -> None:
-        def wait_for_what_never_comes() -> None:
-            done = False
-            while not done:
-                pass
-
-        threading.Thread(target=wait_for_what_never_comes, daemon=True).start()
-
-
-@fault("after-ghost-at-0.3-cores")
-class GhostAtAThird(Seam):
-    cores = 0.3
-
-    def burns_on(self, job: Job) -> float:
-        return self.cores
-
-
-@fault("after-ghost-at-0.2-cores")
-class GhostAtAFifth(GhostAtAThird):
-    cores = 0.2
-
-
-@fault("after-ghost-at-0.15-cores")
-class GhostAtASeventh(GhostAtAThird):
-    cores = 0.15
 
 
 class AfterAnswer(Seam):
