@@ -19,6 +19,7 @@ from ktrdr_qa.act.ways.nothing_to_cancel import have_one_that
 from ktrdr_qa.film import Films
 from ktrdr_qa.judge import afterwards, pace, verdict
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.reading import COVERED_GAP_S
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.services import Services
 from ktrdr_qa.target.settings import Target
@@ -203,7 +204,7 @@ class Steps:
         """Assert a judgement by its name; the step is marked where this KTRDR does not tell what it takes."""
         reason = verdict.not_told(self.experiment.history()).get(name)
         if reason is None:
-            self.verify(self.experiment.await_known(name, afterwards.RECORD_SETTLES_S))
+            self.verify(self.experiment.await_known(name, 2 * COVERED_GAP_S))
             return
         self.not_checked(step, reason)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
@@ -23,6 +23,7 @@ class Others:
         self._scene = scene
         self._seen_active: set[str] = set()
         self._ended: set[str] = set()
+        self._ended_rows: dict[str, Sample] = {}
         self._children: set[str] = set()
 
     def active(self) -> dict[str, str]:
@@ -37,8 +38,20 @@ class Others:
         answered_s = recorder.clock()
         telling = list(readings.worth_recording(listed, scene.backtest, self._seen_active))
         self._seen_active |= {r.subject for r in telling if r.status not in {*TERMINAL, MISSING}}
-        recorder.add(Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in telling)
+        rows = [Sample("list", asked_s=asked_s, answered_s=answered_s, **vars(r)) for r in listed]
+        names = {r.subject for r in telling}
+        recorder.add([*(s for s in rows if s.subject in names), *self._turned(rows, names)])
+        if scene.event("cancel_sent") and any(r.status == MISSING and r.facts.get("whole") for r in telling):
+            self._watch_the_list()
         return {r.subject: r.status or "" for r in listed if r.status != MISSING}
+
+    def _turned(self, rows: Iterable[Sample], recorded: Collection[str]) -> Iterator[Sample]:
+        """The rows of ended backtests, else not worth recording, that say another end than they said first: both of them."""
+        for s in rows:
+            if s.terminal and s.subject not in recorded:
+                first = self._ended_rows.setdefault(s.subject, s)
+                if first.status != s.status:
+                    yield from (first, s)
 
     def _note_lost(self, asked_s: float, error: TransportError) -> None:
         """Write down that the list could not be read; after the cancel it is watched from then on, to see it come right."""
@@ -46,12 +59,17 @@ class Others:
         lost = readings.lost(scene.backtest, error)
         recorder.add([Sample("list", asked_s=asked_s, answered_s=recorder.clock(), **vars(lost))])
         if scene.event("cancel_sent"):
-            client, wanted = scene.client.clone(), set(self._seen_active)
+            self._watch_the_list()
 
-            def read() -> Iterable[readings.Reading]:
-                return readings.worth_recording(readings.listed(client, scene.backtest), scene.backtest, wanted)
+    def _watch_the_list(self) -> None:
+        """Read the list again and again from now on, to see it come right."""
+        scene = self._scene
+        client, wanted = scene.client.clone(), set(self._seen_active)
 
-            recorder.watch("list", scene.backtest, read, BACKTEST_INTERVAL_S)
+        def read() -> Iterable[readings.Reading]:
+            return readings.worth_recording(readings.listed(client, scene.backtest), scene.backtest, wanted)
+
+        scene.recorder.watch("list", scene.backtest, read, BACKTEST_INTERVAL_S)
 
     def look(self) -> None:
         """Read the list, and the records of others' backtests that may have ended or begun with the cancel."""

@@ -24,12 +24,15 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
     """The cancel reached this backtest and no other: one that was active before must not be cancelled with it.
 
     Its owner may have cancelled the other one: on a shared platform only KTRDR's own times tell, which agree within
-    ``SAME_MOMENT_S`` where one cancel ended both.
+    ``SAME_MOMENT_S`` where one cancel ended both. What nobody else can have done needs no time: that one which was
+    completed is called cancelled, or that the record of one which was active is gone.
     """
     rule = Rule("only this one", "no other backtest is cancelled instead, or with it")
     sent = history.event("cancel_sent", backtest)
     if sent is None or nothing_to_cancel(history, backtest):
         return rule.unknown(nothing_to_cancel(history, backtest))
+    if harmed := _harmed_record(history, backtest, sent.at_s):
+        return rule.violated(harmed[1], harmed[0].answered_s)
     hit = _others_cancelled(history, backtest, sent.at_s)
     if not hit:
         return rule.holds("no other active backtest was cancelled meanwhile")
@@ -71,6 +74,26 @@ def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[st
         elif s.asked_s >= sent_s and s.status in hits and s.subject in active:
             hit[s.subject] = hit.get(s.subject) or str(s.facts.get("completed_at") or "")
     return hit
+
+
+def _harmed_record(history: History, backtest: str, sent_s: float) -> tuple[Sample, str] | None:
+    """The reading which shows that the record of somebody else's backtest is not what it was, with the words for it."""
+    mine = _mine(history)
+    before: dict[str, Sample] = {}
+    record = history.of("backend", backtest)
+    for s in history.samples:
+        if s.view not in ("list", "other") or s.subject in mine or s.problem:
+            continue
+        if s.answered_s <= sent_s:
+            before[s.subject] = s
+        elif (was := before.get(s.subject)) and s.asked_s >= sent_s:
+            if was.status == "completed" and s.status == "cancelled":
+                return s, f"another backtest, which was completed before the cancel, is called cancelled: {s.subject}"
+            lost = was.status != MISSING and not was.terminal and s.view == "other" and s.status == MISSING
+            kept = [r for r in record if r.answered_s <= s.asked_s][-1:]
+            if lost and kept and kept[0].status != MISSING:
+                return s, f'the record of another, "{was.status}" before the cancel, is gone (HTTP 404): {s.subject}'
+    return None
 
 
 def _children(history: History, backtest: str) -> set[str]:

@@ -161,6 +161,21 @@ class CancelAnswersOtherId(MangledCancel):
         return given.with_json(body)
 
 
+@fault("cancel-rewrites-the-past")
+class CancelRewritesThePast(Seam):
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        for earlier in self.backend.operations.values():
+            if earlier.status == "completed":
+                earlier.status, earlier.error_message = "cancelled", contract.CANCELLED_BY_USER
+
+
+@fault("cancel-loses-another")
+class CancelLosesAnother(Seam):
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        for other in [each for each in self.backend.operations.values() if each.active and each is not operation]:
+            del self.backend.operations[other.operation_id]
+
+
 @fault("cancel-takes-neighbour-along")
 class CancelTakesNeighbourAlong(Seam):
     def __init__(self) -> None:

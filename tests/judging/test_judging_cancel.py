@@ -579,6 +579,10 @@ def other(at_s: float, second: str | None, of: str = OTHER, **facts: Any) -> Sam
     return saw(at_s, "cancelled", view="other", of=of, **ended(second), **facts)
 
 
+def over(at_s: float, status: str) -> Sample:
+    return saw(at_s, status, view="list", of=OTHER)
+
+
 def mine_ended(second: str | None) -> Sample:
     return saw(11.0, "cancelled", **ended(second))
 
@@ -871,6 +875,53 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         film(CANCEL, RAN, LISTED, saw(12.5, "running", 5.0)),
         "unknown",
         "another backtest was cancelled meanwhile: op_9; whether this one was as well is not known yet",
+    ),
+    Case(
+        "one that was over is called cancelled",
+        film(CANCEL, RAN, over(9.0, "completed"), over(11.0, "completed"), over(12.0, "cancelled"), mine_ended("43.0")),
+        "violated",
+        "another backtest, which was completed before the cancel, is called cancelled: op_9",
+        12.0,
+    ),
+    Case(
+        "one that had failed may have been begun again, and one that was completed since was not over before",
+        film(
+            CANCEL, RAN, over(9.0, "failed"), over(12.0, "cancelled"), over(12.5, "completed"), over(13.0, "cancelled")
+        ),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "one of this run's own that was over is another rule's",
+        film(CANCEL, RAN, did("clean_up", 1.0, OTHER), over(9.0, "completed"), over(12.0, "cancelled")),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "the record of an active one is gone",
+        film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), saw(12.0, "missing", view="other", of=OTHER)),
+        "violated",
+        'the record of another, "running" before the cancel, is gone (HTTP 404): op_9',
+        12.0,
+    ),
+    Case(
+        "a list that does not name an active one proves nothing",
+        film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), over(12.0, "missing")),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    *(
+        Case(
+            f"a record that is gone says nothing where {claim}",
+            film(CANCEL, RAN, parts, saw(12.0, "missing", view="other", of=OTHER)),
+            "holds",
+            "no other active backtest was cancelled meanwhile",
+        )
+        for claim, parts in {
+            "this run's own is gone as well": (LISTED[0], saw(11.9, "missing")),
+            "the backtest was over": over(9.0, "failed"),
+            "it was gone before": (LISTED[0], saw(9.9, "missing", view="other", of=OTHER)),
+        }.items()
     ),
     Case("no cancel was sent", film(RAN, LISTED), "unknown", "no cancel was sent"),
     Case(

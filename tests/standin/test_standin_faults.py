@@ -481,6 +481,22 @@ def _(it: Launched) -> None:
     it.wait_status(operation_id, "cancelled")
 
 
+@shows("cancel-rewrites-the-past")
+def _(it: Launched) -> None:
+    statuses = lambda: [row["status"] for row in it.ask("GET", "/api/v1/operations?limit=100").json()["data"]]  # noqa: E731
+    assert statuses().count("completed") == 4
+    _cancelled(it)
+    assert "completed" not in statuses() and "failed" in statuses()
+
+
+@shows("cancel-loses-another")
+def _(it: Launched) -> None:
+    neighbour = eventually(lambda: _active(it))[0]
+    operation_id = _cancelled(it)
+    assert it.ask("GET", f"/api/v1/operations/{neighbour}").status_code == 404
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
 @shows("cancel-hits-another")
 def _(it: Launched) -> None:
     def active() -> list[str]:
