@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
 from ktrdr_qa.judge.afterwards import RECORD_SETTLES_S
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import (
+    COVERED_GAP_S,
+    before_cancel,
     counted,
     gone_from,
+    height_of,
     is_named,
     is_near,
     is_within,
+    longest_step_s,
     may_still_move_s,
     missing_at_first,
     not_known_yet,
@@ -24,6 +29,7 @@ from ktrdr_qa.judge.reading import (
 )
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
+from ktrdr_qa.words import percent
 
 
 def next_is_accepted(history: History, cancelled: str, limit_s: float = 5.0) -> Judgement:
@@ -58,6 +64,8 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
         return rule.unknown("no new backtest was accepted")
     since_s = accepted.at_s
     readings = until_we_end_it(history, backtest)
+    if carried := _carried_over(history, readings, since_s):
+        return rule.violated(carried[1], carried[0].answered_s)
     rises = rises_in(readings)
     runs: Judgement | None = None
     before: Sample | None = None
@@ -87,6 +95,36 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
         known = known or s.status != MISSING
         before = s
     return runs or rule.unknown(f"it has not been seen to move: {not_known_yet(history, backtest)}")
+
+
+def _carried_over(history: History, readings: Sequence[Sample], since_s: float) -> tuple[Sample, str] | None:
+    """The reading which shows that the new backtest began with the progress of the cancelled one, with the words for it.
+
+    Its first progress is where the other's ended, and then it falls below that for good, or was more than it can have
+    made by then.
+    """
+    ran = rises_in(before_cancel(history, history.backtest))
+    told = [s for s in readings if s.status == "running" and s.percentage is not None]
+    rises = rises_in(told)
+    if not ran or not rises:
+        return None
+    first, left = rises[0], height_of(ran[-1])
+    widest = max((height_of(b) - height_of(a) for a, b in pairwise(ran)), default=left)
+    if not left <= height_of(first) <= left + widest:
+        return None
+    seen = f"it began at {percent_of(first)}, where the cancelled one had ended ({percent_of(ran[-1])})"
+    later = dropwhile(lambda s: height_of(s) == height_of(first), told[told.index(first) :])
+    fallen = list(takewhile(lambda s: height_of(s) < height_of(first), later))
+    if low := next((s for s in fallen if s.asked_s - fallen[0].asked_s >= COVERED_GAP_S), None):
+        return low, f"{seen}, and fell to {percent_of(fallen[0])}"
+    if len(rises) < 3:
+        return None
+    decided = rises[2]
+    steepest = max(height_of(b) - height_of(a) for a, b in pairwise(rises[:3]))
+    after_s = first.answered_s - since_s
+    if height_of(first) <= steepest * (after_s / longest_step_s(rises[:3]) + 2):
+        return None
+    return decided, f"{seen}, {after_s:.1f} s after its start, and then rose by {percent(steepest)} at most"
 
 
 def _is_empty(s: Sample) -> bool:

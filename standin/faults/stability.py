@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FAILS_AFTER_S = 0.05
 STANDS_STILL_AT = 2.3
 """Percentage from which on a new backtest makes no more progress."""
+SLOW_BAR_S = 0.3
 LEAKS_UNTIL = 9
 """How many starts succeed before the leak has used everything up."""
 
@@ -132,8 +133,7 @@ class NewFailsLater(NewFailsUnderWay):
     after_s = 1.0
 
 
-@fault("stability-new-stands-still")
-class NewStandsStill(AfterCancel):
+class NewIsHeldUp(OfTheNew):
     """The backend leaves a note in the home directory, since the new backtest may run in any worker."""
 
     def home(self, home: Path) -> None:
@@ -145,8 +145,32 @@ class NewStandsStill(AfterCancel):
         self._note.touch()
 
     def bar_due(self, job: Job, done: int, total: int) -> None:
-        if 100.0 * (done + 1) / total > STANDS_STILL_AT and self._note.exists():
+        if self._note.exists():
+            self.holds_up(job, 100.0 * (done + 1) / total)
+
+    def holds_up(self, job: Job, percentage: float) -> None:
+        raise NotImplementedError
+
+
+@fault("stability-new-stands-still")
+class NewStandsStill(NewIsHeldUp):
+    def holds_up(self, job: Job, percentage: float) -> None:
+        if percentage > STANDS_STILL_AT:
             job.cancel.wait()
+
+
+@fault("stability-new-shows-old-progress")
+class NewShowsOldProgress(NewIsHeldUp):
+    """What told of the cancelled one's progress is not emptied: it is shown until there is something newer."""
+
+    def holds_up(self, job: Job, percentage: float) -> None:
+        job.cancel.wait(SLOW_BAR_S)
+
+    def seen(self, operation: Operation) -> Operation | None:
+        if operation.operation_id not in self._new or operation.status != "running" or operation.percentage:
+            return super().seen(operation)
+        _, before = next(iter(self._before.values()))
+        return operation.copy(percentage=before.percentage, current_step=before.current_step)
 
 
 @fault("stability-cancelled-revives")

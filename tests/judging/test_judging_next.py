@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ktrdr_qa.judge.next_backtest import next_is_accepted, next_runs
-from ktrdr_qa.record.history import Sample
+from ktrdr_qa.record.history import Event, Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cases, did, film, lost, saw
 
 ASKED = did("next_sent", 11.0, "")
@@ -458,4 +458,89 @@ UNSEEN = "it has not been seen to move: "
     ),
 )
 def test_next_runs(case: Case) -> None:
+    case.check(next_runs(case.history, NEXT, 30.0), "next runs", "the new backtest really runs within 30.0 s")
+
+
+def ended_at(*heights: float) -> list[Sample | Event]:
+    """The one before it, which rose to these heights and was cancelled then."""
+    ran = [saw(15.0 + n, "running", height) for n, height in enumerate(heights)]
+    return [*ran, did("cancel_sent", 19.0), saw(19.2, "cancelled", 0.0)]
+
+
+def saw_it_at(*at: tuple[float, float]) -> list[Sample]:
+    return [saw_next(at_s, "running", height) for at_s, height in at]
+
+
+BEGAN_THERE = "it began at 20.5 %, where the cancelled one had ended (20.0 %)"
+FELL = saw_it_at((20.2, 0.0), (20.5, 20.5), (20.75, 20.5), (21.0, 1.0), (21.5, 1.0), (22.0, 2.5))
+ROSE = saw_it_at((20.5, 20.5), (21.5, 22.0), (22.75, 24.0))
+
+
+@cases(
+    Case(
+        "it falls to where it really is",
+        film(ACCEPTED, ended_at(19.0, 20.0), FELL, backtest=B),
+        "violated",
+        f"{BEGAN_THERE}, and fell to 1.0 %",
+        22.0,
+    ),
+    Case(
+        "a view that lags may show what was before, for less than a second",
+        film(ACCEPTED, ended_at(19.0, 20.0), FELL[:5], saw_it_at((21.99, 2.5), (22.0, 21.0)), backtest=B),
+        "holds",
+        'it was "running" at 21.0 % 2.00 s after its start',
+        figures={"next_runs_s": 2.0},
+    ),
+    Case(
+        "it goes on from there",
+        film(ACCEPTED, ended_at(19.0, 20.0), ROSE, backtest=B),
+        "violated",
+        f"{BEGAN_THERE}, 0.5 s after its start, and then rose by 2.0 % at most",
+        22.75,
+    ),
+    Case(
+        "that it goes on from there is not known before it has risen twice",
+        film(ACCEPTED, ended_at(19.0, 20.0), ROSE[:2], backtest=B),
+        "holds",
+        'it was "running" at 22.0 % 1.50 s after its start',
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "what it does later takes nothing back",
+        film(ACCEPTED, ended_at(19.0, 20.0), ROSE, saw_it_at((23.0, 90.0)), backtest=B),
+        "violated",
+        f"{BEGAN_THERE}, 0.5 s after its start, and then rose by 2.0 % at most",
+        22.75,
+    ),
+    Case(
+        "it may have made as much by then: 8.55 a step of 1.25 s, and two more",
+        film(ACCEPTED, ended_at(19.0, 20.0), saw_it_at((20.5, 20.5), (21.5, 29.05), (22.75, 37.0)), backtest=B),
+        "holds",
+        'it was "running" at 29.1 % 1.50 s after its start',
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "it cannot have made as much by then: 8.5 a step of 1.25 s, and two more",
+        film(ACCEPTED, ended_at(19.0, 20.0), saw_it_at((20.5, 20.5), (21.5, 29.0), (22.75, 37.0)), backtest=B),
+        "violated",
+        f"{BEGAN_THERE}, 0.5 s after its start, and then rose by 8.5 % at most",
+        22.75,
+    ),
+    *(
+        Case(
+            f"it began {claim}",
+            film(ACCEPTED, parts, ROSE, backtest=B),
+            "holds",
+            'it was "running" at 22.0 % 1.50 s after its start',
+            figures={"next_runs_s": 1.5},
+        )
+        for claim, parts in {
+            "lower": ended_at(19.5, 20.6),
+            "higher than the other may have come since": ended_at(19.9, 20.0),
+            "higher than twice as much as the other showed once": ended_at(10.2),
+            "with progress, and the other had none": ended_at(0.0, 0.0),
+        }.items()
+    ),
+)
+def test_it_does_not_begin_where_the_cancelled_one_ended(case: Case) -> None:
     case.check(next_runs(case.history, NEXT, 30.0), "next runs", "the new backtest really runs within 30.0 s")

@@ -1103,6 +1103,19 @@ def _(it: Launched) -> None:
     _new_one_fails(it, 1.0)
 
 
+@shows("stability-new-shows-old-progress")
+def _(it: Launched) -> None:
+    height = lambda of: it.operation(of)["progress"]["percentage"]  # noqa: E731
+    running = it.running()
+    cancelled_at = height(running)
+    it.cancel(running)
+    operation_id = it.start(LONG)
+    it.wait_status(operation_id, "running")
+    old = height(operation_id)
+    assert old >= cancelled_at > 0
+    assert eventually(lambda: height(operation_id), lambda now: 0 < now < old)
+
+
 @shows("stability-new-stands-still")
 def _(it: Launched) -> None:
     it.wait_status(it.start(YEAR), "completed")
