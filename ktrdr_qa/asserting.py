@@ -85,6 +85,8 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
         told = judgement.seen.removeprefix("it grew: ")
         worker = next((w for w in scene.witnesses.values() if w.address and told.startswith(f"{w.worker} ")), None)
         return f"curl -sL {worker.address if worker else base_url}/metrics"
+    if name == "stays up" and judgement.seen.startswith(crashes.WORKER_HEALTH):
+        return f"curl -s {witness.address if witness else ''}/health"
     if name == "stays up" and judgement.seen.startswith(crashes.WORKERS):
         return f"curl -s {base_url}{readings.WORKERS}"
     if name == "stays up" and not judgement.seen.startswith((crashes.RECORD, crashes.NEXT_RECORD)):

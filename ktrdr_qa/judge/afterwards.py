@@ -36,6 +36,8 @@ CLOCK_SLACK_S = 5.0
 WHOLE_SECONDS_S = 1.0
 """Two times that are told in whole seconds may be the same for so long; others are not where it was read twice, since a
 clock is not set back to the very same time."""
+COMES_AND_GOES = 3
+"""So many times a record that is gone for a moment is no accident, and no view that lags either."""
 DONE = 99.9
 """Percent from which on a backtest looks as if it were completed."""
 RECORD_SETTLES_S = 0.5
@@ -57,13 +59,19 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
             return rule.unknown(race(history, backtest, end), final=True)
         return rule.violated(f"it was {state_of(end)} instead", end.answered_s)
     due_s = (cancel_due_from(history, backtest) or end.answered_s) + limit_s
-    lagged = 0
+    lagged, gaps = 0, 0
     odd: list[Sample] = []
     missing: list[Sample] = []
     for s in after:
         if s.status == end.status:
             lagged, odd, missing = lagged + len(odd), [], []
             continue
+        gaps += not missing and s.status == MISSING and s.asked_s > due_s
+        if gaps >= COMES_AND_GOES:
+            later_s = s.answered_s - end.answered_s
+            return rule.violated(
+                f"its record comes and goes: HTTP 404 once more {later_s:.1f} s after the end", s.answered_s
+            )
         odd.append(s)
         missing = [*missing, s] if s.status == MISSING else []
         if gone_from(missing) if missing else s.terminal or s.asked_s > due_s:
@@ -156,22 +164,37 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
             return s, f"its percentage cannot be right: {problem}"
     if risen := _rises_after(end, after):
         return risen[0][1], _how_it_rose(end, risen)
-    # One word more may be the platform's own about the end; what says one after the other is at work.
+    # A row of the list tells less than the record, and what comes within a second may be about the end itself.
     told = [s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S]
-    told = [s for s in told if not s.facts.get("in_list")]  # A row of the list tells less than the record.
+    told = [s for s in told if not s.facts.get("in_list")]
+    moves = _how_it_falls(told) or _how_it_counts_on(told) or _how_its_step_goes_on(told)
+    return (moves[0], f"{moves[1]} {moves[0].answered_s - end.answered_s:.1f} s after it had ended") if moves else None
+
+
+def _how_it_falls(told: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """Progress may fall to 0 once; what falls again and again is moving as well."""
+    fallen = [(a, b) for a, b in pairwise(s for s in told if s.percentage is not None) if height_of(b) < height_of(a)]
+    if len(fallen) < 2:
+        return None
+    first, last = fallen[0][0], fallen[1][1]
+    return last, f"its progress goes on falling, from {percent_of(first)} to {percent_of(last)} by"
+
+
+def _how_it_counts_on(told: Sequence[Sample]) -> tuple[Sample, str] | None:
     for earlier, s in pairwise(told):
         low, high = (_number_of(r.facts.get("items_processed")) for r in (earlier, s))
         if high > low:
-            since_s = s.answered_s - end.answered_s
-            return s, f"it counts on, from {low:,.10g} to {high:,.10g} items, {since_s:.1f} s after it had ended"
-    steps = [(s, str(s.facts.get("current_step") or "")) for s in told]
-    if len(turns := [(was, step, s) for (_, was), (s, step) in pairwise(steps) if step and step != was]) > 1:
-        was, step, s = turns[0][0], turns[1][1], turns[1][2]
-        return (
-            s,
-            f'its current step goes on, from "{was}" to "{step}" by {s.answered_s - end.answered_s:.1f} s after it had ended',
-        )
+            return s, f"it counts on, from {low:,.10g} to {high:,.10g} items,"
     return None
+
+
+def _how_its_step_goes_on(told: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """One word more may be the platform's own about the end; what says one after the other is at work."""
+    steps = [(s, str(s.facts.get("current_step") or "")) for s in told]
+    turns = [(was, step, s) for (_, was), (s, step) in pairwise(steps) if step and step != was]
+    if len(turns) < 2:
+        return None
+    return turns[1][2], f'its current step goes on, from "{turns[0][0]}" to "{turns[1][1]}" by'
 
 
 def _number_of(told: Any) -> float:

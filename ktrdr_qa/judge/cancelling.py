@@ -101,6 +101,8 @@ def _wrong_with_200(facts: Mapping[str, Any], backtest: str) -> str:
         return f'HTTP 200, but "success": false ({facts.get("words") or "no reason given"})'
     if facts.get("success") is None and facts.get("status") is None:
         return "HTTP 200, but the answer does not say that anything was cancelled"
+    if facts.get("status") == "completed":
+        return 'HTTP 200, but by its own words the backtest is "completed"'
     if facts.get("remote_cancelled") is False:
         return 'HTTP 200 with "remote_cancelled": false: the backend calls it cancelled, but its worker was not told'
     return ""

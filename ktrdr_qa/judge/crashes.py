@@ -19,6 +19,7 @@ BROKEN = re.compile(r"\bHTTP \d{3}\b(?!: a proxy answers)|invalid JSON")
 backend's; what a proxy answers for one path is a gap."""
 RECORD, NEXT_RECORD = "the backtest's record", "the new backtest's record"
 WORKERS, LIST = "the list of workers", "the list of backtests"
+WORKER_HEALTH = "its worker's health"
 
 
 def stays_up(history: History, backtest: str) -> Judgement:
@@ -109,6 +110,8 @@ def _parts(history: History, backtest: str) -> Iterator[tuple[str, list[Sample]]
     yield NEXT_RECORD, [s for s in told if s.view == "backend" and s.subject == following]
     yield WORKERS, [s for s in told if s.view == "registry"]
     yield LIST, [s for s in told if s.view == "list"]
+    worker = str(history.about.get("worker"))
+    yield WORKER_HEALTH, [s for s in told if s.view == "health" and s.subject == worker and not s.facts.get("refused")]
 
 
 def outages_in(history: History, readings: Iterable[Sample]) -> Iterable[Outage]:

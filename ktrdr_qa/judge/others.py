@@ -25,7 +25,7 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
 
     Its owner may have cancelled the other one: on a shared platform only KTRDR's own times tell, which agree within
     ``SAME_MOMENT_S`` where one cancel ended both. What nobody else can have done needs no time: that one which was
-    completed is called cancelled, or that the record of one which was active is gone.
+    completed or had failed is called cancelled, or that the record of one which was active is gone.
     """
     rule = Rule("only this one", "no other backtest is cancelled instead, or with it")
     sent = history.event("cancel_sent", backtest)
@@ -80,15 +80,18 @@ def _harmed_record(history: History, backtest: str, sent_s: float) -> tuple[Samp
     """The reading which shows that the record of somebody else's backtest is not what it was, with the words for it."""
     mine = _mine(history)
     before: dict[str, Sample] = {}
+    over: dict[str, str] = {}
     record = history.of("backend", backtest)
     for s in history.samples:
         if s.view not in ("list", "other") or s.subject in mine or s.problem:
             continue
         if s.answered_s <= sent_s:
             before[s.subject] = s
+            if s.view == "list":
+                over[s.subject] = str(s.status)
         elif (was := before.get(s.subject)) and s.asked_s >= sent_s:
-            if was.status == "completed" and s.status == "cancelled":
-                return s, f"another backtest, which was completed before the cancel, is called cancelled: {s.subject}"
+            if over.get(s.subject) in ("completed", "failed") and s.status == "cancelled":
+                return s, f'another backtest, "{over[s.subject]}" before the cancel, is called cancelled: {s.subject}'
             lost = was.status != MISSING and not was.terminal and s.view == "other" and s.status == MISSING
             kept = [r for r in record if r.answered_s <= s.asked_s][-1:]
             if lost and kept and kept[0].status != MISSING:

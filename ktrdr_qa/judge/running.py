@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import (
@@ -23,6 +24,9 @@ from ktrdr_qa.judge.reading import (
 from ktrdr_qa.platform.statuses import KNOWN, MISSING
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.words import percent
+
+COARSE = 5.0
+"""Percent: steps as wide as this tell little of a backtest that lasts for minutes. KTRDR's are bars (contract, surprise 3)."""
 
 
 def is_running(history: History, backtest: str, limit_s: float) -> Judgement:
@@ -57,7 +61,8 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
     """The seed's "percentage: > 0", watched for long enough to see it rise as well.
 
     Two rises are needed, because the time between them says how long "frozen" has to be watched later.
-    Violated at once by a percentage that cannot be right, by one that falls, or by a status that goes back.
+    Violated at once by a percentage that cannot be right, by one that falls, or by a status that goes back. Where a shorter
+    one before it moved in steps of ``COARSE``, the first step of a longer one may come after the limit.
     """
     rule = Rule("moving", f"its progress is above 0 % and moving within {limit_s:.1f} s")
     started = history.event("start_answered", backtest)
@@ -78,6 +83,8 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
         if s.terminal:
             return rule.unknown(f"it was {state_of(s)} before it was seen moving")
         if s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s):
+            if coarse := _coarse_steps(history, backtest, since_s):
+                return rule.unknown(f"{_standing_still(readings[:at], limit_s)}; {coarse}", final=True)
             return rule.violated(_standing_still(readings[:at], limit_s), s.asked_s)
         before = s
     else:
@@ -86,6 +93,17 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
     first_s = first.answered_s - since_s
     seen = f"it rose from {percent_of(first)} to {percent_of(last)} in {len(rises)} steps, the first {first_s:.1f} s after the start"
     return rule.holds(seen, figures={"first_progress_s": first_s})
+
+
+def _coarse_steps(history: History, backtest: str, since_s: float) -> str:
+    """That a backtest which was started before this one moved in coarse steps, in words; empty where none did."""
+    earlier = (e.subject for e in history.events if e.kind == "start_answered" and e.at_s < since_s)
+    for other in earlier:
+        heights = [0.0, *(height_of(s) for s in rises_in(history.of("backend", other)))]
+        step = min((b - a for a, b in pairwise(heights)), default=0.0)
+        if other != backtest and len(heights) > 2 and step >= COARSE:
+            return f"a shorter one moved in steps of {percent(step)}: too coarse to tell for a longer one by then"
+    return ""
 
 
 def _standing_still(readings: Sequence[Sample], limit_s: float) -> str:

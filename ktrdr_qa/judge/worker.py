@@ -107,6 +107,11 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     for at, s in enumerate(readings):
         if taken := _how_it_is_taken(history, worker, backtest, readings[: at + 1], since_s, limit_s):
             return rule.violated(taken, s.asked_s)
+    if elsewhere := _held_elsewhere(history, worker, backtest, since_s):
+        seen = f"{whose(elsewhere.subject)} is {elsewhere.status} with the cancelled backtest"
+        if elsewhere.asked_s > since_s + limit_s:
+            return rule.violated(f"{seen} {elsewhere.asked_s - since_s:.1f} s later", elsewhere.asked_s)
+        return rule.unknown(seen)
     free = _settled(readings, lambda s: _is_free(s, backtest))
     if not free:
         return rule.unknown("the registry has not freed it yet")
@@ -140,24 +145,40 @@ def _how_it_is_taken(
     if late and s.status != "busy" and freed is None:
         return f"it is {s.status} {later}, and was not free before"
     # Busy with what is not told, or unavailable after it was free, may have another reason: work that the worker has.
-    if late and _has_had_no_other_work(history, worker, backtest, since_s, s):
-        return f"it is {s.status} {later}, while its own health is idle, and no other work was seen there"
+    if late and (health := _with_no_other_work(history, worker, backtest, since_s, s)):
+        if not _holds_on(health[-1], names_of(history, worker, backtest)):
+            return f"it is {s.status} {later}, while its own health is idle, and no other work was seen there"
+        named = any(r.facts.get("current_operation") == backtest for r in history.of("health", worker))
+        if named and health[-1].facts.get("current_operation") is None:
+            # It names what it is busy with, where there is something.
+            return f"it is {s.status} {later}, and its own health {health[-1].status} with nothing that either names"
     return ""
 
 
-def _has_had_no_other_work(history: History, worker: str, backtest: str, since_s: float, until: Sample) -> bool:
-    """Whether the worker's own health, read all the time since the cancel, was idle or named the cancelled backtest.
+def _held_elsewhere(history: History, worker: str, backtest: str, since_s: float) -> Sample | None:
+    """The last reading of the registry by which another worker has the cancelled backtest, which it had not before."""
+    for other in history.subjects("registry"):
+        naming = [s for s in history.of("registry", other) if s.facts.get("current_operation") == backtest]
+        last = history.of("registry", other)[-1:]
+        if worker and other != worker and naming and naming[0].asked_s > since_s and naming[-1] in last:
+            return naming[-1]
+    return None
+
+
+def _with_no_other_work(
+    history: History, worker: str, backtest: str, since_s: float, until: Sample
+) -> Sequence[Sample]:
+    """The readings of the worker's own health since the cancel where each was had, and none names another operation.
 
     A short backtest may have run there between two readings of that: then its own record names the worker.
     """
     others = (s for s in history.samples if s.view == "backend" and s.subject != backtest)
     if any(s.facts.get("worker") == worker for s in others):
-        return False
+        return ()
     health = [s for s in history.samples if (s.view, s.subject) == ("health", worker) and since_s < s.asked_s]
     health = [s for s in health if s.asked_s <= until.asked_s]
-    names = names_of(history, worker, backtest)
-    told = not any(s.problem for s in health) and bool(health) and not _holds_on(health[-1], names)
-    return told and all(s.facts.get("current_operation") in (None, *names) for s in health)
+    names = (None, *names_of(history, worker, backtest))
+    return health if all(not s.problem and s.facts.get("current_operation") in names for s in health) else ()
 
 
 def whose(worker: str) -> str:
