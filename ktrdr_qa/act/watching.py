@@ -26,7 +26,7 @@ class Watching:
         self._scene = scene
         self._places = places
         self._in_registry = ""
-        self._unlisted: dict[str, dict[str, Any]] = {}
+        self._unlisted: dict[tuple[str, bool], dict[str, Any]] = {}
         self._first_missed_s: dict[str, float] = {}
         self._called_there: dict[str, str] = {}
         told = {w.worker: w.processor_source for w in scene.witnesses.values() if w.processor}
@@ -88,7 +88,11 @@ class Watching:
                 recorder.unwatch("processor", other)
         recorder.look_now("processor")
         asked = scene.client.clone()
-        read = lambda: readings.registry(places.known(readings.workers(asked, tries=1)), places.ids)  # noqa: E731
+
+        def read() -> Iterator[readings.Reading]:
+            for reading in readings.registry(places.known(readings.workers(asked, tries=1)), places.ids):
+                yield self._with_what_it_has(reading, None)
+
         recorder.watch("registry", "", read, WITNESS_INTERVAL_S)
         witness = scene.witnesses.get(worker)
         if witness and witness.address:
@@ -115,21 +119,27 @@ class Watching:
     def _read_health(self, speaker: Client, worker: str) -> Iterator[readings.Reading]:
         """What the worker says that it is busy with, and of an id that the backend does not have since when it is."""
         for reading in readings.health(speaker, worker):
-            has = reading.facts.get("current_operation")
-            told = self._about(has, speaker) if isinstance(has, str) and has not in self._scene.mine else {}
-            yield replace(reading, facts={**reading.facts, **told})
+            yield self._with_what_it_has(reading, speaker)
 
-    def _about(self, operation: str, speaker: Client) -> dict[str, Any]:
-        """Of an operation that a worker names: nothing where the backend has it; else that it has not, and its beginning."""
-        if operation in self._unlisted:
-            return self._unlisted[operation]
+    def _with_what_it_has(self, reading: readings.Reading, speaker: Client | None) -> readings.Reading:
+        """A reading that says what a worker is busy with, and whether the backend has that; ``speaker`` is the worker."""
+        has = reading.facts.get("current_operation")
+        told = self._about(has, speaker) if isinstance(has, str) and has and has not in self._scene.mine else {}
+        return replace(reading, facts={**reading.facts, **told})
+
+    def _about(self, operation: str, speaker: Client | None) -> dict[str, Any]:
+        """Of an operation that is named: nothing where the backend has it; else that it has not, and its beginning."""
+        known = (operation, speaker is None)
+        if known in self._unlisted:
+            return self._unlisted[known]
         facts: dict[str, Any] = {}
         try:
             if next(readings.backtest(self._scene.client.clone(), operation)).status == MISSING:
-                own = next(readings.backtest(speaker, operation))
-                began = own.facts.get("started_at") or own.facts.get("created_at")
-                facts = {"unlisted": True, **({"began_at": began} if began else {})}
-                if not self._scene.event("cancel_sent"):
+                facts = {"unlisted": True}
+                own = next(readings.backtest(speaker, operation)) if speaker else None
+                if own and (began := own.facts.get("started_at") or own.facts.get("created_at")):
+                    facts["began_at"] = began
+                if speaker and not self._scene.event("cancel_sent"):
                     self._called_there.setdefault(self._scene.backtest, operation)
         except TransportError:
             return {}
@@ -138,5 +148,5 @@ class Watching:
             now_s = self._scene.recorder.clock()
             if now_s - self._first_missed_s.setdefault(operation, now_s) < COVERED_GAP_S:
                 return {}
-        self._unlisted[operation] = facts
+        self._unlisted[known] = facts
         return facts

@@ -148,6 +148,21 @@ def _how_the_list_moves(end: Sample, rows: Sequence[Sample]) -> tuple[Sample, st
     return (done, f"the list has it at {percent_of(done)}, its record at {percent_of(end)}") if done else None
 
 
+def _ended_in_the_list(history: History) -> tuple[Sample, str] | None:
+    """The row by which the new backtest has ended, and which its own record denies, with the words for it.
+
+    That is the next reading of it, or an earlier one by which it had ended otherwise.
+    """
+    following = str(history.about.get("next_backtest"))
+    record = [s for s in history.of("backend", following) if s.status != MISSING]
+    for row in history.of("list", following):
+        over = [s for s in record if s.terminal and s.answered_s <= row.asked_s]
+        near = [*over, *(s for s in record if s.asked_s >= row.answered_s)][:1]
+        if row.terminal and near and near[0].status != row.status:
+            return row, f'the list has the new backtest as "{row.status}", its record as {state_of(near[0])}'
+    return None
+
+
 def _forgotten(rows: Sequence[Sample]) -> Sequence[Sample]:
     """The last readings of a list that is whole and does not name the backtest any more; none where it never named it."""
     named = [at for at, s in enumerate(rows) if s.status != MISSING]
@@ -371,5 +386,7 @@ def list_agrees(history: History, backtest: str) -> Judgement:
         if gone := gone_from(without):
             return rule.violated(f"{seen}, {gone.asked_s - end.answered_s:.1f} s after the end", gone.answered_s)
         return rule.unknown(f"{seen}; it may come right")
+    if denied := _ended_in_the_list(history):
+        return rule.violated(denied[1], denied[0].answered_s)
     told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
     return replace(judgement, observations=told)

@@ -29,7 +29,7 @@ from ktrdr_qa.judge.reading import (
 )
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import History, Sample
-from ktrdr_qa.words import percent
+from ktrdr_qa.words import moment_of, percent
 
 
 def next_is_accepted(history: History, cancelled: str, limit_s: float = 5.0) -> Judgement:
@@ -67,6 +67,7 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
     if carried := _carried_over(history, readings, since_s):
         return rule.violated(carried[1], carried[0].answered_s)
     rises = rises_in(readings)
+    end = history.end_of(history.backtest)
     runs: Judgement | None = None
     before: Sample | None = None
     empty = next((s for s in readings if _is_empty(s)), None)
@@ -77,10 +78,11 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
             return rule.violated(seen, gone.answered_s)
         if s.terminal and s.status != "completed":
             return rule.violated(_broke_off(readings[:at], since_s), s.answered_s)
-        if other := _is_another(history, s):
+        if other := _is_another(history, s) or _has_of_the_other(s, end):
             return rule.violated(other, s.answered_s)
         if empty and _is_empty(s) and s.asked_s >= empty.answered_s + RECORD_SETTLES_S:
-            return rule.violated('it was "completed" at 0 % without a result: it never ran', s.answered_s)
+            what = "with a result of no bar" if s.facts.get("result_empty") else "at 0 % without a result"
+            return rule.violated(f'it was "completed" {what}: it never ran', s.answered_s)
         if runs is None and ((s.status == "completed" and not _is_empty(s)) or s in rises[1:]):
             after_s = s.answered_s - since_s
             seen, told = (
@@ -129,7 +131,8 @@ def _carried_over(history: History, readings: Sequence[Sample], since_s: float) 
 
 def _is_empty(s: Sample) -> bool:
     """Whether a record says that it is completed, and that nothing was done."""
-    return s.status == "completed" and s.percentage == 0.0 and not s.facts.get("has_result")
+    at_0 = s.percentage == 0.0 and not s.facts.get("has_result")
+    return s.status == "completed" and (at_0 or bool(s.facts.get("result_empty")))
 
 
 def _broke_off(readings: Sequence[Sample], since_s: float) -> str:
@@ -164,6 +167,23 @@ def _is_another(history: History, s: Sample) -> str:
                 continue
             if not (is_named(told, asked) if name in ("symbol", "timeframe") else _fits(told, asked, payload, part)):
                 return f"{words} is another's: it has {name.replace('_', ' ')} {told}, and {asked} was asked for"
+    return ""
+
+
+def _has_of_the_other(s: Sample, end: Sample | None) -> str:
+    """What the record of the new backtest has of the cancelled one's, in words; empty where it has nothing.
+
+    Times in whole seconds may be the same by chance, where one was started as soon as the other.
+    """
+    if end is None or s.answered_s < end.answered_s:
+        return ""
+    error = s.facts.get("error_message")
+    if error and error == end.facts.get("error_message"):
+        return f'it is {state_of(s)} with the error of the cancelled one: "{error}"'
+    for name in ("started_at", "completed_at"):
+        told, theirs = (moment_of(r.facts.get(name)) for r in (s, end))
+        if told and told == theirs and told.microsecond:
+            return f"its {name} is the cancelled one's: {s.facts[name]}"
     return ""
 
 

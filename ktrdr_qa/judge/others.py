@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import held_against, race
 from ktrdr_qa.judge.reading import (
@@ -112,7 +114,8 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
     """The cancelled work is not begun again under another id, on any worker, and leaves no child running.
 
     Only what began after the cancel and is the same work (symbol, timeframe, period, strategy) counts; where a record
-    leaves the period open (contract, surprise 21), or nothing tells when it began, it is an observation.
+    leaves the period open (contract, surprise 21), or nothing tells when it began, it is an observation. What KTRDR has
+    no record of, and hands out all the same, can be nobody else's.
     """
     rule = Rule("does not come back", "the cancelled work does not come back under another id")
     sent, since_s = history.event("cancel_sent", backtest), cancel_due_from(history, backtest)
@@ -120,6 +123,8 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
         return rule.unknown(nothing_to_cancel(history, backtest) or "the cancel has no answer yet")
     if handed := _handed_on(history, backtest, since_s + limit_s):
         return rule.violated(handed[1], handed[0])
+    if hidden := _hidden_elsewhere(history, backtest, sent.at_s):
+        return rule.violated(hidden[1], hidden[0].answered_s)
     mine, children = _mine(history), _children(history, backtest)
     before = {s.subject for s in history.samples if s.view in ("list", "other") and s.answered_s <= sent.at_s}
     doubtful: dict[str, str] = {}
@@ -161,6 +166,26 @@ def _handed_on(history: History, backtest: str, late_s: float) -> tuple[float, s
     for s in naming:
         if s.asked_s > late_s and s.subject not in {worker, *before}:
             return s.asked_s, f"it was handed to another worker: {s.subject} is {s.status} with it"
+    return None
+
+
+def _hidden_elsewhere(history: History, backtest: str, sent_s: float) -> tuple[Sample, str] | None:
+    """The reading by which another worker got an operation after the cancel of which KTRDR has no record, with the words.
+
+    Only where KTRDR's registry calls operations by the ids of its records, as it did the cancelled one.
+    """
+    registry = [s for s in history.samples if s.view == "registry" and not s.problem]
+
+    def has(s: Sample) -> Any:
+        return s.facts.get("current_operation")
+
+    worker = next((s.subject for s in registry if has(s) == backtest and s.asked_s <= sent_s), None)
+    before = {(s.subject, has(s)) for s in registry if s.asked_s <= sent_s}
+    watched = {subject for subject, _ in before}
+    for s in registry:
+        new = s.subject in watched and (s.subject, has(s)) not in before
+        if worker and s.subject != worker and s.facts.get("unlisted") and new:
+            return s, f"KTRDR has no record of {has(s)}, with which {s.subject} is {s.status} since after the cancel"
     return None
 
 

@@ -92,10 +92,11 @@ def status(client: Client, backtest_id: str) -> str:
 
 
 def _result(summary: Any) -> dict[str, Any]:
-    """Of which backtest a result says that it is; nothing where there is none."""
+    """Of which backtest a result says that it is, and of how many bars; nothing where there is none."""
     names = {"symbol": "symbol", "timeframe": "timeframe", "start_date": "start_time", "end_date": "end_time"}
     told = summary if isinstance(summary, dict) else {}
-    return {f"result_{ours}": told.get(theirs) for ours, theirs in names.items()}
+    result = {f"result_{ours}": told.get(theirs) for ours, theirs in names.items()}
+    return result | {"result_empty": told.get("equity_curve_length") == 0}
 
 
 _WHEN_AND_WHERE = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WORKERS = "/api/v1/workers"
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0
+GONE_EACH = 3
 ITEMS_A_SECOND = 100
 DIES_AFTER_S = 0.05
 ANSWERED_AFTER_S = 0.05
@@ -34,6 +35,23 @@ class CreepsOn(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
         crept = before.percentage + rate(operation, before) * elapsed_s
         return operation.copy(percentage=min(99.9, crept))
+
+
+@fault("after-keeps-falling")
+class KeepsFalling(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        return operation.copy(percentage=before.percentage * math.exp(-elapsed_s))
+
+
+@fault("after-record-comes-and-goes")
+class RecordComesAndGoes(AfterCancel):
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = 0
+
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        self._asked += 1
+        return None if self._asked % GONE_EACH == 0 else operation
 
 
 @fault("after-creeps-once")
@@ -113,6 +131,8 @@ class Registered(AfterCancel):
     """Some time after a cancel the registry has the worker that ran the backtest otherwise than it is, for good."""
 
     from_s = 1.4
+    its_own = True
+    """Whether that worker's row is another one, or those of all others."""
 
     def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
         raise NotImplementedError
@@ -123,7 +143,10 @@ class Registered(AfterCancel):
         operation, (at, before) = next(iter(self._before.items()))
         if time.monotonic() < at + self.from_s:
             return given
-        rows = [self.shown(row, operation) if row["worker_id"] == before.worker_id else row for row in given.json()]
+        meant = [(row["worker_id"] == before.worker_id) is self.its_own for row in given.json()]
+        rows = [
+            self.shown(row, operation) if is_meant else row for row, is_meant in zip(given.json(), meant, strict=True)
+        ]
         return given.with_json([row for row in rows if row])
 
 
@@ -131,6 +154,12 @@ class Registered(AfterCancel):
 class PlaceTakenAgain(Registered):
     def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
         return {**row, "status": "busy", "current_operation_id": operation}
+
+
+@fault("after-place-moves")
+class PlaceMoves(PlaceTakenAgain):
+    from_s = 0.0
+    its_own = False
 
 
 @fault("after-worker-dropped")

@@ -161,6 +161,14 @@ class CancelAnswersOtherId(MangledCancel):
         return given.with_json(body)
 
 
+@fault("cancel-answers-completed")
+class CancelAnswersCompleted(MangledCancel):
+    def answers(self, given: Answer) -> Answer:
+        body = given.json()
+        body["data"]["status"] = "completed"
+        return given.with_json(body)
+
+
 @fault("cancel-rewrites-the-past")
 class CancelRewritesThePast(Seam):
     def cancelled(self, operation: Operation, before: Operation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from standin import contract
 from standin.contract import Operation
@@ -131,6 +131,20 @@ class NewFailsSoon(NewFailsUnderWay):
 @fault("stability-new-fails-after-1-s")
 class NewFailsLater(NewFailsUnderWay):
     after_s = 1.0
+
+
+@fault("stability-new-has-old-error")
+class NewHasOldError(OfTheNew):
+    def seen(self, operation: Operation) -> Operation | None:
+        if operation.operation_id not in self._new:
+            return super().seen(operation)
+        return operation.copy(error_message=contract.CANCELLED_BY_USER)
+
+
+@fault("stability-new-listed-as-cancelled")
+class NewListedAsCancelled(OfTheNew):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        return {**row, "status": "cancelled"} if row["operation_id"] in self._new else row
 
 
 class NewIsHeldUp(OfTheNew):

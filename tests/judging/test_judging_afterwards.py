@@ -195,6 +195,25 @@ NOT_ENDED = (
         observations=("2 readings after the cancel still showed what was before it: a view that lags.",),
     ),
     Case(
+        "its record comes and goes",
+        film(
+            CUT,
+            RAN,
+            still(),
+            [saw(15.0 + 0.4 * n, "missing" if n % 2 else "cancelled", 0.0) for n in range(6)],
+        ),
+        "violated",
+        "its record comes and goes: HTTP 404 once more 6.8 s after the end",
+        17.0,
+    ),
+    Case(
+        "it comes and goes within the limit of the cancel: a view that lags",
+        film(CUT, RAN, [saw(10.2 + 0.2 * n, "missing" if n % 2 else "cancelled", 0.0) for n in range(9)]),
+        "holds",
+        'it stayed "cancelled" for 1.6 s (8 readings)',
+        observations=("4 readings after the cancel still showed what was before it: a view that lags.",),
+    ),
+    Case(
         "a view that lags, within the limit of the cancel",
         film(
             CUT,
@@ -543,6 +562,26 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         "violated",
         'its current step goes on, from "" to "bar 6" by 1.8 s after it had ended',
         12.0,
+    ),
+    Case(
+        "it goes on falling",
+        film(CUT, RAN, still(percentage=4.5), [saw(14.2 + n, "cancelled", 3.0 - n) for n in range(3)]),
+        "violated",
+        "its progress goes on falling, from 4.5 % to 2.0 % by 5.0 s after it had ended",
+        15.2,
+    ),
+    Case(
+        "it falls to 0 a while after its end, and before that within the first second",
+        film(
+            CUT,
+            RAN,
+            saw(10.2, "cancelled", 4.5),
+            saw(10.7, "cancelled", 3.0),
+            [saw(11.2 + 0.5 * n, "cancelled", 2.0 if n < 2 else 0.0) for n in range(8)],
+        ),
+        "holds",
+        "it did not move for 4.5 s, in which 3 updates were due",
+        figures={"frozen_s": 4.5, "updates_due": 3.0, "longest_step_s": 1.25},
     ),
     Case(
         "its items are counted on",
@@ -1099,6 +1138,49 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
         "violated",
         "the list is whole by its own count, and does not name it any more, 3.1 s after the end",
         13.3,
+    ),
+    *(
+        Case(
+            f"the list has the new backtest as ended, and its record {words}",
+            film(
+                CUT,
+                RAN,
+                still(),
+                listed(13.0, "cancelled"),
+                saw(13.5, "cancelled", of=NEXT, view="list"),
+                record,
+                next_backtest=NEXT,
+            ),
+            "violated" if told else "holds",
+            f'the list has the new backtest as "cancelled", its record as {told}' if told else 'both say "cancelled"',
+            13.5 if told else None,
+        )
+        for words, record, told in (
+            ("runs on", [saw(13.4, "running", 2.0, of=NEXT), saw(13.5, "running", 3.0, of=NEXT)], '"running" at 3.0 %'),
+            ("has ended otherwise", saw(13.5, "completed", 100.0, of=NEXT), '"completed" at 100.0 %'),
+            (
+                "had ended otherwise before",
+                [saw(13.5, "completed", of=NEXT), saw(13.6, "cancelled", of=NEXT)],
+                '"completed"',
+            ),
+            ("ran before it", saw(13.4, "running", 2.0, of=NEXT), ""),
+            ("is gone", saw(13.6, "missing", of=NEXT), ""),
+            ("has ended so as well", saw(13.6, "cancelled", of=NEXT), ""),
+        )
+    ),
+    Case(
+        "the list has the new backtest as running, and its record has ended",
+        film(
+            CUT,
+            RAN,
+            still(),
+            listed(13.0, "cancelled"),
+            saw(13.5, "running", of=NEXT, view="list"),
+            saw(13.6, "completed", of=NEXT),
+            next_backtest=NEXT,
+        ),
+        "holds",
+        'both say "cancelled"',
     ),
     Case(
         "it is not known to be whole",

@@ -136,6 +136,13 @@ def a_wait(for_s: float, *meanwhile: Sample) -> History:
         10.25,
     ),
     Case(
+        "it says that the backtest is completed",
+        film(cancelled(status="completed")),
+        "violated",
+        'HTTP 200, but by its own words the backtest is "completed"',
+        10.1,
+    ),
+    Case(
         "the worker was not told",
         film(cancelled(remote_cancelled=False)),
         "violated",

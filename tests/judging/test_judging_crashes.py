@@ -367,6 +367,26 @@ def broken_part(*at_s: float, of: str = B, view: View = "backend") -> list[Sampl
         11.0,
     ),
     Case(
+        "the health of its worker alone breaks",
+        film(CUT, RAN, health(9.0, B), broken_part(11.0, 14.0, of=W, view="health"), told(*range(11, 16)), worker=W),
+        "violated",
+        "its worker's health has not answered any more since 1.0 s after the cancel was sent (4.0 s now): "
+        "GET http://x: HTTP 500: oops",
+        11.0,
+    ),
+    *(
+        Case(
+            f"the health of its worker breaks, {words}",
+            film(CUT, RAN, health(9.0, B), part, told(*range(11, 16)), worker=W),
+            "holds",
+            UP,
+        )
+        for words, part in (
+            ("which is another's", broken_part(11.0, 14.0, of="worker_2", view="health")),
+            ("since its process is gone: another rule's", refused(11.0, 12.0, 13.0, of=W, view="health")),
+        )
+    ),
+    Case(
         "invalid JSON is no answer",
         film(
             CUT,

@@ -544,3 +544,69 @@ ROSE = saw_it_at((20.5, 20.5), (21.5, 22.0), (22.75, 24.0))
 )
 def test_it_does_not_begin_where_the_cancelled_one_ended(case: Case) -> None:
     case.check(next_runs(case.history, NEXT, 30.0), "next runs", "the new backtest really runs within 30.0 s")
+
+
+END = {"error_message": "Cancelled", "started_at": "2026-11-22T18:52:36.5Z", "completed_at": "2026-11-22T18:52:44Z"}
+CANCELLED = (did("cancel_sent", 19.0), saw(19.2, "cancelled", 0.0, **END))
+
+
+@cases(
+    *(
+        Case(
+            f"it has {words} of the cancelled one",
+            film(CANCELLED, ACCEPTED, RISEN[:1], saw_next(20.5, "running", 2.0, **facts), backtest=B),
+            "violated",
+            seen,
+            20.5,
+        )
+        for words, facts, seen in (
+            ("the error", END, 'it is "running" at 2.0 % with the error of the cancelled one: "Cancelled"'),
+            (
+                "the start",
+                {"started_at": "2026-11-22 18:52:36.500000+00:00"},
+                "its started_at is the cancelled one's: 2026-11-22 18:52:36.500000+00:00",
+            ),
+        )
+    ),
+    *(
+        Case(
+            f"it has {words}",
+            film(CANCELLED, ACCEPTED, RISEN, saw_next(22.0, "running", 5.0, **facts), backtest=B),
+            "holds",
+            RUNS,
+            figures={"next_runs_s": 1.5},
+        )
+        for words, facts in (
+            ("an end in the same second", {"completed_at": "2026-11-22T18:52:44Z"}),
+            ("an error of its own", {"error_message": "no news today"}),
+            ("a start of its own", {"started_at": "2026-11-22T18:52:46.5Z"}),
+            ("no word of them", {"error_message": "", "started_at": None}),
+        )
+    ),
+    Case(
+        "what it says before the other has ended is no copy of it",
+        film(saw(30.0, "cancelled", **END), ACCEPTED, RISEN, saw_next(22.0, "running", 5.0, **END), backtest=B),
+        "holds",
+        RUNS,
+        figures={"next_runs_s": 1.5},
+    ),
+    Case(
+        "it is completed with a result of no bar",
+        film(
+            ACCEPTED,
+            *(saw_next(at, "completed", 100.0, has_result=True, result_empty=True) for at in (20.5, 21.0)),
+            backtest=B,
+        ),
+        "violated",
+        'it was "completed" with a result of no bar: it never ran',
+        21.0,
+    ),
+    Case(
+        "it is completed with a result of no bar, so far",
+        film(ACCEPTED, saw_next(20.5, "completed", 100.0, has_result=True, result_empty=True), backtest=B),
+        "unknown",
+        f'{UNSEEN}last "completed" at 100.0 %, 0.0 s ago (1 reading)',
+    ),
+)
+def test_it_has_nothing_of_the_cancelled_one(case: Case) -> None:
+    case.check(next_runs(case.history, NEXT, 30.0), "next runs", "the new backtest really runs within 30.0 s")

@@ -43,6 +43,10 @@ def without_its(*names: str, **facts: Any) -> Sample:
     return saw(12.1, "running", 3.0, of=OTHER, view="other", **told)
 
 
+def has(worker: str, at_s: float = 13.0, **facts: Any) -> Sample:
+    return saw(at_s, "busy", of=worker, view="registry", current_operation="op_7", **facts)
+
+
 NOTHING = "nothing was begun after the cancel that is the same"
 AGAIN = f'{OTHER} does the same work: it was begun after the cancel, and was "running" at 3.0 % 2.1 s after it'
 
@@ -361,6 +365,34 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         "violated",
         "it was handed to another worker: worker_1 is busy with it",
         13.0,
+    ),
+    *(
+        Case(
+            f"another worker has an operation {words}",
+            film(RUN, own, registry(9.6, None, worker="worker_2"), before, has("worker_2", **facts), worker=W),
+            "violated" if hidden else "holds",
+            "KTRDR has no record of op_7, with which worker_2 is busy since after the cancel" if hidden else NOTHING,
+            13.0 if hidden else None,
+        )
+        for words, own, before, facts, hidden in (
+            ("of which KTRDR has no record", registry(9.6, B), (), {"unlisted": True}, True),
+            ("of which KTRDR has a record", registry(9.6, B), (), {}, False),
+            ("that it had before", registry(9.6, B), has("worker_2", 9.7, unlisted=True), {"unlisted": True}, False),
+            ("where ids of records are not the workers'", registry(9.6, "own_3"), (), {"unlisted": True}, False),
+            ("where its own was named after the cancel only", registry(12.0, B), (), {"unlisted": True}, False),
+        )
+    ),
+    Case(
+        "a worker that was not registered before the cancel has an operation of which KTRDR has no record",
+        film(RUN, registry(9.6, B), has("worker_2", unlisted=True), worker=W),
+        "holds",
+        NOTHING,
+    ),
+    Case(
+        "its own worker has an operation of which KTRDR has no record: another judgement's matter",
+        film(RUN, registry(9.6, B), has(W, unlisted=True), worker=W),
+        "holds",
+        NOTHING,
     ),
     Case("no cancel was sent", film(RUN[1:], another(), payload=PAYLOAD), "unknown", "no cancel was sent"),
     Case(

@@ -446,6 +446,48 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         "unknown",
         'last "running" at 3.0 %, 0.2 s ago (3 readings)',
     ),
+    *(
+        Case(
+            f"a longer one after a shorter one that moved in {words}",
+            film(
+                did("start_answered", 0.0, OTHER),
+                [saw(1.0 + n, "running", height, of=OTHER) for n, height in enumerate(heights)],
+                did("start_answered", 10.0),
+                saw(20.0, "running", 0.0),
+                saw(40.1, "running", 0.0),
+            ),
+            verdict,
+            f'it never rose above 0 % in 30.0 s: "running" at 0.0 % (2 readings){more}',
+            at_s,
+            final=final,
+        )
+        for words, heights, verdict, more, at_s, final in (
+            (
+                "coarse steps",
+                (0.0, 20.0, 25.0, 40.0),
+                "unknown",
+                "; a shorter one moved in steps of 5.0 %: too coarse to tell for a longer one by then",
+                None,
+                True,
+            ),
+            ("steps of which one is fine", (0.0, 20.0, 24.9, 40.0), "violated", "", 40.1, False),
+            ("one step, which tells nothing", (0.0, 20.0), "violated", "", 40.1, False),
+            ("no step", (0.0, 0.0), "violated", "", 40.1, False),
+        )
+    ),
+    Case(
+        "its own coarse steps, and those of one that is started later, excuse nothing",
+        film(
+            started(),
+            did("start_answered", 0.5, OTHER),
+            [saw(1.0 + n, "running", 20.0 * n, of=OTHER) for n in range(4)],
+            saw(30.1, "running", 0.0),
+            [saw(31.0 + n, "running", 20.0 * n) for n in range(4)],
+        ),
+        "violated",
+        'it never rose above 0 % in 30.0 s: "running" at 0.0 % (1 reading)',
+        30.1,
+    ),
     Case("without a start nothing is known", film(RISING), "unknown", "it was not started"),
     Case("no reading is unknown", film(started(), until_s=40.0), "unknown", "no reading was had"),
 )

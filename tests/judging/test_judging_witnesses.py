@@ -784,6 +784,39 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         )
     ),
     Case(
+        "busy without a word of what with, and so is its own health, which named the backtest",
+        film(CUT, health(9.0, B), registry(26.0, None, "busy"), saw(25.0, "busy", of=W, view="health")),
+        "violated",
+        "it is busy 15.5 s later, and its own health busy with nothing that either names",
+        26.0,
+    ),
+    Case(
+        "another worker is busy with the cancelled backtest",
+        film(CUT, registry(11.0, None), registry(25.5, B, worker="worker_2")),
+        "unknown",
+        "the worker worker_2 is busy with the cancelled backtest",
+    ),
+    Case(
+        "another worker is busy with the cancelled backtest still",
+        film(CUT, registry(11.0, None), registry(11.0, B, worker="worker_2"), registry(25.6, B, worker="worker_2")),
+        "violated",
+        "the worker worker_2 is busy with the cancelled backtest 15.1 s later",
+        25.6,
+    ),
+    *(
+        Case(
+            f"another worker was busy with it {words}",
+            film(CUT, registry(11.0, None), [registry(at_s, has, worker="worker_2") for at_s, has in told]),
+            "holds",
+            "it was available within 0.50 s of the answer to the cancel",
+            figures={"place_free_s": 0.5},
+        )
+        for words, told in (
+            ("for a while", ((12.0, B), (25.6, None))),
+            ("before, under the same address", ((10.5, B), (25.6, B))),
+        )
+    ),
+    Case(
         "free, and taken again by the cancelled backtest",
         film(CUT, registry(11.0, None), registry(13.0, B), registry(14.0, B), registry(15.0, B)),
         "violated",

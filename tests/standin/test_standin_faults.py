@@ -976,6 +976,54 @@ def _(it: Launched) -> None:
     assert it.operation(operation_id)["progress"]["percentage"] == 0.0
 
 
+@shows("after-keeps-falling")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    height = lambda: it.operation(operation_id)["progress"]["percentage"]  # noqa: E731
+    first = height()
+    lower = eventually(height, lambda now: now < first)
+    assert eventually(height, lambda now: now < lower)
+
+
+@shows("after-record-comes-and-goes")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    codes = [it.ask("GET", f"/api/v1/operations/{operation_id}").status_code for _ in range(9)]
+    assert codes.count(404) == 3 and codes.count(200) == 6
+
+
+@shows("after-place-moves")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    rows = lambda: it.ask("GET", "/api/v1/workers").json()  # noqa: E731
+    moved = lambda seen: [row["current_operation_id"] for row in seen].count(operation_id) == 1  # noqa: E731
+    own = it.operation(operation_id)["metadata"]["parameters"]["worker_id"]
+    busy = eventually(lambda: [r for r in rows() if r["worker_id"] != own], moved)
+    assert busy[0]["status"] == "busy"
+
+
+@shows("stability-new-has-old-error")
+def _(it: Launched) -> None:
+    error = it.operation(_cancelled(it))["error_message"]
+    seen = it.operation(it.running())
+    assert error and seen["error_message"] == error and seen["status"] == "running"
+
+
+@shows("stability-new-listed-as-cancelled")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    operation_id = it.running()
+    rows = {row["operation_id"]: row["status"] for row in it.ask("GET", "/api/v1/operations").json()["data"]}
+    assert rows[operation_id] == "cancelled" and it.operation(operation_id)["status"] == "running"
+
+
+@shows("cancel-answers-completed")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    assert it.cancel(operation_id).json()["data"]["status"] == "completed"
+    it.wait_status(operation_id, "cancelled")
+
+
 @shows("after-list-forgets")
 def _(it: Launched) -> None:
     operation_id = it.running()
