@@ -106,7 +106,7 @@ def ends_by_itself_s(history: History, backtest: str) -> float:
 
 def too_late_to_tell(history: History, backtest: str) -> str:
     left = left_to_run(history, backtest)
-    return f"it would have ended by itself by then: the cancel came late, {left.in_words}" if left else ""
+    return f"it would have ended by itself before enough was read: as to the cancel, {left.in_words}" if left else ""
 
 
 def held_against(history: History, backtest: str, end: Sample, limit_s: float) -> str:

@@ -497,7 +497,7 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         "it would have ended by itself before the window was over",
         film(CUT, nearing_its_end(3.0), still(to_s=16.0)),
         "unknown",
-        "it would have ended by itself by then: the cancel came late, "
+        "it would have ended by itself before enough was read: as to the cancel, "
         "it was sent at 60.0 %, when about 3.0 s were left at its own pace",
         final=True,
     ),

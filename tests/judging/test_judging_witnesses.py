@@ -508,7 +508,7 @@ DEAD = "its process is gone: it refuses connections since the cancel"
             f"its {late} at rest only after it would have ended by itself",
             film(CUT, nearing_its_end(1.0), parts),
             "unknown",
-            "it would have ended by itself by then: the cancel came late, "
+            "it would have ended by itself before enough was read: as to the cancel, "
             "it was sent at 80.0 %, when about 1.0 s were left at its own pace",
             final=True,
         )
@@ -1161,7 +1161,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "quiet for too short a time before it would have ended by itself",
         film(BEGAN, RESTING, WORKING, CUT, nearing_its_end(1.9), rate(0.0, 10.5, 14.0, 0.75)),
         "unknown",
-        f"it used 0.00 cores over 3.8 s {COMPARED}: it would have ended by itself by then: the cancel came late, "
+        f"it used 0.00 cores over 3.8 s {COMPARED}: it would have ended by itself before enough was read: as to the cancel, "
         "it was sent at 71.0 %, when about 1.9 s were left at its own pace",
         figures={**FIGURES, "after_cores": 0.0},
         final=True,
@@ -1170,8 +1170,8 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "as quiet as is allowed, for too short a time before it would have ended by itself",
         film(BEGAN, CUT, nearing_its_end(1.0), used(10.5, 0.0), used(11.5, 0.1)),
         "unknown",
-        "it used 0.10 cores over 1.0 s (idle before 0.00): it would have ended by itself by then: "
-        "the cancel came late, it was sent at 80.0 %, when about 1.0 s were left at its own pace",
+        "it used 0.10 cores over 1.0 s (idle before 0.00): it would have ended by itself before enough was read: "
+        "as to the cancel, it was sent at 80.0 %, when about 1.0 s were left at its own pace",
         figures={"idle_cores": 0.0, "busy_cores": 0.0, "allowed_cores": 0.1, "after_cores": 0.1},
         final=True,
     ),
