@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterable, Iterator
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.exchange import TransportError
-from ktrdr_qa.platform.statuses import KNOWN, MISSING, TERMINAL
+from ktrdr_qa.platform.statuses import ACTIVE, MISSING, TERMINAL
 from ktrdr_qa.record.history import Sample
 from ktrdr_qa.record.recorder import BACKTEST_INTERVAL_S
 
 MOST_OTHERS = 20
 """The records of so many backtests of others are read at the most, each time that they are looked at."""
-ACTIVE = KNOWN - TERMINAL
 
 
 class Others:

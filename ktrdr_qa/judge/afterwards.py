@@ -149,17 +149,22 @@ def _how_the_list_moves(end: Sample, rows: Sequence[Sample]) -> tuple[Sample, st
 
 
 def _ended_in_the_list(history: History) -> tuple[Sample, str] | None:
-    """The row by which the new backtest has ended, and which its own record denies, with the words for it.
+    """The row by which the new backtest has ended, before this run ended it, and which its record denies, in words.
 
-    That is the next reading of it, or an earlier one by which it had ended otherwise.
+    The record does where it had ended otherwise, or is read as running after the row; that it is not completed yet may be
+    the word of a view that lags.
     """
     following = str(history.about.get("next_backtest"))
+    ended_by_us = history.event("clean_up", following)
     record = [s for s in history.of("backend", following) if s.status != MISSING]
     for row in history.of("list", following):
-        over = [s for s in record if s.terminal and s.answered_s <= row.asked_s]
-        near = [*over, *(s for s in record if s.asked_s >= row.answered_s)][:1]
-        if row.terminal and near and near[0].status != row.status:
-            return row, f'the list has the new backtest as "{row.status}", its record as {state_of(near[0])}'
+        if not row.terminal or (ended_by_us and row.answered_s >= ended_by_us.at_s):
+            continue
+        denies = [s for s in record if s.terminal and s.answered_s <= row.asked_s][:1]
+        if not denies and row.status != "completed":
+            denies = [s for s in record if s.asked_s >= row.answered_s][:1]
+        if denies and denies[0].status != row.status:
+            return row, f'the list has the new backtest as "{row.status}", its record as {state_of(denies[0])}'
     return None
 
 

@@ -7,19 +7,25 @@ from typing import Any
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import held_against, race
 from ktrdr_qa.judge.reading import (
+    COVERED_GAP_S,
     SAME_MOMENT_S,
     TELLING,
     cancel_due_from,
     ended_at,
+    height_of,
     is_named,
     is_near,
     is_same_moment,
     nothing_to_cancel,
+    percent_of,
     state_of,
 )
-from ktrdr_qa.platform.statuses import MISSING
+from ktrdr_qa.platform.statuses import ACTIVE, MISSING
 from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.words import moment_of
+
+ROUNDED = 0.5
+"""Percent by which two answers may tell the same progress otherwise."""
 
 
 def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
@@ -27,7 +33,7 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
 
     Its owner may have cancelled the other one: on a shared platform only KTRDR's own times tell, which agree within
     ``SAME_MOMENT_S`` where one cancel ended both. What nobody else can have done needs no time: that one which was
-    completed or had failed is called cancelled, or that the record of one which was active is gone.
+    completed or had failed is called cancelled, that one which ran has lost its progress, or that its record is gone.
     """
     rule = Rule("only this one", "no other backtest is cancelled instead, or with it")
     sent = history.event("cancel_sent", backtest)
@@ -80,25 +86,33 @@ def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[st
 
 def _harmed_record(history: History, backtest: str, sent_s: float) -> tuple[Sample, str] | None:
     """The reading which shows that the record of somebody else's backtest is not what it was, with the words for it."""
-    mine = _mine(history)
-    before: dict[str, Sample] = {}
-    over: dict[str, str] = {}
-    record = history.of("backend", backtest)
-    for s in history.samples:
-        if s.view not in ("list", "other") or s.subject in mine or s.problem:
-            continue
-        if s.answered_s <= sent_s:
-            before[s.subject] = s
-            if s.view == "list":
-                over[s.subject] = str(s.status)
-        elif (was := before.get(s.subject)) and s.asked_s >= sent_s:
-            if over.get(s.subject) in ("completed", "failed") and s.status == "cancelled":
-                return s, f'another backtest, "{over[s.subject]}" before the cancel, is called cancelled: {s.subject}'
-            lost = was.status != MISSING and not was.terminal and s.view == "other" and s.status == MISSING
-            kept = [r for r in record if r.answered_s <= s.asked_s][-1:]
-            if lost and kept and kept[0].status != MISSING:
-                return s, f'the record of another, "{was.status}" before the cancel, is gone (HTTP 404): {s.subject}'
+    for other in sorted({*history.subjects("list"), *history.subjects("other")} - _mine(history)):
+        rows, records = history.of("list", other), history.of("other", other)
+        row = next((s for s in reversed(rows) if s.answered_s <= sent_s), None)
+        record = next((s for s in reversed(records) if s.answered_s <= sent_s), None)
+        for s in rows:
+            if row and s.asked_s >= sent_s and (seen := _what_befell(row, s, sent_s)):
+                return s, f"another backtest {seen}: {other}"
+        was = max((s for s in (row, record) if s), key=lambda s: s.answered_s, default=None)
+        for s in records:
+            if was and was.status in ACTIVE and s.asked_s >= sent_s and s.status == MISSING:
+                kept = [r for r in history.of("backend", backtest) if r.answered_s <= s.asked_s][-1:]
+                if kept and kept[0].status != MISSING:
+                    return s, f'the record of another, "{was.status}" before the cancel, is gone (HTTP 404): {other}'
     return None
+
+
+def _what_befell(row: Sample, s: Sample, sent_s: float) -> str:
+    """What the list says of another backtest after the cancel that cannot follow from what it said before, in words.
+
+    No running backtest of KTRDR's loses progress (contract, surprise 3); a view that lags may show it for a moment.
+    """
+    if row.status in ("completed", "failed") and s.status == "cancelled":
+        return f'was "{row.status}" before the cancel, and is called cancelled'
+    lost = height_of(row) - height_of(s) if s.percentage is not None else 0.0
+    if row.status == s.status == "running" and lost > ROUNDED and s.asked_s >= sent_s + COVERED_GAP_S:
+        return f"fell from {percent_of(row)} to {percent_of(s)} after the cancel, while it ran"
+    return ""
 
 
 def _children(history: History, backtest: str) -> set[str]:

@@ -1169,6 +1169,35 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
         )
     ),
     Case(
+        "the list has the new backtest as completed, and its record, which lags, as running",
+        film(
+            CUT,
+            RAN,
+            still(),
+            listed(13.0, "cancelled"),
+            saw(13.5, "completed", of=NEXT, view="list"),
+            saw(13.6, "running", of=NEXT),
+            next_backtest=NEXT,
+        ),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "the list has the new backtest as cancelled, since this run ended it, and its record lags",
+        film(
+            CUT,
+            RAN,
+            still(),
+            listed(13.0, "cancelled"),
+            did("clean_up", 13.4, NEXT),
+            saw(13.5, "cancelled", of=NEXT, view="list"),
+            saw(13.6, "running", of=NEXT),
+            next_backtest=NEXT,
+        ),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
         "the list has the new backtest as running, and its record has ended",
         film(
             CUT,

@@ -586,8 +586,8 @@ def other(at_s: float, second: str | None, of: str = OTHER, **facts: Any) -> Sam
     return saw(at_s, "cancelled", view="other", of=of, **ended(second), **facts)
 
 
-def over(at_s: float, status: str) -> Sample:
-    return saw(at_s, status, view="list", of=OTHER)
+def over(at_s: float, status: str, percentage: float | None = None) -> Sample:
+    return saw(at_s, status, percentage, view="list", of=OTHER)
 
 
 def mine_ended(second: str | None) -> Sample:
@@ -887,14 +887,14 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         "one that was over is called cancelled",
         film(CANCEL, RAN, over(9.0, "completed"), over(11.0, "completed"), over(12.0, "cancelled"), mine_ended("43.0")),
         "violated",
-        'another backtest, "completed" before the cancel, is called cancelled: op_9',
+        'another backtest was "completed" before the cancel, and is called cancelled: op_9',
         12.0,
     ),
     Case(
         "one that had failed is called cancelled",
         film(CANCEL, RAN, over(8.0, "running"), over(9.0, "failed"), over(12.0, "cancelled"), mine_ended("43.0")),
         "violated",
-        'another backtest, "failed" before the cancel, is called cancelled: op_9',
+        'another backtest was "failed" before the cancel, and is called cancelled: op_9',
         12.0,
     ),
     Case(
@@ -916,6 +916,32 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         film(CANCEL, RAN, did("clean_up", 1.0, OTHER), over(9.0, "completed"), over(12.0, "cancelled")),
         "holds",
         "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "one that ran has lost its progress",
+        film(CANCEL, RAN, over(9.0, "running", 20.0), over(11.0, "running", 19.4), mine_ended("43.0")),
+        "violated",
+        "another backtest fell from 20.0 % to 19.4 % after the cancel, while it ran: op_9",
+        11.0,
+    ),
+    *(
+        Case(
+            f"one that ran {claim} has lost no progress",
+            film(CANCEL, RAN, parts, mine_ended("43.0")),
+            "holds",
+            "no other active backtest was cancelled meanwhile",
+        )
+        for claim, parts in {
+            "and is told less exactly": [over(9.0, "running", 20.0), over(11.0, "running", 19.5)],
+            "and is told by a view that lags": [over(9.0, "running", 20.0), over(10.9, "running", 19.0)],
+            "and begins again": [over(9.0, "running", 20.0), over(11.0, "resuming", 0.0)],
+            "and is told by its own record": [
+                over(9.0, "running", 20.0),
+                saw(11.0, "running", 0.0, view="other", of=OTHER),
+            ],
+            "and is not told of": [over(9.0, "running", 20.0), over(11.0, "running")],
+            "later on": [over(9.0, "pending", 20.0), over(11.0, "running", 0.0)],
+        }.items()
     ),
     Case(
         "the record of an active one is gone",
