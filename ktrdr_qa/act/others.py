@@ -93,4 +93,6 @@ class Others:
 
     def _read(self, other: str) -> None:
         read = self._scene.read_once("other", lambda: readings.backtest(self._scene.client, other, in_full=True))
+        if any(r.status == MISSING for r in read):
+            self._ended.discard(other)  # Of several replicas one may lag: it is read again.
         self._children |= {other for r in read if r.facts.get("parent") == self._scene.backtest}

@@ -95,7 +95,7 @@ def _harmed_record(history: History, backtest: str, sent_s: float) -> tuple[Samp
                 return s, f"another backtest {seen}: {other}"
         was = max((s for s in (row, record) if s), key=lambda s: s.answered_s, default=None)
         for s in records:
-            if was and was.status in ACTIVE and s.asked_s >= sent_s and s.status == MISSING:
+            if was and was.status in ACTIVE and s.status == MISSING and s.asked_s >= sent_s + COVERED_GAP_S:
                 kept = [r for r in history.of("backend", backtest) if r.answered_s <= s.asked_s][-1:]
                 if kept and kept[0].status != MISSING:
                     return s, f'the record of another, "{was.status}" before the cancel, is gone (HTTP 404): {other}'

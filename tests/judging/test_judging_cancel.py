@@ -951,6 +951,12 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         12.0,
     ),
     Case(
+        "a record that is gone within a second may be missing in a view that lags",
+        film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), saw(10.9, "missing", view="other", of=OTHER)),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
         "a list that does not name an active one proves nothing",
         film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), over(12.0, "missing")),
         "holds",
