@@ -158,13 +158,12 @@ def _ended_in_the_list(history: History) -> tuple[Sample, str] | None:
     ended_by_us = history.event("clean_up", following)
     record = [s for s in history.of("backend", following) if s.status != MISSING]
     for row in history.of("list", following):
-        if not row.terminal or (ended_by_us and row.answered_s >= ended_by_us.at_s):
-            continue
-        denies = [s for s in record if s.terminal and s.answered_s <= row.asked_s][:1]
-        if not denies and row.status != "completed":
-            denies = [s for s in record if s.asked_s >= row.answered_s][:1]
-        if denies and denies[0].status != row.status:
-            return row, f'the list has the new backtest as "{row.status}", its record as {state_of(denies[0])}'
+        over = next((s for s in record if s.terminal and s.answered_s <= row.asked_s), None)
+        later = next((s for s in record if s.asked_s >= row.answered_s), None) if row.status != "completed" else None
+        denies = over or later
+        by_itself = row.terminal and not (ended_by_us and row.answered_s >= ended_by_us.at_s)
+        if by_itself and denies and denies.status != row.status:
+            return row, f'the list has the new backtest as "{row.status}", its record as {state_of(denies)}'
     return None
 
 
@@ -308,10 +307,9 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     first = ended_at(history, backtest)
     same = [s for s in records if s.status == end.status and s.facts.get("completed_at")]
     settled = [s for s in same if s.asked_s >= end.answered_s + COVERED_GAP_S]
-    if any(e.kind == ONE_OF_SEVERAL_ANSWERED for e in history.events):
-        settled = []  # Whether several cancels ended it twice is asked by a rule of its own.
     moves = [(first, s) for s in same if moved_on(first, s)]
-    if settled:
+    # Whether several cancels ended it twice is asked by a rule of its own.
+    if settled and not any(e.kind == ONE_OF_SEVERAL_ANSWERED for e in history.events):
         then = str(settled[0].facts["completed_at"])
         moves += [(then, s) for s in settled if moved_on(then, s, SAME_MOMENT_S)]
     if moves:

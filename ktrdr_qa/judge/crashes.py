@@ -111,7 +111,7 @@ def _parts(history: History, backtest: str) -> Iterator[tuple[str, list[Sample]]
     yield WORKERS, [s for s in told if s.view == "registry"]
     yield LIST, [s for s in told if s.view == "list"]
     worker = str(history.about.get("worker"))
-    yield WORKER_HEALTH, [s for s in told if s.view == "health" and s.subject == worker and not s.facts.get("refused")]
+    yield WORKER_HEALTH, [s for s in told if s.view == "health" and s.subject == worker]
 
 
 def outages_in(history: History, readings: Iterable[Sample]) -> Iterable[Outage]:

@@ -96,8 +96,8 @@ def _harmed_record(history: History, backtest: str, sent_s: float) -> tuple[Samp
         was = max((s for s in (row, record) if s), key=lambda s: s.answered_s, default=None)
         for s in records:
             if was and was.status in ACTIVE and s.status == MISSING and s.asked_s >= sent_s + COVERED_GAP_S:
-                kept = [r for r in history.of("backend", backtest) if r.answered_s <= s.asked_s][-1:]
-                if kept and kept[0].status != MISSING:
+                own = next((r for r in reversed(history.of("backend", backtest)) if r.answered_s <= s.asked_s), None)
+                if own and own.status != MISSING:
                     return s, f'the record of another, "{was.status}" before the cancel, is gone (HTTP 404): {other}'
     return None
 
@@ -188,7 +188,7 @@ def _hidden_elsewhere(history: History, backtest: str, sent_s: float) -> tuple[S
 
     Only where KTRDR's registry calls operations by the ids of its records, as it did the cancelled one.
     """
-    registry = [s for s in history.samples if s.view == "registry" and not s.problem]
+    registry = [s for s in history.samples if s.view == "registry"]
 
     def has(s: Sample) -> Any:
         return s.facts.get("current_operation")

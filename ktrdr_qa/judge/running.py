@@ -83,7 +83,7 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
         if s.terminal:
             return rule.unknown(f"it was {state_of(s)} before it was seen moving")
         if s.asked_s > since_s + limit_s + may_still_move_s(rises, s, since_s):
-            if coarse := _coarse_steps(history, backtest, since_s):
+            if coarse := _coarse_steps(history, since_s):
                 return rule.unknown(f"{_standing_still(readings[:at], limit_s)}; {coarse}", final=True)
             return rule.violated(_standing_still(readings[:at], limit_s), s.asked_s)
         before = s
@@ -95,13 +95,12 @@ def is_moving(history: History, backtest: str, limit_s: float) -> Judgement:
     return rule.holds(seen, figures={"first_progress_s": first_s})
 
 
-def _coarse_steps(history: History, backtest: str, since_s: float) -> str:
-    """That a backtest which was started before this one moved in coarse steps, in words; empty where none did."""
+def _coarse_steps(history: History, since_s: float) -> str:
+    """That a backtest which was started before ``since_s`` moved in coarse steps, in words; empty where none did."""
     earlier = (e.subject for e in history.events if e.kind == "start_answered" and e.at_s < since_s)
     for other in earlier:
         heights = [0.0, *(height_of(s) for s in rises_in(history.of("backend", other)))]
-        step = min((b - a for a, b in pairwise(heights)), default=0.0)
-        if other != backtest and len(heights) > 2 and step >= COARSE:
+        if len(heights) > 2 and (step := min(b - a for a, b in pairwise(heights))) >= COARSE:
             return f"a shorter one moved in steps of {percent(step)}: too coarse to tell for a longer one by then"
     return ""
 

@@ -208,10 +208,16 @@ NOT_ENDED = (
     ),
     Case(
         "it comes and goes within the limit of the cancel: a view that lags",
-        film(CUT, RAN, [saw(10.2 + 0.2 * n, "missing" if n % 2 else "cancelled", 0.0) for n in range(9)]),
+        film(
+            CUT,
+            RAN,
+            [saw(10.2 + 0.2 * n, "missing" if n % 2 else "cancelled", 0.0) for n in range(9)],
+            saw(12.1, "missing"),
+            [saw(12.2 + 0.2 * n, "missing" if n % 2 else "cancelled", 0.0) for n in range(5)],
+        ),
         "holds",
-        'it stayed "cancelled" for 1.6 s (8 readings)',
-        observations=("4 readings after the cancel still showed what was before it: a view that lags.",),
+        'it stayed "cancelled" for 2.8 s (14 readings)',
+        observations=("7 readings after the cancel still showed what was before it: a view that lags.",),
     ),
     Case(
         "a view that lags, within the limit of the cancel",
@@ -565,7 +571,7 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
     ),
     Case(
         "it goes on falling",
-        film(CUT, RAN, still(percentage=4.5), [saw(14.2 + n, "cancelled", 3.0 - n) for n in range(3)]),
+        film(CUT, RAN, still(percentage=4.5), [saw(14.2 + n, "cancelled", 3.0 - n) for n in range(2)]),
         "violated",
         "its progress goes on falling, from 4.5 % to 2.0 % by 5.0 s after it had ended",
         15.2,
@@ -965,6 +971,13 @@ def ended_at(at_s: float, second: str) -> Sample:
         12.0,
     ),
     Case(
+        "the first move of two is told, though the record had not settled by then",
+        film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(10.8, "47.0"), ended_at(11.2, "47.0"), ended_at(12.0, "48.0")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:47.0Z",
+        10.8,
+    ),
+    Case(
         "it moves back",
         film(CUT, RAN, ended_at(10.2, "44.0"), ended_at(10.8, "41.4"), ended_at(11.0, "44.0")),
         "violated",
@@ -1159,8 +1172,8 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
             ("runs on", [saw(13.4, "running", 2.0, of=NEXT), saw(13.5, "running", 3.0, of=NEXT)], '"running" at 3.0 %'),
             ("has ended otherwise", saw(13.5, "completed", 100.0, of=NEXT), '"completed" at 100.0 %'),
             (
-                "had ended otherwise before",
-                [saw(13.5, "completed", of=NEXT), saw(13.6, "cancelled", of=NEXT)],
+                "had ended otherwise just before",
+                [saw(13.3, "running", of=NEXT), saw(13.5, "completed", of=NEXT), saw(13.6, "cancelled", of=NEXT)],
                 '"completed"',
             ),
             ("ran before it", saw(13.4, "running", 2.0, of=NEXT), ""),
@@ -1189,7 +1202,7 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
             RAN,
             still(),
             listed(13.0, "cancelled"),
-            did("clean_up", 13.4, NEXT),
+            did("clean_up", 13.5, NEXT),
             saw(13.5, "cancelled", of=NEXT, view="list"),
             saw(13.6, "running", of=NEXT),
             next_backtest=NEXT,

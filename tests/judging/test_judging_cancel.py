@@ -885,10 +885,19 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
     ),
     Case(
         "one that was over is called cancelled",
-        film(CANCEL, RAN, over(9.0, "completed"), over(11.0, "completed"), over(12.0, "cancelled"), mine_ended("43.0")),
+        film(
+            CANCEL, RAN, over(10.0, "completed"), over(11.0, "completed"), over(12.0, "cancelled"), mine_ended("43.0")
+        ),
         "violated",
         'another backtest was "completed" before the cancel, and is called cancelled: op_9',
         12.0,
+    ),
+    Case(
+        "one that was over is called cancelled as soon as the cancel is sent",
+        film(CANCEL, RAN, over(9.0, "completed"), saw(10.0, "cancelled", view="list", of=OTHER, took_s=0.1)),
+        "violated",
+        'another backtest was "completed" before the cancel, and is called cancelled: op_9',
+        10.1,
     ),
     Case(
         "one that had failed is called cancelled",
@@ -945,9 +954,22 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
     ),
     Case(
         "the record of an active one is gone",
-        film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), saw(12.0, "missing", view="other", of=OTHER)),
+        film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), saw(11.0, "missing", view="other", of=OTHER)),
         "violated",
         'the record of another, "running" before the cancel, is gone (HTTP 404): op_9',
+        11.0,
+    ),
+    Case(
+        "the record of an active one is gone, which the list never named",
+        film(
+            CANCEL,
+            RAN,
+            saw(10.0, "pending", view="other", of=OTHER),
+            mine_ended("43.0"),
+            saw(12.0, "missing", view="other", of=OTHER),
+        ),
+        "violated",
+        'the record of another, "pending" before the cancel, is gone (HTTP 404): op_9',
         12.0,
     ),
     Case(
@@ -970,9 +992,9 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
             "no other active backtest was cancelled meanwhile",
         )
         for claim, parts in {
-            "this run's own is gone as well": (LISTED[0], saw(11.9, "missing")),
+            "this run's own is gone as well": (LISTED[0], saw(11.9, "cancelled"), saw(12.0, "missing")),
             "the backtest was over": over(9.0, "failed"),
-            "it was gone before": (LISTED[0], saw(9.9, "missing", view="other", of=OTHER)),
+            "it was gone before": (LISTED[0], saw(10.0, "missing", view="other", of=OTHER)),
         }.items()
     ),
     Case("no cancel was sent", film(RAN, LISTED), "unknown", "no cancel was sent"),

@@ -472,14 +472,14 @@ def saw_it_at(*at: tuple[float, float]) -> list[Sample]:
 
 
 BEGAN_THERE = "it began at 20.5 %, where the cancelled one had ended (20.0 %)"
-FELL = saw_it_at((20.2, 0.0), (20.5, 20.5), (20.75, 20.5), (21.0, 1.0), (21.5, 1.0), (22.0, 2.5))
+FELL = saw_it_at((20.2, 0.0), (20.5, 20.5), (20.75, 20.5), (21.0, 1.0), (21.5, 1.5), (22.0, 2.5))
 ROSE = saw_it_at((20.5, 20.5), (21.5, 22.0), (22.75, 24.0))
 
 
 @cases(
     Case(
         "it falls to where it really is",
-        film(ACCEPTED, ended_at(19.0, 20.0), FELL, backtest=B),
+        film(ACCEPTED, ended_at(18.0, 19.0, 20.0), FELL, backtest=B),
         "violated",
         f"{BEGAN_THERE}, and fell to 1.0 %",
         22.0,
@@ -490,6 +490,41 @@ ROSE = saw_it_at((20.5, 20.5), (21.5, 22.0), (22.75, 24.0))
         "holds",
         'it was "running" at 21.0 % 2.00 s after its start',
         figures={"next_runs_s": 2.0},
+    ),
+    *(
+        Case(
+            f"it goes on from {claim}",
+            film(ACCEPTED, ended_at(*heights), ROSE, backtest=B),
+            "violated",
+            f"it began at 20.5 %, where the cancelled one had ended ({heights[-1]} %), 0.5 s after its start, "
+            "and then rose by 2.0 % at most",
+            22.75,
+        )
+        for claim, heights in {"that very height": (19.5, 20.5), "a step above it": (18.5, 19.5)}.items()
+    ),
+    Case(
+        "it falls for a moment, to come back to where it was",
+        film(ACCEPTED, ended_at(19.0, 20.0), FELL[:4], saw_it_at((21.5, 20.5), (22.5, 20.5)), backtest=B),
+        "unknown",
+        f'{UNSEEN}last "running" at 20.5 %, 0.0 s ago (6 readings)',
+    ),
+    Case(
+        "it falls silent",
+        film(ACCEPTED, ended_at(19.0, 20.0), FELL[:3], [saw_next(21.0 + n, "running") for n in range(3)], backtest=B),
+        "unknown",
+        f'{UNSEEN}last "running", 0.0 s ago (6 readings)',
+    ),
+    Case(
+        "it may just have made as much by then, whatever comes later",
+        film(
+            ACCEPTED,
+            ended_at(23.0, 24.0),
+            saw_it_at((20.5, 24.0), (21.5, 34.0), (22.75, 40.0), (32.75, 50.0)),
+            backtest=B,
+        ),
+        "holds",
+        'it was "running" at 34.0 % 1.50 s after its start',
+        figures={"next_runs_s": 1.5},
     ),
     Case(
         "it goes on from there",
@@ -582,6 +617,27 @@ CANCELLED = (did("cancel_sent", 19.0), saw(19.2, "cancelled", 0.0, **END))
             ("a start of its own", {"started_at": "2026-11-22T18:52:46.5Z"}),
             ("no word of them", {"error_message": "", "started_at": None}),
         )
+    ),
+    Case(
+        "it has the end of the cancelled one",
+        film(
+            did("cancel_sent", 19.0),
+            saw(19.2, "cancelled", completed_at="2026-11-22T18:52:44.25Z"),
+            ACCEPTED,
+            RISEN[:1],
+            saw_next(20.5, "completed", 100.0, completed_at="2026-11-22T18:52:44.250000Z"),
+            backtest=B,
+        ),
+        "violated",
+        "its completed_at is the cancelled one's: 2026-11-22T18:52:44.250000Z",
+        20.5,
+    ),
+    Case(
+        "it has the error of the cancelled one as soon as that has it",
+        film(saw(22.0, "cancelled", **END), ACCEPTED, RISEN, saw_next(22.0, "running", 5.0, **END), backtest=B),
+        "violated",
+        'it is "running" at 5.0 % with the error of the cancelled one: "Cancelled"',
+        22.0,
     ),
     Case(
         "what it says before the other has ended is no copy of it",

@@ -375,9 +375,9 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
             13.0 if hidden else None,
         )
         for words, own, before, facts, hidden in (
-            ("of which KTRDR has no record", registry(9.6, B), (), {"unlisted": True}, True),
+            ("of which KTRDR has no record", registry(10.0, B), (), {"unlisted": True}, True),
             ("of which KTRDR has a record", registry(9.6, B), (), {}, False),
-            ("that it had before", registry(9.6, B), has("worker_2", 9.7, unlisted=True), {"unlisted": True}, False),
+            ("that it had before", registry(9.6, B), has("worker_2", 10.0, unlisted=True), {"unlisted": True}, False),
             ("where ids of records are not the workers'", registry(9.6, "own_3"), (), {"unlisted": True}, False),
             ("where its own was named after the cancel only", registry(12.0, B), (), {"unlisted": True}, False),
         )

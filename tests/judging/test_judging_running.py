@@ -470,6 +470,14 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
                 None,
                 True,
             ),
+            (
+                "two coarse steps",
+                (0.0, 5.5, 20.0),
+                "unknown",
+                "; a shorter one moved in steps of 5.5 %: too coarse to tell for a longer one by then",
+                None,
+                True,
+            ),
             ("steps of which one is fine", (0.0, 20.0, 24.9, 40.0), "violated", "", 40.1, False),
             ("one step, which tells nothing", (0.0, 20.0), "violated", "", 40.1, False),
             ("no step", (0.0, 0.0), "violated", "", 40.1, False),
@@ -480,6 +488,8 @@ RISING = (saw(2.0, "running", 0.0), saw(3.0, "running", 1.5), saw(4.0, "running"
         film(
             started(),
             did("start_answered", 0.5, OTHER),
+            did("start_answered", 0.0, "op_3"),
+            [saw(1.0 + n, "running", 20.0 * n, of="op_3") for n in range(4)],
             [saw(1.0 + n, "running", 20.0 * n, of=OTHER) for n in range(4)],
             saw(30.1, "running", 0.0),
             [saw(31.0 + n, "running", 20.0 * n) for n in range(4)],

@@ -753,6 +753,18 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         26.0,
     ),
     Case(
+        "busy without a word of what with, and its health has the backtest still, under an id of its own",
+        film(
+            did("start_sent", 1.0),
+            CUT,
+            health(9.0, "own_1", unlisted=True),
+            health(25.0, "own_1", unlisted=True),
+            registry(26.0, None, "busy"),
+        ),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
+    Case(
         "busy so within the limit",
         film(CUT, registry(25.5, None, "busy"), health(25.0, None)),
         "unknown",
