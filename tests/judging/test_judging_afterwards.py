@@ -1173,13 +1173,28 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
             ("has ended otherwise", saw(13.5, "completed", 100.0, of=NEXT), '"completed" at 100.0 %'),
             (
                 "had ended otherwise just before",
-                [saw(13.3, "running", of=NEXT), saw(13.5, "completed", of=NEXT), saw(13.6, "cancelled", of=NEXT)],
+                [saw(13.3, "completed", of=NEXT), saw(13.6, "cancelled", of=NEXT)],
                 '"completed"',
             ),
             ("ran before it", saw(13.4, "running", 2.0, of=NEXT), ""),
             ("is gone", saw(13.6, "missing", of=NEXT), ""),
             ("has ended so as well", saw(13.6, "cancelled", of=NEXT), ""),
         )
+    ),
+    Case(
+        "the list has the new backtest as completed, and its record had failed",
+        film(
+            CUT,
+            RAN,
+            still(),
+            listed(13.0, "cancelled"),
+            saw(13.5, "completed", of=NEXT, view="list"),
+            saw(13.5, "failed", of=NEXT),
+            next_backtest=NEXT,
+        ),
+        "violated",
+        'the list has the new backtest as "completed", its record as "failed"',
+        13.5,
     ),
     Case(
         "the list has the new backtest as completed, and its record, which lags, as running",

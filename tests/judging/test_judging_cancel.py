@@ -973,6 +973,12 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         12.0,
     ),
     Case(
+        "a record that is gone says nothing where this run's own was never read",
+        film(CANCEL, LISTED[0], saw(12.0, "missing", view="other", of=OTHER)),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
         "a record that is gone within a second may be missing in a view that lags",
         film(CANCEL, RAN, LISTED[0], mine_ended("43.0"), saw(10.9, "missing", view="other", of=OTHER)),
         "holds",
