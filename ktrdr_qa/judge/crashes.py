@@ -27,7 +27,8 @@ def stays_up(history: History, backtest: str) -> Judgement:
 
     One lost reading is a gap. An outage is a time in which every reading of the backend was refused or broken for
     ``DOWN_S``, or silent for ``SILENT_S``; one that also happened before the cancel is not its doing. The same goes for
-    each thing that is read of it by itself, as far as it breaks: what hangs while the rest answers may have to load.
+    each thing that is read of it, and its worker's health, by itself, as far as it breaks: what hangs while the rest
+    answers may have to load.
     """
     rule = Rule("stays up", "the system is stable: KTRDR goes on answering after the cancel")
     sent = history.event("cancel_sent", backtest)
