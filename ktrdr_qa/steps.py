@@ -204,6 +204,7 @@ class Steps:
         """Assert a judgement by its name; the step is marked where this KTRDR does not tell what it takes."""
         reason = verdict.not_told(self.experiment.history()).get(name)
         if reason is None:
+            # So long a list that does not name it takes to come right, or to have forgotten it.
             self.verify(self.experiment.await_known(name, 2 * COVERED_GAP_S))
             return
         self.not_checked(step, reason)

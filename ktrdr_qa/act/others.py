@@ -45,11 +45,12 @@ class Others:
         return {r.subject: r.status or "" for r in listed if r.status != MISSING}
 
     def _turned(self, rows: Iterable[Sample], recorded: Collection[str]) -> Iterator[Sample]:
-        """The rows of ended backtests, else not worth recording, that say another end than they said first: both of them."""
+        """The rows of ended backtests, else not worth recording, that say another end than they said before: both of them."""
         for s in rows:
             if s.terminal and s.subject not in recorded:
                 first = self._ended_rows.setdefault(s.subject, s)
                 if first.status != s.status:
+                    self._ended_rows[s.subject] = s  # Told once.
                     yield from (first, s)
 
     def _note_lost(self, asked_s: float, error: TransportError) -> None:

@@ -129,7 +129,7 @@ class Watching:
 
     def _about(self, operation: str, speaker: Client | None) -> dict[str, Any]:
         """Of an operation that is named: nothing where the backend has it; else that it has not, and its beginning."""
-        known = (operation, speaker is None)
+        known = (operation, speaker is None)  # The registry alone does not tell when it began.
         if known in self._unlisted:
             return self._unlisted[known]
         facts: dict[str, Any] = {}

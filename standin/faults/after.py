@@ -162,6 +162,17 @@ class PlaceMoves(PlaceTakenAgain):
     its_own = False
 
 
+@fault("after-work-hidden-elsewhere")
+class WorkHiddenElsewhere(Registered):
+    """What was cancelled is begun again straight on another worker, and never written down."""
+
+    from_s = 0.3
+    its_own = False
+
+    def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
+        return {**row, "status": "busy", "current_operation_id": f"{operation}_again"}
+
+
 @fault("after-worker-dropped")
 class WorkerDropped(Registered):
     def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:

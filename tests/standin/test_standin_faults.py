@@ -1002,6 +1002,14 @@ def _(it: Launched) -> None:
     assert busy[0]["status"] == "busy"
 
 
+@shows("after-work-hidden-elsewhere")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    has = lambda: [row["current_operation_id"] for row in it.ask("GET", "/api/v1/workers").json()]  # noqa: E731
+    hidden = next(other for other in eventually(has, lambda seen: f"{operation_id}_again" in seen) if other)
+    assert it.ask("GET", f"/api/v1/operations/{hidden}").status_code == 404
+
+
 @shows("stability-new-has-old-error")
 def _(it: Launched) -> None:
     error = it.operation(_cancelled(it))["error_message"]

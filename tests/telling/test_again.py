@@ -74,6 +74,7 @@ def experiment(witness: Witness | None = WITNESS, *samples: Sample) -> Any:
         (crashes.NEXT_RECORD, f"curl -s {OPERATIONS}/{NEXT}"),
         (crashes.WORKERS, f"curl -s {API}/api/v1/workers"),
         (crashes.LIST, LISTED),
+        (crashes.WORKER_HEALTH, f"curl -s {WORKER}/health"),
     ],
 )
 def test_what_broke_by_itself_is_asked_for_again(what: str, line: str) -> None:
