@@ -6,11 +6,14 @@ That is its defect, told as what it is. What is gone before the cancel leaves no
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from ktrdr_qa.judge.crashes import GIVE_UP_S
 from tests.deployments.harness import BRISK, MAIN, Place, Ran, started
 from tests.deployments.proxy import Answer, Asked, proxy
 from tests.telling.running import ROOT, Told, run, suite
@@ -30,6 +33,12 @@ def exchanges(told: Told) -> str:
     )
 
 
+def nobody_waited_for_it(asked: str) -> bool:
+    """Whether no address was asked in vain for longer than it takes to know that KTRDR is gone, and once as long."""
+    in_vain = re.findall(r"  (GET|POST) (\S+)\n +no answer after \d+ ms: no answer within ([\d.]+) s", asked)
+    return all(times * float(for_s) < 2 * GIVE_UP_S for (_, _, for_s), times in Counter(in_vain).items())
+
+
 @pytest.mark.parametrize(
     ("fault", "words"), [("after-backend-dies", "connection refused"), ("after-backend-hangs", "no answer within")]
 )
@@ -47,7 +56,7 @@ def test_platform_that_falls_over_after_the_cancel_fails(tmp_path: Path, fault: 
     # It is asked for no more than it takes to know: nobody waits for a clean-up that cannot be.
     asked = exchanges(told)
     assert asked.count("  DELETE ") == 1
-    assert asked.count(" no answer after ") - asked.count("connection refused") <= 15
+    assert nobody_waited_for_it(asked)
     assert "Traceback" not in told.console
 
 
@@ -58,7 +67,7 @@ def test_platform_that_hangs_before_the_cancel_is_inconclusive(tmp_path: Path) -
     assert "KTRDR itself is gone: it has not answered for" in summary["scenarios"][0]["reason"]
     assert "nothing was learnt about cancellation" in summary["scenarios"][0]["reason"]
     asked = exchanges(told)
-    assert "  DELETE " not in asked and asked.count(" no answer after ") <= 15
+    assert "  DELETE " not in asked and " no answer after " in asked and nobody_waited_for_it(asked)
     assert "Traceback" not in told.console
 
 
