@@ -45,13 +45,16 @@ class Others:
         return {r.subject: r.status or "" for r in listed if r.status != MISSING}
 
     def _turned(self, rows: Iterable[Sample], recorded: Collection[str]) -> Iterator[Sample]:
-        """The rows of ended backtests, else not worth recording, that say another end than they said before: both of them."""
+        """The rows of ended backtests, else not worth recording, that are another state than they were: both of them."""
         for s in rows:
             if s.terminal and s.subject not in recorded:
-                first = self._ended_rows.setdefault(s.subject, s)
-                if first.status != s.status:
-                    self._ended_rows[s.subject] = s  # Told once.
-                    yield from (first, s)
+                self._ended_rows.setdefault(s.subject, s)
+            first = self._ended_rows.get(s.subject, s)
+            if s.status not in (first.status, MISSING):
+                self._ended_rows[s.subject] = s  # Told once.
+                yield first
+                if s.subject not in recorded:
+                    yield s
 
     def _note_lost(self, asked_s: float, error: TransportError) -> None:
         """Write down that the list could not be read; after the cancel it is watched from then on, to see it come right."""

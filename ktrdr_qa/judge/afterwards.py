@@ -316,6 +316,10 @@ def records_its_end(history: History, backtest: str) -> Judgement:
         first, moved = min(moves, key=lambda move: move[1].answered_s)
         seen = f"the time of its end moves: first {first}, then {moved.facts['completed_at']}"
         return rule.violated(seen, moved.answered_s)
+    began = [(s.facts["started_at"], s) for s in settled if s.facts.get("started_at")]
+    if again := next(((at, s) for at, s in began if (apart_s(began[0][0], at) or 0.0) > SAME_MOMENT_S), None):
+        seen = f"the time of its beginning moves after its end: first {began[0][0]}, then {again[0]}"
+        return rule.violated(seen, again[1].answered_s)
     if not records[-1].facts.get("completed_at"):
         return rule.unknown("completed_at is missing so far")
     return rule.holds(f"it ended at {records[-1].facts['completed_at']}")

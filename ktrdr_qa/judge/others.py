@@ -33,7 +33,8 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
 
     Its owner may have cancelled the other one: on a shared platform only KTRDR's own times tell, which agree within
     ``SAME_MOMENT_S`` where one cancel ended both. What nobody else can have done needs no time: that one which was
-    completed or had failed is called cancelled, that one which ran has lost its progress, or that its record is gone.
+    completed or had failed is called cancelled, that a completed one runs again, that one which ran has lost its progress,
+    or that its record is gone.
     """
     rule = Rule("only this one", "no other backtest is cancelled instead, or with it")
     sent = history.event("cancel_sent", backtest)
@@ -109,6 +110,8 @@ def _what_befell(row: Sample, s: Sample, sent_s: float) -> str:
     """
     if row.status in ("completed", "failed") and s.status == "cancelled":
         return f'was "{row.status}" before the cancel, and is called cancelled'
+    if row.status == "completed" and s.status == "running" and s.asked_s >= sent_s + COVERED_GAP_S:
+        return 'was "completed" before the cancel, and is running again'
     lost = height_of(row) - height_of(s) if s.percentage is not None else 0.0
     if row.status == s.status == "running" and lost > ROUNDED and s.asked_s >= sent_s + COVERED_GAP_S:
         return f"fell from {percent_of(row)} to {percent_of(s)} after the cancel, while it ran"

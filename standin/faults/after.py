@@ -269,6 +269,13 @@ class EndMoves(AfterCancel):
         )
 
 
+@fault("after-beginning-moves")
+class BeginningMoves(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        moved_s = LATER_S if elapsed_s >= ONCE_AFTER_S else 0.0
+        return operation.copy(started_at=operation.started_at and operation.started_at - timedelta(seconds=moved_s))
+
+
 @fault("after-completed-at-missing")
 class CompletedAtMissing(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:

@@ -177,6 +177,14 @@ class CancelRewritesThePast(Seam):
                 earlier.status, earlier.error_message = "cancelled", contract.CANCELLED_BY_USER
 
 
+@fault("cancel-revives-the-past")
+class CancelRevivesThePast(Seam):
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        for earlier in self.backend.operations.values():
+            if earlier.status == "completed":
+                earlier.status = "running"
+
+
 @fault("cancel-loses-another")
 class CancelLosesAnother(Seam):
     def cancelled(self, operation: Operation, before: Operation) -> None:

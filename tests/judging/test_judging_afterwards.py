@@ -788,6 +788,11 @@ def ended_at(at_s: float, second: str) -> Sample:
     return saw(at_s, "cancelled", completed_at=f"2026-11-22T18:52:{second}Z")
 
 
+def began_at(at_s: float, second: str) -> Sample:
+    times = {"started_at": f"2026-11-22T18:52:{second}Z", "completed_at": "2026-11-22T18:52:44.0Z"}
+    return saw(at_s, "cancelled", **times)
+
+
 @cases(
     *NOT_ENDED,
     Case(
@@ -983,6 +988,19 @@ def ended_at(at_s: float, second: str) -> Sample:
         "violated",
         "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:41.4Z",
         10.8,
+    ),
+    Case(
+        "the time of its beginning moves, a second after the end",
+        film(CUT, RAN, began_at(10.2, "35.0"), began_at(11.2, "36.0"), began_at(12.0, "36.6"), began_at(13.0, "39.0")),
+        "violated",
+        "the time of its beginning moves after its end: first 2026-11-22T18:52:36.0Z, then 2026-11-22T18:52:36.6Z",
+        12.0,
+    ),
+    Case(
+        "by half a second: it may be told in another way",
+        film(CUT, RAN, began_at(11.2, "36.0"), ended_at(11.6, "44.0"), began_at(12.0, "36.5"), began_at(13.0, "35.5")),
+        "holds",
+        "it ended at 2026-11-22T18:52:44.0Z",
     ),
     Case(
         "missing in a later record, though another has it",

@@ -907,6 +907,27 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         12.0,
     ),
     Case(
+        "one that was completed runs again",
+        film(CANCEL, RAN, over(9.0, "completed"), over(11.1, "running"), over(12.0, "running"), mine_ended("43.0")),
+        "violated",
+        'another backtest was "completed" before the cancel, and is running again: op_9',
+        11.1,
+    ),
+    Case(
+        "within a second a view that lags may say so, and one that had failed may be taken up again",
+        film(
+            CANCEL,
+            RAN,
+            over(9.0, "completed"),
+            over(10.9, "running"),
+            saw(9.0, "failed", view="list", of="op_8"),
+            saw(12.0, "running", view="list", of="op_8"),
+            mine_ended("43.0"),
+        ),
+        "holds",
+        "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
         "one that was cancelled before, or completed since, was not over before",
         film(
             CANCEL,

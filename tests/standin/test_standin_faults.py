@@ -489,6 +489,14 @@ def _(it: Launched) -> None:
     assert "completed" not in statuses() and "failed" in statuses()
 
 
+@shows("cancel-revives-the-past")
+def _(it: Launched) -> None:
+    statuses = lambda: [row["status"] for row in it.ask("GET", "/api/v1/operations?limit=100").json()["data"]]  # noqa: E731
+    assert statuses().count("completed") == 4 and "running" not in statuses()
+    _cancelled(it)
+    assert "completed" not in statuses() and statuses().count("running") == 4
+
+
 @shows("cancel-loses-another")
 def _(it: Launched) -> None:
     neighbour = eventually(lambda: _active(it))[0]
@@ -1064,6 +1072,14 @@ def _(it: Launched) -> None:
     first = it.operation(operation_id)["completed_at"]
     moved = it.wait(operation_id, lambda seen: seen["completed_at"] != first)["completed_at"]
     assert (datetime.fromisoformat(moved) - datetime.fromisoformat(first)).total_seconds() == 1.0
+
+
+@shows("after-beginning-moves")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    first = it.operation(operation_id)["started_at"]
+    moved = it.wait(operation_id, lambda seen: seen["started_at"] != first)["started_at"]
+    assert (datetime.fromisoformat(moved) - datetime.fromisoformat(first)).total_seconds() == -1.0
 
 
 @shows("after-completed-at-missing")
