@@ -32,6 +32,7 @@ Feature: Turning down what cannot be cancelled
       | an id that climbs out of its folder  |
       | an id in letters of many languages   |
     Then each of these cancellations is turned down, and none is an error of KTRDR's own
+    And KTRDR and its workers go on answering after them
     And no running backtest has come to harm by them
     And the list of backtests is as it was before them
     When the backtest is cancelled
@@ -58,6 +59,7 @@ Feature: Turning down what cannot be cancelled
     Then the backtest is running within 10 seconds
     When what has ended is cancelled all the same
     Then each of these cancellations is turned down, and none is an error of KTRDR's own
+    And KTRDR and its workers go on answering after them
     And the records of what had ended are as they were
     And no running backtest has come to harm by them
     And the list of backtests is as it was before them
@@ -79,11 +81,12 @@ Feature: Turning down what cannot be cancelled
       | EURUSD | 1d        | 2024-01-01 | 2024-12-31 |
     When what has ended is cancelled all the same
     And an operation of another kind that has ended is cancelled, if there is one
-    And a long backtest is started
+    Then each of these cancellations is turned down, and none is an error of KTRDR's own
+    And KTRDR and its workers go on answering after them
+    When a long backtest is started
     Then the backtest is running within 10 seconds
     When every other worker is given a backtest of its own
-    Then each of these cancellations is turned down, and none is an error of KTRDR's own
-    And the records of what had ended are as they were
+    Then the records of what had ended are as they were
     And the worker of what had ended runs another backtest within 30 seconds
     When the backtest is cancelled
     Then the cancellation is acknowledged within 5 seconds

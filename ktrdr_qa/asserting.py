@@ -94,6 +94,9 @@ def again(experiment: Experiment, judgement: Judgement) -> str:
     if name == "others can be stopped":
         stuck = next((e.subject for e in experiment.history().events if e.kind == "not_stopped"), "")
         return f"curl -s {record}{stuck or scene.backtest}"
+    if name == "goes on answering":
+        fallen = (w for w in scene.witnesses.values() if judgement.seen.startswith(f"the worker {w.worker} "))
+        return f"curl -s {next((f'{w.address}/health' for w in fallen), f'{base_url}/api/v1/health')}"
     if name in _OF_SEVERAL:
         named = next((one for one in scene.mine if one in judgement.seen), "")
         shown = (

@@ -184,6 +184,9 @@ class Seam:
     def worker_cancelled(self, job: Job) -> None:
         """The worker has stopped a job because it was told to, and is about to say so."""
 
+    def worker_turns_down(self, job: Job) -> None:
+        """The worker was told to stop a job that has ended, and is about to say that it cannot."""
+
 
 class Seams(Seam):
     """All the faults that are switched on, asked one after the other."""
@@ -300,3 +303,7 @@ class Seams(Seam):
     def worker_cancelled(self, job: Job) -> None:
         for fault in self._faults:
             fault.worker_cancelled(job)
+
+    def worker_turns_down(self, job: Job) -> None:
+        for fault in self._faults:
+            fault.worker_turns_down(job)

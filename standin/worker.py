@@ -308,6 +308,7 @@ def application(worker: Worker) -> FastAPI:
         if job is None:
             return JSONResponse(contract.not_found(operation_id), 404)
         if not job.operation.active:
+            worker.seams.worker_turns_down(job)
             return JSONResponse(contract.cannot_be_cancelled(job.operation), 400)
         await worker.cancel(job, body.reason if body else None)
         if job.operation.status != "cancelled":

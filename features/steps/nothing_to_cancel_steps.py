@@ -8,6 +8,7 @@ from behave import given, then, when
 
 from ktrdr_qa.act.candidate import candidates_of
 from ktrdr_qa.act.ways import nothing_to_cancel
+from ktrdr_qa.judge import crashes
 
 
 @given("a backtest that has completed, the first of these that does")
@@ -26,15 +27,13 @@ def have_a_failed_backtest(context: Any) -> None:
 def cancel_what_is_not_there(context: Any) -> None:
     """Sends a cancellation for each row of the table; one without an id is not sent where it may mean all of them."""
     names = [row["what"] for row in context.table]
-    context.steps.not_checked(
-        context.step, nothing_to_cancel.cancel_what_is_not_there(context.steps.experiment.scene, names)
-    )
+    context.steps.not_checked(context.step, nothing_to_cancel.cancel_what_is_not_there(context.steps.experiment, names))
 
 
 @when("what has ended is cancelled all the same")
 def cancel_what_has_ended(context: Any) -> None:
     """Sends a cancellation for each backtest of this scenario that had completed or failed."""
-    nothing_to_cancel.cancel_what_has_ended(context.steps.experiment.scene)
+    nothing_to_cancel.cancel_what_has_ended(context.steps.experiment)
 
 
 @when("an operation of another kind that has ended is cancelled, if there is one")
@@ -47,6 +46,12 @@ def cancel_another_kind(context: Any) -> None:
 def all_are_turned_down(context: Any) -> None:
     """KTRDR answers each with a refusal: it acknowledges none, breaks at none, and leaves none without an answer."""
     context.steps.verify(context.steps.experiment.judge("turned down"))
+
+
+@then("KTRDR and its workers go on answering after them")
+def all_go_on_answering(context: Any) -> None:
+    """KTRDR, and every worker within reach that answered before these cancellations, still answers a second after them."""
+    context.steps.verify_in_time("goes on answering", crashes.GIVE_UP_S)
 
 
 @then("no running backtest has come to harm by them")

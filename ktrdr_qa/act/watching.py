@@ -94,21 +94,33 @@ class Watching:
                 yield self._with_what_it_has(reading, None)
 
         recorder.watch("registry", "", read, WITNESS_INTERVAL_S)
-        witness = scene.witnesses.get(worker)
-        if witness and witness.address:
-            trusted = witness.address in scene.target.workers.values()
-            view, speaker = (scene.client.clone(witness.address, trusted=trusted) for _ in range(2))
+        if view := self._speaker(worker):
             recorder.watch("worker", backtest, lambda: self._read_view(view, backtest), WITNESS_INTERVAL_S)
-            recorder.watch("health", worker, lambda: self._read_health(speaker, worker), WITNESS_INTERVAL_S)
+            self._watch_health(worker)
+
+    def watch_all_workers(self) -> None:
+        """From here on also read the health of each worker within reach."""
+        for worker in self._scene.witnesses:
+            self._watch_health(worker)
+        self._scene.read_fresh("health", [w.worker for w in self._scene.witnesses.values() if w.address])
+
+    def _watch_health(self, worker: str) -> None:
+        if speaker := self._speaker(worker):
+            read = lambda: self._read_health(speaker, worker)  # noqa: E731
+            self._scene.recorder.watch("health", worker, read, WITNESS_INTERVAL_S)
+
+    def _speaker(self, worker: str) -> Client | None:
+        """A client of the worker's own, where it can be asked from here."""
+        witness = self._scene.witnesses.get(worker)
+        if witness is None or not witness.address:
+            return None
+        return self._scene.client.clone(witness.address, trusted=witness.address in self._scene.target.workers.values())
 
     def read_own_record(self, backtest: str = "", worker: str = "") -> None:
         """Write down once what the worker itself has of a backtest, this recording's or another, where it can be asked."""
         scene, backtest = self._scene, backtest or self._scene.backtest
-        witness = scene.witnesses.get(self._places.ids.get(worker, worker) or self.worker)
-        if not (witness and witness.address):
-            return
-        speaker = scene.client.clone(witness.address, trusted=witness.address in scene.target.workers.values())
-        scene.read_once("worker", lambda: self._read_view(speaker, backtest))
+        if speaker := self._speaker(self._places.ids.get(worker, worker) or self.worker):
+            scene.read_once("worker", lambda: self._read_view(speaker, backtest))
 
     def _read_view(self, view: Client, backtest: str) -> Iterator[readings.Reading]:
         """The worker's own record, under the id that it calls the backtest by."""

@@ -75,6 +75,19 @@ def who_is_gone(history: History, backtest: str, worker: str) -> str:
     return ""
 
 
+def who_answers(history: History) -> Iterator[tuple[str, list[Sample]]]:
+    """KTRDR itself and each worker that was asked, with the readings that tell whether it is there.
+
+    Of a worker what is silent is left out: it may have to compute.
+    """
+    yield "KTRDR itself", _of_the_backend(history)
+    of_workers: dict[str, list[Sample]] = {}
+    for s in history.samples:
+        if s.view == "health" and (not s.problem or s.facts.get("refused") or BROKEN.search(s.problem)):
+            of_workers.setdefault(s.subject, []).append(s)
+    yield from ((f"the worker {worker}", readings) for worker, readings in of_workers.items())
+
+
 @dataclass(frozen=True)
 class Outage:
     """A time without an answer, and what the last reading in it said; not ``over`` where the history ends with it."""
@@ -89,8 +102,12 @@ class Outage:
         return self.until_s - self.from_s
 
 
+def _of_the_backend(history: History) -> list[Sample]:
+    return [s for s in history.samples if s.view in ("backend", "registry")]
+
+
 def _outages_of_the_backend(history: History) -> list[Outage]:
-    return list(outages_in(history, [s for s in history.samples if s.view in ("backend", "registry")]))
+    return list(outages_in(history, _of_the_backend(history)))
 
 
 def _outages_of_a_part(history: History, backtest: str, sent_s: float) -> Iterator[tuple[str, list[Outage]]]:

@@ -39,6 +39,7 @@ _MISTAKES = {
     "place free": "place not freed",
     "second cancel": "second cancel did harm",
     "turned down": "not turned down",
+    "goes on answering": "a process is gone",
     "running unharmed": "hit another backtest",
     "list unchanged": "list changed",
     "ended unchanged": "record changed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from standin import contract
 from standin.contract import Operation
 from standin.faults.known import AfterCancel, fault
+from standin.job import Job
 from standin.seams import Answer, Ask, Seam, answer
 
 LONG_ID = 5_000
@@ -149,6 +151,19 @@ class VainEndedPoisonsItsWorker(VainCancel):
         if operation.worker_id in self._poisoned:
             self._poisoned.discard(operation.worker_id)
             self.backend.soon(self.backend.carry_out_cancel(operation, None))
+
+
+@fault("vain-ended-kills-its-worker")
+class VainEndedKillsItsWorker(VainCancel):
+    """The worker is told all the same, and falls over it."""
+
+    def answers(self, known: Operation | None, given: Answer) -> Answer:
+        if known is not None:
+            self.backend.soon(self.backend.tell_worker(known, None))
+        return given
+
+    def worker_turns_down(self, job: Job) -> None:
+        os._exit(1)
 
 
 @fault("reason-lost")

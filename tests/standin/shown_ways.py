@@ -123,6 +123,23 @@ def _(it: Launched) -> None:
     assert [it.operation(each)["status"] for each in on.values()] == ["running"]
 
 
+@shows("vain-ended-kills-its-worker")
+def _(it: Launched) -> None:
+    operation_id = _completed(it)
+    base = it.worker_url(operation_id)
+    assert it.cancel(operation_id).status_code == 400
+
+    def dead() -> bool:
+        try:
+            it.ask("GET", f"{base}/health")
+        except requests.ConnectionError:
+            return True
+        return False
+
+    eventually(dead)
+    assert it.ask("GET", "/api/v1/health").status_code == 200
+
+
 @shows("reason-lost")
 def _(it: Launched) -> None:
     operation_id = it.running()

@@ -37,6 +37,7 @@ SHOWN_BY = {
     **dict.fromkeys(("acknowledged", "each answered"), EVIDENCE["Cancel response"].curl),
     **dict.fromkeys(("running unharmed", "ended unchanged", "worker takes the next"), f"curl -s {OPERATIONS}/op_other"),
     "turned down": "curl -s -X DELETE the/one/that/was/sent",
+    "goes on answering": f"curl -s {API}/api/v1/health",
     "second cancel": EVIDENCE["second cancel"].curl,
     "next accepted": EVIDENCE["next"].curl,
     "next runs": f"curl -s {OPERATIONS}/{NEXT}",
@@ -94,10 +95,22 @@ def test_each_failure_repeats_the_request_that_showed_it(name: str, line: str) -
     assert str(failed.value).rstrip().endswith(f"\n   again: {line}")
 
 
+def test_a_worker_that_is_gone_is_asked_again() -> None:
+    gone = replace(broken("goes on answering"), seen=f"the worker {W} did not answer for 2.7 s")
+    assert asserting.again(experiment(), gone) == f"curl -s {WORKER}/health"
+
+
 def test_every_judgement_has_its_line() -> None:
     assert set(SHOWN_BY) == {*verdict.judge_all(HISTORIES["green"]), "second cancel", "others can be stopped"} | {
         *("list agrees", "does not come back", "end recorded"),
-        *("turned down", "running unharmed", "list unchanged", "ended unchanged", "worker takes the next"),
+        *(
+            "goes on answering",
+            "turned down",
+            "running unharmed",
+            "list unchanged",
+            "ended unchanged",
+            "worker takes the next",
+        ),
         *("reason kept", "each answered", "one takes effect"),
     }
 

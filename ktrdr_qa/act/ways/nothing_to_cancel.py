@@ -106,13 +106,15 @@ def _keep_an_eye_on(scene: Scene, operation: str, status: str) -> None:
 # --- the cancels -----------------------------------------------------------------------------------------
 
 
-def cancel_what_is_not_there(scene: Scene, names: Iterable[str]) -> str:
+def cancel_what_is_not_there(experiment: Experiment, names: Iterable[str]) -> str:
     """Cancel each, by its name in ``IN_VAIN``; what could not be tried and why, or nothing."""
+    scene = experiment.scene
     known = ", ".join(IN_VAIN)
     for name in names:
         if name not in IN_VAIN:
             raise BadConfiguration(f"nobody knows how to cancel {name!r}; there are: {known}")
     not_tried = ""
+    experiment.watching.watch_all_workers()
     _look_at_the_list(scene)
     for name in names:
         if name == NO_ID and (not_tried := _may_mean_all(scene.client)):
@@ -122,8 +124,10 @@ def cancel_what_is_not_there(scene: Scene, names: Iterable[str]) -> str:
     return not_tried
 
 
-def cancel_what_has_ended(scene: Scene) -> None:
+def cancel_what_has_ended(experiment: Experiment) -> None:
     """Cancel each backtest of this recording that has ended before."""
+    scene = experiment.scene
+    experiment.watching.watch_all_workers()
     _look_at_the_list(scene)
     for operation, status in _ended_before(scene).items():
         _cancel(scene, operation, f"a backtest that is {status}")

@@ -11,8 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ktrdr_qa.judge import crashes
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.reading import counted, gone_from, rises_in, state_of, what_changed
+from ktrdr_qa.judge.reading import (
+    COVERED_GAP_S,
+    SAME_MOMENT_S,
+    counted,
+    gone_from,
+    rises_in,
+    state_of,
+    what_changed,
+)
 from ktrdr_qa.judge.ways.way import Found, Way, seen_in
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
@@ -26,6 +35,7 @@ def judgements(history: History, limits: Mapping[str, float]) -> Iterator[Judgem
     if not _sent(history):
         return
     yield are_turned_down(history)
+    yield go_on_answering(history)
     yield leave_the_running_alone(history)
     yield leave_the_list_alone(history, limits["cancelled_s"])
     if _ended_before(history):
@@ -54,6 +64,32 @@ def are_turned_down(history: History) -> Judgement:
         return rule.unknown(unknown[0], final=True)
     codes = ", ".join(str(code) for code in sorted({int(e.facts["http"]) for e in sent}))
     return rule.holds(f"{len(sent)} {'was' if len(sent) == 1 else 'were'} turned down with HTTP {codes}")
+
+
+def go_on_answering(history: History) -> Judgement:
+    """Neither KTRDR nor a worker that had answered falls over: what cannot be carried out must not end a process (AIP-193).
+
+    A worker that is silent may have to compute; one that refuses connections, or breaks, is gone.
+    """
+    rule = Rule("goes on answering", "KTRDR and its workers go on answering")
+    first, last = _sent(history)[0], _sent(history)[-1]
+    since_s, due_s = first.facts["sent_s"], last.at_s + COVERED_GAP_S
+    asked, doubtful = [], ""
+    for what, readings in crashes.who_answers(history):
+        outages = list(crashes.outages_in(history, readings))
+        if not any(not s.problem and s.answered_s <= since_s for s in readings):
+            continue  # It was not there before, or cannot be told from one that was not.
+        if outages and outages[0].from_s >= since_s - SAME_MOMENT_S:
+            lasted = f"{outages[0].lasted_s:.1f} s{'' if outages[0].over else ' by now'}"
+            after_s = max(0.0, outages[0].from_s - since_s)
+            seen = f"{what} did not answer for {lasted}, from {after_s:.1f} s after the cancel of {first.facts.get('what')}"
+            return rule.violated(f"{seen}: {outages[0].words}", outages[0].from_s)
+        if readings[-1].problem or readings[-1].asked_s < due_s:
+            doubtful = doubtful or f"{what} has not answered since: {readings[-1].problem or 'it was not asked'}"
+        asked.append(what)
+    if not asked:
+        return rule.unknown("nothing of it had answered before", final=True)
+    return rule.unknown(doubtful) if doubtful else rule.holds(f"{' and '.join(asked)} answered")
 
 
 def leave_the_running_alone(history: History) -> Judgement:
@@ -225,6 +261,7 @@ WAY = Way(
     "nothing to cancel",
     {
         "It is turned down, plainly": ("turned down",),
+        "KTRDR and its workers go on answering": ("goes on answering",),
         "What was running is left alone": ("running unharmed",),
         "The list is as it was": ("list unchanged",),
         "What had ended is as it was": ("ended unchanged",),

@@ -14,7 +14,7 @@ from ktrdr_qa.judge.ways import cancellation_with_reason as reason
 from ktrdr_qa.judge.ways import nothing_to_cancel as vain
 from ktrdr_qa.judge.ways import simultaneous_cancellation as together
 from ktrdr_qa.record.history import Event, History, Sample, from_json
-from tests.judging.film import B, Case, W, cancelled, cases, did, film, healthy, plus, saw
+from tests.judging.film import B, Case, W, cancelled, cases, did, film, health, healthy, lost, plus, saw
 
 DONE, BROKEN, TRAINING, GHOST = "op_done", "op_broken", "op_training_1", "op_nobodys"
 NEXT_ONE = "op_5"
@@ -103,6 +103,152 @@ def record(
 def test_turned_down(case: Case) -> None:
     expected = "each cancel that has nothing to cancel is turned down (HTTP 4xx)"
     case.check(vain.are_turned_down(case.history), "turned down", expected)
+
+
+# --- who answers -------------------------------------------------------------------------------------------------
+
+NOBODY = "nothing listens at worker:5003 (connection refused)"
+
+
+def refused(*times_s: float, of: str = W) -> list[Sample]:
+    return [lost(at_s, NOBODY, view="health", of=of, refused=True) for at_s in times_s]
+
+
+@cases(
+    Case(
+        "KTRDR and a worker answer a second after the last",
+        film(
+            saw(4.0, "running"), health(4.0, None), in_vain(5.0), in_vain(6.0), saw(7.0, "running"), health(7.0, None)
+        ),
+        "holds",
+        "KTRDR itself and the worker worker_1 answered",
+    ),
+    Case(
+        "no worker can be asked from here",
+        film(saw(4.0, "running"), in_vain(5.0), saw(6.0, "running")),
+        "holds",
+        "KTRDR itself answered",
+    ),
+    Case(
+        "one was asked too soon after the last",
+        film(saw(4.0, "running"), health(4.0, None), in_vain(5.0), saw(6.0, "running"), health(5.9, None)),
+        "unknown",
+        "the worker worker_1 has not answered since: it was not asked",
+    ),
+    Case(
+        "a worker refuses connections for two seconds",
+        film(
+            saw(4.0, "running"),
+            health(4.5, None),
+            health(4.6, None, "worker_2"),
+            in_vain(5.0, what="a backtest that is completed"),
+            in_vain(5.2, what="another"),
+            refused(5.4, 6.3, 7.4),
+            [health(at_s, None, "worker_2") for at_s in (5.4, 6.3, 7.2)],
+            saw(7.3, "running"),
+        ),
+        "violated",
+        f"the worker worker_1 did not answer for 2.0 s by now, from 0.5 s after the cancel of a backtest that is completed: {NOBODY}",
+        5.4,
+    ),
+    Case(
+        "for less so far",
+        film(saw(4.0, "running"), health(4.5, None), in_vain(5.0), refused(5.4, 6.3, 7.3), saw(7.3, "running")),
+        "unknown",
+        f"the worker worker_1 has not answered since: {NOBODY}",
+    ),
+    Case(
+        "the first doubt is told, and a failure before any",
+        film(
+            saw(4.0, "running"),
+            health(4.5, None),
+            health(4.5, None, "worker_2"),
+            in_vain(5.0),
+            refused(5.4, 6.3, of=W),
+            refused(5.4, 6.3, 7.4, of="worker_2"),
+            saw(7.3, "running"),
+        ),
+        "violated",
+        f"the worker worker_2 did not answer for 2.0 s by now, from 0.5 s after the cancel of it: {NOBODY}",
+        5.4,
+    ),
+    Case(
+        "it comes back: its process was ended and begun again",
+        film(
+            saw(4.0, "running"),
+            health(4.5, None),
+            in_vain(5.0),
+            refused(5.4, 6.3, 7.4),
+            health(8.0, None),
+            saw(7.3, "running"),
+        ),
+        "violated",
+        f"the worker worker_1 did not answer for 2.6 s, from 0.5 s after the cancel of it: {NOBODY}",
+        5.4,
+    ),
+    Case(
+        "a worker that was gone before, or since half a second, is not gone by them",
+        film(
+            saw(4.0, "running"),
+            health(1.0, None),
+            refused(4.39, 5.3, 6.4),
+            refused(4.0, 6.0, 8.0, of="worker_2"),
+            in_vain(5.0),
+            saw(6.4, "running"),
+        ),
+        "unknown",
+        f"the worker worker_1 has not answered since: {NOBODY}",
+    ),
+    Case(
+        "a worker that is silent may have to compute",
+        film(
+            saw(4.0, "running"),
+            health(4.5, None),
+            in_vain(5.0),
+            [lost(at_s, view="health", of=W, took_s=1.0) for at_s in (5.4, 6.4, 7.4, 8.4, 9.4, 10.4)],
+            health(11.5, None),
+            saw(11.5, "running"),
+        ),
+        "holds",
+        "KTRDR itself and the worker worker_1 answered",
+    ),
+    Case(
+        "a worker whose health is an error",
+        film(
+            saw(4.0, "running"),
+            health(4.5, None),
+            in_vain(5.0),
+            [lost(at_s, "HTTP 500: oops", view="health", of=W) for at_s in (5.4, 6.4, 7.4)],
+            saw(7.3, "running"),
+        ),
+        "violated",
+        "the worker worker_1 did not answer for 2.0 s by now, from 0.5 s after the cancel of it: HTTP 500: oops",
+        5.4,
+    ),
+    Case(
+        "KTRDR itself is gone",
+        film(saw(4.8, "running"), in_vain(5.0), [lost(at_s, NOBODY, refused=True) for at_s in (5.2, 6.2, 7.3)]),
+        "violated",
+        f"KTRDR itself did not answer for 2.1 s by now, from 0.3 s after the cancel of it: {NOBODY}",
+        5.2,
+    ),
+    Case(
+        "it went as the cancel was sent",
+        film(saw(4.0, "running"), in_vain(5.0), [lost(at_s, NOBODY, refused=True) for at_s in (4.4, 5.4, 6.5)]),
+        "violated",
+        f"KTRDR itself did not answer for 2.1 s by now, from 0.0 s after the cancel of it: {NOBODY}",
+        4.4,
+    ),
+    Case(
+        "nothing was read before",
+        film(in_vain(5.0), saw(7.0, "running"), health(7.0, None)),
+        "unknown",
+        "nothing of it had answered before",
+        final=True,
+    ),
+)
+def test_goes_on_answering(case: Case) -> None:
+    case.check(vain.go_on_answering(case.history), "goes on answering", "KTRDR and its workers go on answering")
 
 
 # --- the running one, the list -----------------------------------------------------------------------------------
@@ -881,9 +1027,9 @@ def test_each_kind_of_cancel_brings_its_own_judgements(again: bool) -> None:
     def names(history: History) -> set[str]:
         return set(new_ones(from_json(history.to_json()) if again else history))
 
-    assert names(plus(healthy(), in_vain(5.0))) == {"turned down", "running unharmed", "list unchanged"}
-    of_ended = {"turned down", "running unharmed", "list unchanged", "ended unchanged", "worker takes the next"}
-    assert names(plus(healthy(), ended(), CANCELLED_DONE)) == of_ended
+    of_any = {"turned down", "goes on answering", "running unharmed", "list unchanged"}
+    assert names(plus(healthy(), in_vain(5.0))) == of_any
+    assert names(plus(healthy(), ended(), CANCELLED_DONE)) == of_any | {"ended unchanged", "worker takes the next"}
     assert names(plus(healthy(), answers(200, 400))) == {"each answered", "one takes effect"}
     with_reason = healthy()
     with_reason.about["cancel_body"] = {"reason": WHY, "force": True}  # type: ignore[index]
