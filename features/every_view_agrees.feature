@@ -33,4 +33,5 @@ Feature: Following a backtest and its cancellation in every view
     And the list and its filters have shown it at all times as its own record does
     And no backtest was listed under a filter that it does not match
     And the pages of the list neither lost nor doubled a backtest
+    And the list counted as many backtests as there were, and as many active ones
     And its worker's own record agreed with it while it ran

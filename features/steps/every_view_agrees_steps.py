@@ -45,6 +45,12 @@ def pages_are_whole(context: Any) -> None:
     context.steps.verify(context.steps.experiment.await_known("pages whole", 5.0))
 
 
+@then("the list counted as many backtests as there were, and as many active ones")
+def counts_are_right(context: Any) -> None:
+    """What the list says of how many there are, and how many of them are active, fits what it names; where it does not count this is reported as not checked."""
+    context.steps.verify_or_not_checked(context.step, "counts right")
+
+
 @then("its worker's own record agreed with it while it ran")
 def worker_agrees(context: Any) -> None:
     """The worker's own record of the backtest and KTRDR's had the same status, and KTRDR's progress was not ahead of the worker's; where the worker cannot be asked this is reported as not checked."""

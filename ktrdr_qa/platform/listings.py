@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ktrdr_qa.platform.client import Client
-from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.platform.exchange import Exchange, TransportError
 from ktrdr_qa.platform.readings import BACKTEST_WORDS, LISTED, OPERATIONS, Reading, word
 
 PAGE, MOST_PAGES = 3, 5
@@ -29,13 +29,19 @@ def filters(client: Client) -> tuple[str, ...]:
 
 
 def under(client: Client, question: str) -> Iterator[Reading]:
-    """What the list names under a filter, each with its status and percentage; ``full``: there may be more than was given."""
-    rows = _rows(client, f"limit={LISTED}{'&' if question else ''}{question}")
+    """What the list names under a filter, each with its status and percentage, and how many it counts.
+
+    ``full``: there may be more than was given.
+    """
+    answer = _asked(client, f"limit={LISTED}{'&' if question else ''}{question}")
+    rows = _rows(answer)
     types = {str(row.get("operation_type")) for row in rows if row.get("operation_type")}
     other_types = sorted(types - set(BACKTEST_WORDS)) if question.startswith("operation_type") else []
     facts: dict[str, Any] = {"rows": {str(row["operation_id"]): word(row.get("status")) for row in rows}}
     heights = {str(row["operation_id"]): row.get("progress_percentage") for row in rows}
     facts["heights"] = {one: height for one, height in heights.items() if isinstance(height, int | float)}
+    counts = {"total": answer.find("$.total_count"), "active": answer.find("$.active_count")}
+    facts |= {name: count for name, count in counts.items() if isinstance(count, int)}
     if len(rows) >= LISTED:
         facts["full"] = True
     if other_types:
@@ -44,23 +50,32 @@ def under(client: Client, question: str) -> Iterator[Reading]:
 
 
 def pages(client: Client) -> Iterator[Reading]:
-    """The first pages of the list, and as much of the whole list before and after, by the ids in their order."""
-    most = PAGE * MOST_PAGES
-    before = _ids(client, f"limit={most}")
+    """The first pages of the list, and as much of the whole list before and after, by the ids in their order.
+
+    ``totals``: how many each of these answers counts, whatever part of them it gives.
+    """
+    most, totals = PAGE * MOST_PAGES, []
+
+    def ids(question: str) -> list[str]:
+        answer = _asked(client, question)
+        totals.append(answer.find("$.total_count"))
+        return [str(row["operation_id"]) for row in _rows(answer)]
+
+    before = ids(f"limit={most}")
     paged: list[str] = []
     for number in range(MOST_PAGES):
-        page = _ids(client, f"limit={PAGE}&offset={PAGE * number}")
+        page = ids(f"limit={PAGE}&offset={PAGE * number}")
         paged += page
         if len(page) < PAGE:
             break
-    after = _ids(client, f"limit={most}")
-    yield Reading("", facts={"before": before, "paged": paged, "after": after})
+    after = ids(f"limit={most}")
+    yield Reading("", facts={"before": before, "paged": paged, "after": after, "totals": totals})
 
 
-def _ids(client: Client, question: str) -> list[str]:
-    return [str(row["operation_id"]) for row in _rows(client, question)]
+def _asked(client: Client, question: str) -> Exchange:
+    return client.get(f"{OPERATIONS}?{question}", purpose="reading the list")
 
 
-def _rows(client: Client, question: str) -> list[dict[str, Any]]:
-    data = client.get(f"{OPERATIONS}?{question}", purpose="reading the list").need("$.data")
+def _rows(answer: Exchange) -> list[dict[str, Any]]:
+    data = answer.need("$.data")
     return [r for r in data if isinstance(r, dict) and r.get("operation_id")] if isinstance(data, list) else []

@@ -59,6 +59,7 @@ _MISTAKES = {
     "lists agree": "list disagrees",
     "filters match": "filter lists others",
     "pages whole": "pages lose or double",
+    "counts right": "list miscounts",
     "worker agrees": "worker's record disagrees",
     "back": "not back after the restart",
     "known again": "forgotten by the restart",

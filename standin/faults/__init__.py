@@ -8,13 +8,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from standin.faults import after, cancel, endurance, ghosts, limits, preflight, restart, running, stability, start, ways
+from standin.faults import (
+    after,
+    cancel,
+    endurance,
+    ghosts,
+    limits,
+    preflight,
+    restart,
+    running,
+    stability,
+    start,
+    views,
+    ways,
+)
 from standin.faults.known import KNOWN
 from standin.seams import Seam
 
 __all__ = ["KNOWN", "TABLE", "FaultRow", "UnknownFaultError", "switched_on", "table"]
 
-_MODULES = (preflight, start, running, cancel, after, ghosts, stability, ways, limits, endurance, restart)
+_MODULES = (preflight, start, running, cancel, after, ghosts, stability, ways, limits, views, endurance, restart)
 TABLE = Path(__file__).parent.parent / "faults.toml"
 
 

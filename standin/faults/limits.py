@@ -1,4 +1,4 @@
-"""At its limits: a cancel that meets the end, backtests beside the cancelled one, more starts than workers, several views."""
+"""At its limits: a cancel that meets the end, backtests beside the cancelled one, more starts than workers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING
 
 from standin import contract
 from standin.contract import Operation
@@ -28,10 +27,8 @@ SLOWED_BY_S = 0.1
 FAILS_AFTER_S = 3.0
 MOVED = 4.0
 """Percentage above which a backtest counts as one that was seen to run."""
-LISTED_LATE_S = 1.9
 LOST_BESIDES = 2.5
 """So much more progress than it had made, in percent, is lost to a neighbour: a while it stays at 0."""
-LISTED_AS = "/api/v1/operations"
 
 
 # --- the race with completion ----------------------------------------------------------------------------------------
@@ -341,79 +338,3 @@ class OversubscribedCalledFailed(Seam):
         there = [e for e in self.backend.operations.values() if e.active and e.worker_id == operation.worker_id]
         if there[0] is not operation:
             self.backend.soon(fail())
-
-
-# --- several views ---------------------------------------------------------------------------------------------------
-
-
-class ListView(Seam):
-    """Answers a question for the list in its own way."""
-
-    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What is listed in answer to a question, where `rows` were to be."""
-        raise NotImplementedError
-
-    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
-        if ask.method != "GET" or ask.path != LISTED_AS or given.status != 200 or ask.internal:
-            return given
-        asked = {name: values[0] for name, values in parse_qs(ask.query).items()}
-        body = given.json()
-        return given.with_json({**body, "data": self.rows(asked, body["data"])})
-
-    def everything(self) -> list[dict[str, Any]]:
-        """All rows, newest first."""
-        known = sorted(self.backend.operations.values(), key=lambda each: each.created_at, reverse=True)
-        return [contract.operation_row(each) for each in known]
-
-
-@fault("views-list-lags")
-class ListLags(AfterCancel):
-    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        at, _ = self._before.get(row["operation_id"], (0.0, None))
-        return {**row, "status": "running"} if time.monotonic() - at < LISTED_LATE_S else row
-
-
-@fault("views-list-stands-still")
-class ListStandsStill(ListView):
-    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**row, "progress_percentage": 0.0} if row["status"] == "running" else row for row in rows]
-
-
-@fault("views-active-forgets")
-class ActiveForgets(ListView):
-    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [] if asked.get("active_only") == "true" else rows
-
-
-@fault("views-filter-lists-others")
-class FilterListsOthers(ListView):
-    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return self.everything() if "status" in asked else rows
-
-
-class ShiftedPages(ListView):
-    """The second page and those after it begin at another row than they are to."""
-
-    by = 0
-
-    def rows(self, asked: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        offset, limit = int(asked.get("offset", 0)), int(asked.get("limit", 10))
-        return self.everything()[offset + self.by : offset + self.by + limit] if offset else rows
-
-
-@fault("views-pages-double")
-class PagesDouble(ShiftedPages):
-    by = -1
-
-
-@fault("views-pages-lose")
-class PagesLose(ShiftedPages):
-    by = 1
-
-
-@fault("views-progress-ahead-of-the-worker")
-class ProgressAhead(Seam):
-    def seen(self, operation: Operation) -> Operation | None:
-        if not operation.active or not operation.percentage:
-            return operation
-        return operation.copy(percentage=min(99.0, 1.0 + 1.5 * float(operation.percentage)))

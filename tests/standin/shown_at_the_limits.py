@@ -296,6 +296,29 @@ def pages_lose(it: Launched) -> None:
     assert ids(listed(it, limit=2, offset=2)) == all_ids[3:5]
 
 
+def counts(it: Launched, **asked: Any) -> tuple[int, int]:
+    body = it.ask("GET", "/api/v1/operations", params=asked).json()
+    return body["total_count"], body["active_count"]
+
+
+@shows("views-counts-the-page")
+def counts_the_page(it: Launched) -> None:
+    several(it, 4)
+    assert [counts(it, limit=limit)[0] for limit in (2, 3)] == [2, 3]
+
+
+@shows("views-counts-one-too-many")
+def counts_one_too_many(it: Launched) -> None:
+    it.running()
+    assert counts(it) == (2, 1)
+
+
+@shows("views-counts-none-active")
+def counts_none_active(it: Launched) -> None:
+    it.running()
+    assert counts(it) == (1, 0)
+
+
 @shows("views-progress-ahead-of-the-worker")
 def progress_ahead(it: Launched) -> None:
     operation_id = it.running(LONG)

@@ -108,12 +108,11 @@ def _keep_an_eye_on(scene: Scene, operation: str, status: str) -> None:
 
 def cancel_what_is_not_there(experiment: Experiment, names: Iterable[str]) -> str:
     """Cancel each, by its name in ``IN_VAIN``; what could not be tried and why, or nothing."""
-    scene = experiment.scene
     known = ", ".join(IN_VAIN)
     for name in names:
         if name not in IN_VAIN:
             raise BadConfiguration(f"nobody knows how to cancel {name!r}; there are: {known}")
-    not_tried = ""
+    not_tried, scene = "", experiment.scene
     experiment.watching.watch_all_workers()
     _look_at_the_list(scene)
     for name in names:

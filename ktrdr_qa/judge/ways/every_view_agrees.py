@@ -34,6 +34,7 @@ def judgements(history: History, limits: Mapping[str, float]) -> list[Judgement]
         lists_agree(history, history.backtest),
         filters_match(history),
         pages_are_whole(history),
+        counts_are_right(history),
         worker_agrees(history, history.backtest, limits["worker_idle_s"]),
     ]
 
@@ -172,6 +173,46 @@ def pages_are_whole(history: History) -> Judgement:
     return rule.holds(f"{len(compared)} times page by page, {max(compared)} backtests each once")
 
 
+def counts_are_right(history: History) -> Judgement:
+    """The list counts as many as there are, and of these as active what is (AIP-158: the total is of the whole collection).
+
+    What is counted while something begins or ends may be off for once: the next answer has to be right. What "active" is
+    but a running one KTRDR does not say.
+    """
+    rule = Rule("counts right", "the list counts as many backtests as there are, and as many active ones")
+    counted_ones, before = [], ""
+    for s in _listings(history):
+        if s.subject != WHOLE or s.facts.get("full") or not {"total", "active"} & set(s.facts):
+            continue
+        wrong = _miscounted(s)
+        if wrong and before:
+            return rule.violated(wrong, s.answered_s)
+        before = wrong
+        counted_ones.append(s)
+    for s in history.of("pages", WHOLE):
+        totals = [total for total in s.facts.get("totals") or [] if isinstance(total, int)]
+        if s.facts.get("before") == s.facts.get("after") and len(set(totals)) > 1 and totals[0] == totals[-1]:
+            other = next(total for total in totals if total != totals[0])
+            return rule.violated(f"one page of the list counts {other} in all, and another {totals[0]}", s.answered_s)
+    if not counted_ones:
+        return rule.unknown("the list of this KTRDR has no counts", final=True)
+    if before:
+        return rule.unknown(f"{before}; the next answer may be right")
+    return rule.holds(f"{len(counted_ones)} readings of the list count what they name")
+
+
+def _miscounted(s: Sample) -> str:
+    """What a whole list counts otherwise than it names, in words; empty where it counts right, or does not count."""
+    statuses = list(_rows(s).values())
+    total, active = (s.facts.get(name) for name in ("total", "active"))
+    if total is not None and total != len(statuses):
+        return f"the list counts {total} in all, and names {len(statuses)}"
+    least, most = statuses.count("running"), sum(status not in TERMINAL for status in statuses)
+    if active is not None and not least <= active <= most:
+        return f"the list counts {active} active ones, and names {least if active < least else most}"
+    return ""
+
+
 def _doubled(ids: Iterable[str]) -> str:
     seen: set[str] = set()
     for one in ids:
@@ -229,6 +270,7 @@ WAY = Way(
         "The list and its filters say what the record says": ("lists agree",),
         "A filter lists nothing else": ("filters match",),
         "The pages neither lose nor double a backtest": ("pages whole",),
+        "The list counts what there is": ("counts right",),
         "The worker's own record says the same": ("worker agrees",),
     },
     judgements,

@@ -14,7 +14,8 @@ from tests.judging.film import OTHER, B, Part, W, cancelled, did, film, saw, sta
 
 
 def listing(at_s: float, question: str = "", *, full: bool = False, **rows: str) -> Sample:
-    facts: dict[str, Any] = {"rows": rows, **({"full": True} if full else {})}
+    running = sum(status == "running" for status in rows.values())
+    facts: dict[str, Any] = {"rows": rows, "total": len(rows), "active": running, **({"full": True} if full else {})}
     return Sample("listing", question, at_s, at_s + 0.01, facts=facts)
 
 
@@ -22,8 +23,16 @@ def height(at_s: float, percentage: float) -> Sample:
     return Sample("listing", "", at_s, at_s + 0.01, facts={"rows": {B: "running"}, "heights": {B: percentage}})
 
 
-def pages(before: str, paged: str, after: str | None = None) -> Sample:
+def counting(at_s: float, total: int | None, active: int | None = None, *, full: bool = False) -> Sample:
+    """A whole list that names a running, a pending and a completed one."""
+    facts: dict[str, Any] = {"rows": {B: "running", "op_8": "pending", "op_9": "completed"}, "full": full}
+    facts |= {name: count for name, count in (("total", total), ("active", active)) if count is not None}
+    return Sample("listing", "", at_s, at_s + 0.01, facts=facts)
+
+
+def pages(before: str, paged: str, after: str | None = None, totals: list[Any] | None = None) -> Sample:
     facts = {"before": list(before), "paged": list(paged), "after": list(before if after is None else after)}
+    facts |= {"totals": totals} if totals else {}
     return Sample("pages", "", 5.0, 5.1, facts=facts)
 
 
@@ -229,6 +238,7 @@ def test_what_was_not_read_is_not_known() -> None:
         "lists agree": ("unknown", False),
         "filters match": ("unknown", True),
         "pages whole": ("unknown", False),
+        "counts right": ("unknown", True),
         "worker agrees": ("unknown", True),
     }
     assert judged(watched(pages("a", "a")))["pages whole"].unknown
@@ -243,6 +253,9 @@ def test_each_view_says_what_it_expects_and_what_it_compared() -> None:
             "5 readings under active_only=true, status=cancelled, status=running list nothing else"
         ),
         "the pages of the list neither lose nor double a backtest": "2 times page by page, 4 backtests each once",
+        "the list counts as many backtests as there are, and as many active ones": (
+            "2 readings of the list count what they name"
+        ),
         "the worker's own record of the backtest agrees with KTRDR's at all times": (
             "10 readings of the worker's own record agree"
         ),
@@ -251,8 +264,72 @@ def test_each_view_says_what_it_expects_and_what_it_compared() -> None:
         "lists agree": "the list was not read while the record was",
         "filters match": "no filter could be asked for: this KTRDR describes none",
         "pages whole": "the list was never the same before and after its pages were read, or has no two backtests",
+        "counts right": "the list of this KTRDR has no counts",
         "worker agrees": "the worker's own record was not read while the backtest ran",
     }
+
+
+@pytest.mark.parametrize(
+    ("counts", "seen", "at_s"),
+    [
+        ([(5.0, 4, 1), (5.5, 4, 1)], "the list counts 4 in all, and names 3", 5.51),
+        ([(5.0, 2, None), (5.5, 2, None)], "the list counts 2 in all, and names 3", 5.51),
+        ([(5.0, None, 0), (5.5, None, 0), (6.0, None, 1)], "the list counts 0 active ones, and names 1", 5.51),
+        ([(5.0, 3, 3), (5.5, 3, 4)], "the list counts 4 active ones, and names 2", 5.51),
+        ([(5.0, 3, 1), (5.5, 2, 1), (6.0, 3, 0)], "the list counts 0 active ones, and names 1", 6.01),
+    ],
+)
+def test_a_list_that_counts_wrong_twice_running_is_told(
+    counts: list[tuple[float, int | None, int | None]], seen: str, at_s: float
+) -> None:
+    found = judged(watched(lists=[counting(*one) for one in counts]))["counts right"]
+    assert found.violated and found.seen == seen and found.at_s == pytest.approx(at_s)
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict_", "seen"),
+    [
+        ([(5.0, 3, 1), (5.5, 3, 2)], "holds", "2 readings of the list count what they name"),
+        # Something ended while it was counted.
+        (
+            [(5.0, 4, 1), (5.5, 3, 1), (6.0, 2, 3), (6.5, 3, None)],
+            "holds",
+            "4 readings of the list count what they name",
+        ),
+        (
+            [(5.0, 3, 1), (5.5, 4, 1)],
+            "unknown",
+            "the list counts 4 in all, and names 3; the next answer may be right",
+        ),
+    ],
+)
+def test_what_a_list_may_count(counts: list[tuple[float, int, int | None]], verdict_: str, seen: str) -> None:
+    found = judged(watched(lists=[counting(*one) for one in counts]))["counts right"]
+    assert (found.verdict, found.seen, found.final) == (verdict_, seen, False)
+
+
+def test_what_is_not_the_whole_list_is_not_counted() -> None:
+    full = [counting(at_s, 99, 0, full=True) for at_s in (5.0, 5.5)]
+    filtered = [
+        Sample("listing", "status=running", at_s, at_s, facts={"rows": {B: "running"}, "total": 9, "active": 9})
+        for at_s in (5.0, 5.5)
+    ]
+    assert judged(watched(lists=[*full, *filtered]))["counts right"].final
+
+
+def test_each_page_counts_the_whole_list() -> None:
+    counted = [counting(at_s, 3, 1) for at_s in (4.0, 4.5)]
+
+    def found(*of_the_pages: Sample) -> Judgement:
+        return judged(watched(*of_the_pages, lists=counted))["counts right"]
+
+    wrong = found(pages("dcba", "dcba", totals=[4, 3, 1, 4]))
+    assert wrong.violated and wrong.seen == "one page of the list counts 3 in all, and another 4" and wrong.at_s == 5.1
+    assert found(pages("dcba", "dcba", totals=[4, 4, 4])).holds
+    assert found(pages("dcba", "dcba", totals=[4, None, 4])).holds
+    # One more was begun meanwhile: the whole list is another, or is counted otherwise, before and after.
+    assert found(pages("dcba", "dcba", "edcba", totals=[4, 4, 5, 4])).holds
+    assert found(pages("dcba", "dcba", totals=[4, 4, 5, 5])).holds
 
 
 def record_of(*readings: Sample, lists: Part = (), own: Part = ()) -> dict[str, Judgement]:
