@@ -230,21 +230,20 @@ class Experiment:
     def watch_until_settled(self, names: Collection[str]) -> None:
         """Go on recording while one of the judgements that held has become unknown, and the next readings will tell.
 
-        A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then.
+        A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then. A place
+        that the cancelled backtest has by then is watched to the limit of its sentence, whether a step asks for it or not.
         """
 
         scene, began_s = self.scene, self.scene.recorder.clock()
         sent = scene.event("cancel_sent")
-        # Whether a place that was free stays so is told by the limit of its own sentence.
-        place_s = (
-            sent.at_s + scene.limits["place_free_s"] + SETTLES_S - began_s if sent and "place free" in names else 0.0
-        )
+        place_s = sent.at_s + scene.limits["place_free_s"] + SETTLES_S - began_s if sent else 0.0
 
         def settled(history: History) -> bool:
             found = verdict.judge_all(history)
             if any(j.violated for j in found.values()):
                 return True
-            in_doubt = {name for name in names if name in found and found[name].unknown and not found[name].final}
+            told = {*names, "place free"} if history.of("registry", self.worker) else names
+            in_doubt = {name for name in told if name in found and found[name].unknown and not found[name].final}
             if history.until_s - began_s > SETTLES_S:
                 return "place free" not in in_doubt
             return not in_doubt and not crashes.may_be_breaking(history, scene.backtest)

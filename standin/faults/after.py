@@ -213,6 +213,19 @@ class SlotNeverFreed(Seam):
         return worker_id not in self._held
 
 
+@fault("early-keeps-the-place")
+class EarlyKeepsThePlace(SlotNeverFreed):
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        if not before.percentage:
+            super().cancelled(operation, before)
+
+
+@fault("early-cancel-is-lost")
+class EarlyCancelIsLost(Seam):
+    async def takes_effect(self, operation: Operation) -> bool:
+        return bool(operation.percentage)
+
+
 @fault("after-worker-dead")
 class WorkerDead(Seam):
     def worker_cancelled(self, job: Job) -> None:

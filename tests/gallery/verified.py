@@ -87,7 +87,8 @@ def document(features: Path, faults: Sequence[dict[str, Any]]) -> str:
         head = ["| what must be true | scenario | proved by the faults |", "|---|---|---|"]
         parts.append("\n".join([f"<details><summary>{title}</summary>", "", *head, *lines, "", "</details>"]))
     head = f"{sentences} sentences, {len(faults)} faults; written by `{COMMAND}`."
-    same = f" {' and '.join(repeated)} have no sentences but these." if repeated else ""
+    has = "has" if len(repeated) == 1 else "have"
+    same = f" {' and '.join(repeated)} {has} no sentences but these." if repeated else ""
     return f"{head}{same}\n\n" + "\n".join(parts) + "\n"
 
 

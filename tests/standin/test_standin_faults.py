@@ -905,6 +905,24 @@ def _(it: Launched) -> None:
     )
 
 
+@shows("early-keeps-the-place")
+def _(it: Launched) -> None:
+    at_once = it.start()
+    it.cancel(at_once)
+    it.wait_status(at_once, "cancelled")
+    # On the other worker, whose place is given back later than this one's would have been.
+    it.cancel(it.running(above=0.5))
+    eventually(lambda: sum(row["status"] == "available" for row in it.workers()), lambda free: free == 1)
+    assert [row["current_operation_id"] for row in it.workers() if row["status"] == "busy"] == [at_once]
+
+
+@shows("early-cancel-is-lost")
+def _(it: Launched) -> None:
+    at_once = it.start()
+    assert it.cancel(at_once).status_code == 200
+    assert it.wait(at_once, lambda seen: seen["progress"]["percentage"] > 0)["status"] == "running"
+
+
 @shows("after-worker-dead")
 def _(it: Launched) -> None:
     operation_id = it.running()
