@@ -223,6 +223,12 @@ class NeighbourGetsTheError(Beside):
         return operation.copy(error_message=contract.CANCELLED_BY_USER)
 
 
+@fault("neighbour-called-completed")
+class NeighbourCalledCompleted(Beside):
+    def shows(self, operation: Operation, then: float) -> Operation:
+        return operation.copy(status="completed", percentage=100.0, completed_at=self.backend.clock.now())
+
+
 @fault("neighbour-next-is-slow")
 class NextIsSlow(Seam):
     """What was computed for the cancelled one goes on beside the next one on the same worker."""

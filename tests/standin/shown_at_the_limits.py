@@ -160,6 +160,14 @@ def neighbour_gets_the_error(it: Launched) -> None:
     assert (seen["status"], seen["error_message"]) == ("running", "Operation cancelled by user")
 
 
+@shows("neighbour-called-completed")
+def neighbour_called_completed(it: Launched) -> None:
+    first, other = it.running(), it.running()
+    it.cancel(first)
+    seen = it.operation(other)
+    assert (seen["status"], seen["progress"]["percentage"]) == ("completed", 100.0)
+
+
 @shows("neighbour-next-is-slow")
 def next_is_slow(it: Launched) -> None:
     first = it.running()

@@ -36,6 +36,8 @@ SLOWER = 0.6
 SLOWER_ON_A_BUSY_HOST = 0.5
 IN_DOUBT = 0.8
 """One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
+HURRIED = 4
+"""So many times as fast at most a neighbour runs when the cancelled one has left it a processor."""
 LONGER = 4
 """So many times as long."""
 PACE_S = 2.0
@@ -103,10 +105,12 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
             return rule.violated(
                 f"{other} was {state_of(broken)} {since_s:.1f} s after the cancel: {words}", broken.answered_s
             )
-        if any(s.status == "completed" for s in after):
+        usual = paces.get(other)
+        if done := next((s for s in after if s.status == "completed"), None):
+            if usual and (too_soon := _done_too_soon(readings, done, usual, _lag_s(history))):
+                return rule.violated(f"{other} {too_soon}", done.answered_s)
             told.append(f"{other} completed")
             continue
-        usual = paces.get(other)
         if usual is None:
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
         window_s = max(least_s, updates * longest_step_s(before))
@@ -115,6 +119,15 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
             return judged
         told.append(judged.seen)
     return rule.holds("; ".join(told))
+
+
+def _done_too_soon(readings: Sequence[Sample], done: Sample, usual: float, lag_s: float) -> str:
+    """That a backtest is called completed long before it can be, by its own pace, in words; empty where it may be."""
+    last = [s for s in readings[: readings.index(done)] if s.percentage is not None][-1]
+    left_s, passed_s = (100.0 - height_of(last)) / usual, done.answered_s - last.asked_s
+    if left_s <= HURRIED * (passed_s + lag_s + longest_step_s(readings)):
+        return ""
+    return f'was "completed" {passed_s:.1f} s after it was at {percent_of(last)}, with {left_s:.0f} s left by its own pace'
 
 
 @dataclass(frozen=True)

@@ -220,10 +220,25 @@ def test_how_much_the_others_made_is_taken_at_its_boundaries() -> None:
 
 
 def test_one_that_completes_or_that_this_run_ends_itself_is_in_order() -> None:
-    completed = beside(RUNS_ON[:4], saw(12.0, "completed", 100.0, of=OTHER))
+    nearly_done = runs(2.0, 10.0, base=78.0)
+    completed = beside(saw(12.0, "completed", 100.0, of=OTHER), before=nearly_done)
     assert on(completed).holds and on(completed).seen == f"{OTHER} completed"
     ended = beside(RUNS_ON, did("clean_up", 15.1, OTHER), saw(15.3, "cancelled", 0.0, of=OTHER))
     assert on(ended).holds and untouched(ended).holds
+
+
+def test_one_that_is_called_completed_long_before_it_can_be_is_told() -> None:
+    def done(at_s: float, base: float, **facts: object) -> Judgement:
+        return on(beside(saw(at_s, "completed", 100.0, of=OTHER, **facts), before=runs(2.0, 10.0, base=base)))
+
+    told = done(11.0, 30.0)
+    assert told.violated and told.at_s == 11.0
+    assert told.seen == f'{OTHER} was "completed" 1.0 s after it was at 46.0 %, with 27 s left by its own pace'
+    # By four times its pace, and a step of a second: 86 % and 7 s left, of which 8 s have passed.
+    assert done(11.0, 68.0).holds and done(11.0, 67.0).violated
+    assert on(beside(saw(11.0, "completed", 100.0, of=OTHER), before=runs(2.0, 3.0, base=4.0))).holds, (
+        "no pace is known"
+    )
 
 
 def test_progress_in_coarse_steps_may_stand_at_first() -> None:
@@ -365,7 +380,9 @@ def test_what_is_expected_of_neighbours_and_what_was_seen_is_told() -> None:
 def test_the_second_neighbour_is_judged_as_the_first() -> None:
     def second(*after: Part) -> History:
         return beside(
-            RUNS_ON[:9], saw(12.6, "completed", 100.0, of=OTHER), did("neighbour_started", 2.0, "op_8"), *after
+            *(saw(12.6, "completed", 100.0, of=OTHER), did("neighbour_started", 2.0, "op_8")),
+            *after,
+            before=runs(2.0, 10.0, base=78.0),
         )
 
     stands = second(runs(2.0, 10.0, of="op_8"), runs(10.25, 15.0, pace=0.0, base=16.0, of="op_8"))
