@@ -1,10 +1,9 @@
-"""After its end: it stays cancelled and frozen, is not completed, its record says when it ended, and the list agrees."""
+"""After its end: it stays cancelled and frozen, is not completed, and its record says when it ended."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -136,42 +135,6 @@ def is_frozen(history: History, backtest: str, least_s: float, updates: float = 
     seen = f"it did not move for {covered_s:.1f} s, in which {missed} updates were due"
     figures = {"frozen_s": covered_s, "updates_due": float(missed), "longest_step_s": step_s}
     return rule.holds(seen, lost, figures)
-
-
-def _how_the_list_moves(end: Sample, rows: Sequence[Sample]) -> tuple[Sample, str] | None:
-    """The row of the list which shows progress that an ended backtest cannot make, with the words for it."""
-    told = [s for s in rows if s.percentage is not None]
-    for earlier, s in pairwise(told):
-        if height_of(s) > height_of(earlier):
-            return s, f"in the list its progress goes on, from {percent_of(earlier)} to {percent_of(s)}"
-    done = next((s for s in told if height_of(s) >= DONE > height_of(end)), None)
-    return (done, f"the list has it at {percent_of(done)}, its record at {percent_of(end)}") if done else None
-
-
-def _ended_in_the_list(history: History) -> tuple[Sample, str] | None:
-    """The row by which the new backtest has ended, before this run ended it, and which its record denies, in words.
-
-    The record does where it had ended otherwise, or is read as running after the row; that it is not completed yet may be
-    the word of a view that lags.
-    """
-    following = str(history.about.get("next_backtest"))
-    ended_by_us = history.event("clean_up", following)
-    record = [s for s in history.of("backend", following) if s.status != MISSING]
-    for row in history.of("list", following):
-        over = next((s for s in record if s.terminal and s.answered_s <= row.asked_s), None)
-        later = next((s for s in record if s.asked_s >= row.answered_s), None) if row.status != "completed" else None
-        denies = over or later
-        by_itself = row.terminal and not (ended_by_us and row.answered_s >= ended_by_us.at_s)
-        if by_itself and denies and denies.status != row.status:
-            return row, f'the list has the new backtest as "{row.status}", its record as {state_of(denies)}'
-    return None
-
-
-def _forgotten(rows: Sequence[Sample]) -> Sequence[Sample]:
-    """The last readings of a list that is whole and does not name the backtest any more; none where it never named it."""
-    named = [at for at, s in enumerate(rows) if s.status != MISSING]
-    without = rows[named[-1] + 1 :] if named else ()
-    return without if all(s.facts.get("whole") for s in without) else ()
 
 
 def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -> tuple[Sample, str] | None:
@@ -356,44 +319,3 @@ def moved_on(first: Any, s: Sample, by_s: float = CLOCK_SLACK_S / 2) -> bool:
     """Whether a record tells another time of the end than the first one that told it, by more than this."""
     apart = apart_s(first, s.facts.get("completed_at"))
     return apart is not None and apart > by_s
-
-
-def list_agrees(history: History, backtest: str) -> Judgement:
-    """KTRDR's list of backtests and its single record say the same once the backtest has ended.
-
-    A list that lags by less than ``COVERED_GAP_S`` is not held against it; later on, one disagreement is one too many.
-    One that named it, and for so long does not any more though it is whole, has forgotten it; one that never did is
-    another KTRDR's.
-    """
-    rule = Rule("list agrees", "the list of backtests says the same as the backtest's own record")
-    ended = end_and_after(history, backtest)
-    if isinstance(ended, str):
-        return rule.unknown(ended)
-    end, after = ended
-    readings = [s for s in history.of("list", backtest) if s.asked_s > end.answered_s]
-    if not readings:
-        return rule.unknown("the list was not read after the end")
-    for s in readings:
-        record = [r for r in (end, *after) if r.answered_s <= s.asked_s][-1]
-        later_s = s.asked_s - end.answered_s
-        if s.status == MISSING:
-            judgement = rule.holds("the list does not name it")
-        elif s.status in (record.status, end.status):
-            judgement = rule.holds(f'both say "{s.status}"')
-        else:
-            seen = f'the list says "{s.status}", the record says "{record.status}", {later_s:.1f} s after the end'
-            if later_s > COVERED_GAP_S:
-                return rule.violated(seen, s.answered_s)
-            judgement = rule.unknown(seen)
-    same = [s for s in readings if s.status == end.status and s.asked_s > end.answered_s + COVERED_GAP_S]
-    if moves := _how_the_list_moves(end, same):
-        return rule.violated(moves[1], moves[0].answered_s)
-    if without := _forgotten(history.of("list", backtest)):
-        seen = "the list is whole by its own count, and does not name it any more"
-        if gone := gone_from(without):
-            return rule.violated(f"{seen}, {gone.asked_s - end.answered_s:.1f} s after the end", gone.answered_s)
-        return rule.unknown(f"{seen}; it may come right")
-    if denied := _ended_in_the_list(history):
-        return rule.violated(denied[1], denied[0].answered_s)
-    told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
-    return replace(judgement, observations=told)

@@ -17,15 +17,8 @@ from typing import Any
 
 from ktrdr_qa.record.history import History, from_json
 from ktrdr_qa.system import of_its_own
-from ktrdr_qa.tell.picture import paint
-from ktrdr_qa.tell.trend_picture import paint_trend
 
 DRAW_S = 30.0
-DRAWN: dict[str, Callable[[str], bytes]] = {
-    "run": lambda text: paint(from_json(text)),
-    "trend": lambda text: paint_trend(json.loads(text)),
-}
-"""What can be asked for, by name; each takes its text."""
 
 
 @dataclass
@@ -115,6 +108,13 @@ def _serve() -> None:
     from matplotlib import figure, rcParams  # noqa: F401 - imported before there is anything to draw
     from matplotlib.backends import backend_svg  # noqa: F401
 
+    from ktrdr_qa.tell.picture import paint
+    from ktrdr_qa.tell.trend_picture import paint_trend
+
+    drawn: dict[str, Callable[[str], bytes]] = {
+        "run": lambda text: paint(from_json(text)),
+        "trend": lambda text: paint_trend(json.loads(text)),
+    }
     rcParams["text.parse_math"] = False  # A dollar in the words of a platform or of a target is a dollar.
     paint(History(about={}, samples=(), events=()))  # The first one takes twice as long: nobody waits for this one.
     gc.collect()
@@ -123,7 +123,7 @@ def _serve() -> None:
         what, _, size = head.decode().partition(" ")
         text = sys.stdin.buffer.read(int(size)).decode()
         try:
-            kind, answer = "svg", DRAWN[what](text)
+            kind, answer = "svg", drawn[what](text)
         except Exception as error:  # noqa: BLE001 - it is told, and the next picture may be drawn all the same
             kind, answer = "error", f"{type(error).__name__}: {error}".encode()
         sys.stdout.buffer.write(f"{kind} {len(answer)}\n".encode() + answer)

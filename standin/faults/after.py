@@ -241,6 +241,12 @@ class ListDisagrees(AfterCancel):
         return contract.operation_row(before)
 
 
+@fault("after-list-names-another-symbol")
+class ListNamesAnotherSymbol(Seam):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        return {**row, "symbol": "GBPUSD"}
+
+
 @fault("after-list-goes-on")
 class ListGoesOn(AfterCancel):
     def row(self, row: dict[str, Any]) -> dict[str, Any] | None:

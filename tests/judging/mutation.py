@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = {
     **dict.fromkeys(
         (
-            *("judgement", "reading", "pace", "running", "cancelling", "afterwards"),
+            *("judgement", "reading", "pace", "running", "cancelling", "afterwards", "listed"),
             *("others", "crashes", "next_backtest", "worker", "processor", "verdict"),
         ),
         "judge",

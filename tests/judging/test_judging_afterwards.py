@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, list_agrees, records_its_end, stays_cancelled
+from ktrdr_qa.judge.afterwards import is_frozen, is_not_completed, records_its_end, stays_cancelled
+from ktrdr_qa.judge.listed import list_agrees
 from ktrdr_qa.judge.pace import frozen_window_s
 from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED
 from ktrdr_qa.record.history import History, Sample
@@ -1056,8 +1057,66 @@ def forgot(at_s: float) -> Sample:
     return saw(at_s, "missing", view="list", whole=True)
 
 
-def listed(at_s: float, status: str, took_s: float = 0.0, percentage: float | None = None) -> Sample:
-    return saw(at_s, status, percentage, view="list", took_s=took_s)
+def listed(at_s: float, status: str, took_s: float = 0.0, percentage: float | None = None, **facts: Any) -> Sample:
+    return saw(at_s, status, percentage, view="list", took_s=took_s, **facts)
+
+
+def told_in_the_list(**facts: Any) -> History:
+    """The list had it so while it ran; and what was asked for, and its record."""
+    payload = {"symbol": "EURUSD", "timeframe": "1d", "strategy_name": "mean_reversion"}
+    made = saw(9.0, "running", 4.0, created_at="2026-11-22T18:52:36.1Z")
+    rows = listed(9.5, "running", **facts), listed(12.0, "cancelled")
+    return film(CUT, RAN, made, still(), *rows, payload=payload)
+
+
+@cases(
+    Case(
+        "as it was asked for, in another spelling",
+        told_in_the_list(
+            symbol="EUR/USD", timeframe="1D", strategy="Mean Reversion", created_at="2026-11-22T18:52:36.6Z"
+        ),
+        "holds",
+        'both say "cancelled"',
+    ),
+    Case(
+        "another symbol",
+        told_in_the_list(symbol="GBPUSD"),
+        "violated",
+        "the list has it with the symbol GBPUSD, and EURUSD was asked for",
+        9.5,
+    ),
+    Case(
+        "another timeframe",
+        told_in_the_list(symbol="EURUSD", timeframe="1h"),
+        "violated",
+        "the list has it with the timeframe 1h, and 1d was asked for",
+        9.5,
+    ),
+    Case(
+        "another strategy",
+        told_in_the_list(strategy="trend"),
+        "violated",
+        "the list has it with the strategy trend, and mean_reversion was asked for",
+        9.5,
+    ),
+    Case(
+        "another time of its making",
+        told_in_the_list(created_at="2026-11-22T20:52:36.1Z"),
+        "violated",
+        "by the list it was created at 2026-11-22T20:52:36.1Z, by its record at 2026-11-22T18:52:36.1Z",
+        9.5,
+    ),
+    Case(
+        "what was asked for is not known, and its record does not say when it was made",
+        film(CUT, RAN, still(), listed(12.0, "cancelled", symbol="GBPUSD", created_at="2026-11-22T20:52:36.1Z")),
+        "holds",
+        'both say "cancelled"',
+    ),
+)
+def test_the_list_has_it_with_its_own_data(case: Case) -> None:
+    case.check(
+        list_agrees(case.history, B), "list agrees", "the list of backtests says the same as the backtest's own record"
+    )
 
 
 @cases(

@@ -992,6 +992,12 @@ def _(it: Launched) -> None:
     assert it.operation(operation_id)["status"] == "cancelled"
 
 
+@shows("after-list-names-another-symbol")
+def _(it: Launched) -> None:
+    _cancelled(it)
+    assert [row["symbol"] for row in it.ask("GET", "/api/v1/operations").json()["data"]] == ["GBPUSD"]
+
+
 @shows("after-list-goes-on")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)

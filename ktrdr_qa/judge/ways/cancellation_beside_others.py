@@ -127,7 +127,9 @@ def _done_too_soon(readings: Sequence[Sample], done: Sample, usual: float, lag_s
     left_s, passed_s = (100.0 - height_of(last)) / usual, done.answered_s - last.asked_s
     if left_s <= HURRIED * (passed_s + lag_s + longest_step_s(readings)):
         return ""
-    return f'was "completed" {passed_s:.1f} s after it was at {percent_of(last)}, with {left_s:.0f} s left by its own pace'
+    return (
+        f'was "completed" {passed_s:.1f} s after it was at {percent_of(last)}, with {left_s:.0f} s left by its own pace'
+    )
 
 
 @dataclass(frozen=True)
