@@ -105,7 +105,7 @@ class Films:
         experiment = film.experiment
         history = experiment.history()
         shown = next((scenario for scenario, end in film.scenarios if end.outcome != "skipped"), None)
-        if shown:
+        if film.scenarios:  # One that was skipped may be told as well, if what it is about is violated.
             self.album.begin(history)
         found = verdict.judge_all(history)
         for judgement in found.values():

@@ -214,6 +214,8 @@ class Run:
             page = evidence.page_of(self._films.runner, self.steps.scenario)
             self._note_end(self.steps.scenario, ScenarioEnd.stopped(*self._under_way), page)
         self.end_recording()
+        if self.journal.trouble:
+            self._say(self.journal.trouble)
         self._write_environment()
         if self._films.problems and not self.embedded:
             raise Inconclusive("; ".join(dict.fromkeys(self._films.problems)))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from honest_behave.outcomes import BadConfiguration
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,10 @@ class Leftover:
 
 
 class Journal:
-    """``ends_with_run``: the platform is the embedded one, which does not outlive the run that launched it."""
+    """``ends_with_run``: the platform is the embedded one, which does not outlive the run that launched it.
+
+    Raises ``BadConfiguration`` where nothing can be kept: before anything is started that could be left running.
+    """
 
     def __init__(self, directory: Path, base_url: str, *, ends_with_run: bool = False):
         import psutil
@@ -35,8 +41,18 @@ class Journal:
         # A process number comes again, in containers at every start: it alone would overwrite a dead run's file.
         self._file = directory / f"{os.getpid()}-{int(self._born_s * 100)}.json"
         self._open: list[str] = []
+        self.trouble = ""
+        """Why it could not be kept any more, in words: nothing that has to be ended waits for it."""
         self.ended_ones: list[str] = []
         """The backtests of this run that are known to have ended."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory):
+                pass
+        except OSError as error:
+            raise BadConfiguration(
+                f"{_unwritable(directory, error)}; remove what is in its place, or make it writable"
+            ) from error
 
     def started(self, backtest: str) -> None:
         self._open.append(backtest)
@@ -54,6 +70,14 @@ class Journal:
         return tuple(self._open)
 
     def _write(self) -> None:
+        try:
+            self._keep()
+        except OSError as error:
+            self.trouble = (
+                f"{_unwritable(self._file, error)}; this run has started {', '.join(self._open) or 'nothing'}"
+            )
+
+    def _keep(self) -> None:
         if not self._open:
             self._file.unlink(missing_ok=True)
             return
@@ -87,15 +111,25 @@ class Journal:
             for backtest in document["open"]
         ]
 
+    def damaged(self) -> list[Path]:
+        """The files that cannot be read, and may name a backtest that still runs."""
+        return [file for file in self._files() if not _read(file)]
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob("*.json")) if self._directory.is_dir() else []
+
     def _of_dead_runs(self) -> list[tuple[Path, dict[str, Any]]]:
-        files = sorted(self._directory.glob("*.json")) if self._directory.is_dir() else []
-        read = [(file, _read(file)) for file in files]
+        read = [(file, _read(file)) for file in self._files()]
         return [(file, document) for file, document in read if document and not _alive(document)]
 
     @staticmethod
     def settle(leftovers: list[Leftover]) -> None:
         for file in {leftover.file for leftover in leftovers}:
             file.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written ({error.strerror}): what a run starts is noted there, so that nothing is left running"
 
 
 def _read(file: Path) -> dict[str, Any] | None:
@@ -112,5 +146,5 @@ def _alive(document: dict[str, Any]) -> bool:
 
     try:
         return abs(psutil.Process(int(document["pid"])).create_time() - float(document["born"])) < 1.0
-    except (psutil.NoSuchProcess, ValueError, TypeError):
+    except (psutil.NoSuchProcess, ValueError, TypeError, OverflowError):
         return False

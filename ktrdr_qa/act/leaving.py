@@ -11,11 +11,15 @@ from pathlib import Path
 
 from ktrdr_qa.act.journal import Journal
 from ktrdr_qa.act.scene import Scene
+from ktrdr_qa.judge import crashes
 from ktrdr_qa.platform import readings
 from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Refused, TransportError
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL, TURNED_DOWN
+from ktrdr_qa.words import cut, plain
 
+LONGEST_NAME = 100
+"""So much of an id that stands in a file is shown."""
 CLEAN_UP_S, CLEAN_UP_PAUSE_S = 2.0, 0.1
 """How long a backtest that the clean-up cancels may take to end, and how often that is looked at."""
 
@@ -41,7 +45,7 @@ def cancel_what_still_runs(scene: Scene) -> list[str]:
         seen = history.of("backend", backtest)
         if seen and seen[-1].terminal:
             scene.journal.ended(backtest)
-        elif gone := scene.gone:
+        elif (gone := scene.gone) and not crashes.answers_at_all(history):
             problems.append(f"{backtest} may still run: {gone}; {_by_hand(scene.client, backtest)}")
         else:
             problems += end(scene, backtest)
@@ -71,11 +75,14 @@ def end_backtest(
     limit_s: float = CLEAN_UP_S,
     before_the_cancel: Callable[[], object] = lambda: None,
 ) -> NotEnded | None:
-    """Cancel a backtest unless it has ended, and see it end within ``limit_s`` of the answer; None where it is over."""
+    """Cancel a backtest unless it has ended, and see it end within ``limit_s`` of the answer; None where it is over.
+
+    One whose record cannot be read is told to end all the same.
+    """
     by_hand = _by_hand(client, backtest)
     deadline_s = math.inf
     try:
-        while (status := readings.status(client, backtest)) not in TERMINAL | {MISSING}:
+        while (status := _status_if_told(client, backtest, needed=deadline_s < math.inf)) not in TERMINAL | {MISSING}:
             if deadline_s == math.inf:
                 before_the_cancel()
                 _cancel_whatever_it_says(client, backtest)
@@ -87,11 +94,28 @@ def end_backtest(
                 time.sleep(CLEAN_UP_PAUSE_S)
     except Refused as refused:
         own = refused.status >= 500 and refused.exchange.method == "DELETE" and not refused.passing
-        return NotEnded(f"may still run: {refused}; {by_hand}", is_ktrdrs=own)
+        return NotEnded(f"{_told(deadline_s)}may still run: {refused}; {by_hand}", is_ktrdrs=own)
     except TransportError as error:
-        return NotEnded(f"may still run: {error}; {by_hand}")
+        return NotEnded(f"{_told(deadline_s)}may still run: {error}; {by_hand}")
     journal.ended(backtest)
     return None
+
+
+def _told(deadline_s: float) -> str:
+    return "was told to end, and " if deadline_s < math.inf else ""
+
+
+def _status_if_told(client: Client, backtest: str, *, needed: bool) -> str:
+    """The word for its state; nothing where it is not ``needed`` yet, and KTRDR answers what is no record.
+
+    Raises ``TransportError`` where it cannot be had.
+    """
+    try:
+        return readings.status(client, backtest)
+    except TransportError as error:
+        if needed or error.exchange.status is None:
+            raise
+        return ""
 
 
 def end_leftovers(client: Client, journal: Journal, say: Callable[[str], None], shown: Callable[[Path], str]) -> None:
@@ -101,13 +125,18 @@ def end_leftovers(client: Client, journal: Journal, say: Callable[[str], None], 
     for leftover in leftovers:
         trouble = end_backtest(client, journal, leftover.backtest)
         problems += [trouble] if trouble else []
-        say(f"left behind by a killed run: {leftover.backtest} {trouble.words if trouble else 'has ended now'}")
+        name = plain(cut(leftover.backtest, LONGEST_NAME))
+        say(f"left behind by a killed run: {name} {trouble.words if trouble else 'has ended now'}")
     if not problems:
         journal.settle(leftovers)
     for elsewhere in journal.left_elsewhere():
         say(
-            f"left behind by a killed run on {elsewhere.base_url}, not on this run's target: {elsewhere.backtest} "
-            f"(noted in {shown(elsewhere.file)})"
+            f"left behind by a killed run on {elsewhere.base_url}, not on this run's target: "
+            f"{plain(cut(elsewhere.backtest, LONGEST_NAME))} (noted in {shown(elsewhere.file)})"
+        )
+    for file in journal.damaged():
+        say(
+            f"{shown(file)} cannot be read, and may name a backtest that a killed run left behind: look, then remove it"
         )
 
 

@@ -65,6 +65,8 @@ def may_be_breaking(history: History, backtest: str) -> bool:
 def who_is_gone(history: History, backtest: str, worker: str) -> str:
     """That KTRDR, or the worker of the backtest, does not answer of late, or nothing. For giving up before the cancel."""
     silent = next((o for o in _outages_of_the_backend(history) if not o.over), None)
+    if silent and answers_at_all(history):
+        return f"KTRDR itself has given no answer that can be used for {silent.lasted_s:.1f} s: {silent.words}"
     if silent:
         return f"KTRDR itself is gone: it has not answered for {silent.lasted_s:.1f} s: {silent.words}"
     readings = [s for s in history.samples if s.view == "health" and s.subject == worker]
@@ -73,6 +75,12 @@ def who_is_gone(history: History, backtest: str, worker: str) -> str:
     if len(refused) >= 3 and (gone_s := refused[-1].answered_s - refused[0].asked_s) >= DOWN_S:
         return f"the worker {worker} is gone: it refuses connections for {gone_s:.1f} s now"
     return ""
+
+
+def answers_at_all(history: History) -> bool:
+    """Whether the last that was heard of the backend was an answer, even one of no use."""
+    last = next((s for s in reversed(history.samples) if s.view in ("backend", "registry")), None)
+    return last is not None and (not last.problem or bool(last.facts.get("answered")))
 
 
 def who_answers(history: History) -> Iterator[tuple[str, list[Sample]]]:

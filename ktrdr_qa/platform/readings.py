@@ -9,7 +9,7 @@ from typing import Any
 
 from ktrdr_qa.platform import metrics
 from ktrdr_qa.platform.client import Client
-from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, shortened
+from ktrdr_qa.platform.exchange import Exchange, NoAnswer, Refused, TransportError, shortened
 from ktrdr_qa.platform.statuses import MISSING, TERMINAL
 from ktrdr_qa.words import cut, moment_of
 
@@ -41,6 +41,8 @@ class Reading:
 def lost(subject: str, error: Exception) -> Reading:
     """A reading that could not be had: a gap, with the reason."""
     facts = {"refused": True} if isinstance(error, NoAnswer) and error.refused else {}
+    if isinstance(error, TransportError) and error.exchange.status is not None:
+        facts["answered"] = True  # With nothing that can be used, but it is there.
     if isinstance(error, Refused) and error.status == 429:
         facts["rate_limited"] = True
     return Reading(subject, problem=shortened(str(error) or type(error).__name__), facts=facts)
@@ -88,7 +90,7 @@ def status(client: Client, backtest_id: str) -> str:
         if refused.status != 404:
             raise
         return MISSING
-    return word(answer.find("$.data.status"))
+    return word(answer.need("$.data.status"))
 
 
 def _result(summary: Any) -> dict[str, Any]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from honest_behave.outcomes import BadConfiguration
+from ktrdr_qa.act import leaving
 from ktrdr_qa.act.journal import Journal
 from tests.deployments.harness import ROOT
 
+NOBODY: Any = None
+"""A client that is not asked for anything."""
 HERE, THERE = "http://localhost:8000", "http://localhost:8001"
 
 
@@ -53,8 +61,45 @@ def test_a_file_that_cannot_be_read_stays_and_disturbs_nobody(tmp_path: Path) ->
         ("", "{", "[]", '{"pid": 1}', '{"pid": "x", "born": null, "base_url": "u", "open": 7}')
     ):
         (tmp_path / f"bad{number}.json").write_text(text)
-    assert Journal(tmp_path, HERE).leftovers() == []
-    assert len(list(tmp_path.iterdir())) == 5
+    (tmp_path / "far.json").write_text('{"pid": 1e400, "born": 1.0, "base_url": "u", "open": []}')
+    journal = Journal(tmp_path, HERE)
+    assert journal.leftovers() == [] and journal.left_elsewhere() == []
+    assert [file.name for file in journal.damaged()] == [
+        "bad0.json",
+        "bad1.json",
+        "bad2.json",
+        "bad3.json",
+        "bad4.json",
+    ]
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_where_nothing_can_be_noted_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("in its place")
+    with pytest.raises(BadConfiguration, match=r"journal cannot be written \(File exists\): .*; remove what is in its"):
+        Journal(tmp_path / "journal", HERE)
+
+
+def test_a_journal_that_cannot_be_kept_any_more_stops_nothing_and_is_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", HERE)
+    journal.started("op_1")
+    shutil.rmtree(tmp_path / "journal")
+    (tmp_path / "journal").write_text("in its place")
+    journal.started("op_2")
+    journal.ended("op_1")
+    assert journal.open == ("op_2",) and journal.ended_ones == ["op_1"]
+    assert "cannot be written (" in journal.trouble and journal.trouble.endswith("; this run has started op_2")
+
+
+def test_what_a_dead_run_has_left_is_told_in_one_line_each(tmp_path: Path) -> None:
+    left_by_the_dead(tmp_path, THERE, "op_\x1b[31m" + "x" * 1000 + "\n")
+    (tmp_path / "cut_off.json").write_text('{"pid": ')
+    said: list[str] = []
+    leaving.end_leftovers(NOBODY, Journal(tmp_path, HERE), said.append, lambda file: file.name)
+    assert len(said) == 2 and all(len(line) < 250 and line.isprintable() for line in said)
+    assert said[1] == (
+        "cut_off.json cannot be read, and may name a backtest that a killed run left behind: look, then remove it"
+    )
 
 
 def test_settling_removes_what_was_ended(tmp_path: Path) -> None:

@@ -71,6 +71,36 @@ def test_platform_that_hangs_before_the_cancel_is_inconclusive(tmp_path: Path) -
     assert "Traceback" not in told.console
 
 
+@pytest.mark.parametrize(
+    "useless",
+    [Answer(401, '{"detail": "token expired"}'), Answer(200, "<html>Sign in</html>", "text/html"), Answer(200, "[]")],
+    ids=["not authorised", "a page", "no record"],
+)
+def test_what_cannot_be_read_any_more_is_told_to_end_all_the_same(tmp_path: Path, useless: Answer) -> None:
+    begun: list[str] = []
+
+    def rule(asked: Asked) -> Answer | None:
+        if asked.path.endswith("/backtests/start"):
+            begun.append(asked.path)
+        return useless if begun and asked.method == "GET" and "/operations" in asked.path else None
+
+    with started("--bars-per-second", "8") as platform:
+        with proxy(platform.url, rule) as url:
+            ran = Place(tmp_path).live(url, MAIN, more=BRISK)
+        assert ran.exit_status != 0 and not platform.active(), ran.output
+    assert "was told to end, and may still run: " in ran.output and "Traceback" not in ran.output
+    assert "KTRDR itself is gone" not in ran.output
+
+
+def test_what_only_a_skipped_scenario_was_about_is_told_with_its_history(tmp_path: Path) -> None:
+    told = run(suite(tmp_path, "cancel-ignored"), "-D", "target=target.toml", "--name", "place is free", MAIN)
+    summary = told.summary
+    assert (summary["outcome"], summary["category"]) == ("failed", "Product defect"), told.console
+    assert "Traceback" not in told.console and "AttributeError" not in told.console
+    (failed,) = [result for result in told.results if result["status"] == "failed"]
+    assert any(name.startswith("History") for name in told.attached(failed))
+
+
 def test_places_that_are_never_given_back_are_held_against_ktrdr(tmp_path: Path) -> None:
     (row,) = [row for row in FAULTS if row["name"] == "running-places-never-freed"]
     told = run(suite(tmp_path, row["name"], " ".join(row["arguments"])), "-D", "target=target.toml", MAIN)
