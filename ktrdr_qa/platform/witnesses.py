@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ktrdr_qa.platform import compose, readings
 from ktrdr_qa.platform.client import Client
-from ktrdr_qa.platform.exchange import TransportError
+from ktrdr_qa.platform.exchange import TransportError, shortened
 from ktrdr_qa.target.choosing import sandbox_settings
 from ktrdr_qa.target.settings import Target
 from ktrdr_qa.words import plain
@@ -73,7 +73,9 @@ def find(workers: Iterable[dict[str, Any]], target: Target, client: Client) -> d
 
 def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
     name = worker["worker_id"]
-    announced = str(worker.get("endpoint_url") or "")
+    told = str(worker.get("endpoint_url") or "")
+    announced = told if _is_address(told) else ""
+    endpoint = readings.endpoint(worker) if announced else ""
     reasons = []
     refused = False
     for address in _addresses(name, announced, target):
@@ -90,14 +92,22 @@ def _reach(worker: dict[str, Any], target: Target, client: Client) -> Witness:
             speaker.close()
         asked = client.clone(address, trusted=address in target.workers.values())
         processor, source, line = _processor(name, address, announced, asked, target)
-        return Witness(name, address, False, "", processor, source, readings.endpoint(worker), line)
-    reason = "; ".join(dict.fromkeys(reasons)) or "it announces no address"
+        return Witness(name, address, False, "", processor, source, endpoint, line)
+    nowhere = f"it announces {shortened(repr(told))}, which is no address" if told else "it announces no address"
+    reason = "; ".join(dict.fromkeys(reasons)) or nowhere
     processor, source, line = _container_processor(name, announced, target)
     if known_as := _known_as(name, announced, target):
         advice = f'{known_as} = "{target.workers[known_as]}" under [workers] in the target file is not where it is'
     else:
         advice = f'say where it is with {name} = "http://HOST:PORT" under [workers] in the target file'
-    return Witness(name, None, refused, f"{reason}; {advice}", processor, source, readings.endpoint(worker), line)
+    return Witness(name, None, refused, f"{reason}; {advice}", processor, source, endpoint, line)
+
+
+def _is_address(told: str) -> bool:
+    try:
+        return bool(urlsplit(told).hostname) and urlsplit(told).port != 0
+    except ValueError:
+        return False
 
 
 def _known_as(name: str, announced: str, target: Target) -> str | None:

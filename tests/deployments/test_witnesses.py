@@ -236,6 +236,18 @@ def test_the_registry_is_read_of_every_worker_under_the_id_that_it_was_first_kno
     assert told({"w1": "w1", "w2": "w2", "anew": "anew"}) == gone, "one at an address of its own is another"
 
 
+@pytest.mark.parametrize(
+    "announced",
+    ["http://127.0.0.1:99999", "http://[::1", "http://127.0.0.1:x", "file:///etc/passwd", "//", "7", 7, [7]],
+)
+def test_what_is_no_address_is_told_and_asks_nobody(announced: object) -> None:
+    workers = [{"worker_id": "w", "endpoint_url": announced}]
+    nobody = Client("http://127.0.0.1:9", Transcript())
+    witness = witnesses.find(workers, Target(base_url="http://127.0.0.1:9"), nobody)["w"]
+    assert (witness.address, witness.endpoint, witness.processor) == (None, "", None)
+    assert witness.reason.startswith(f"it announces '{announced}', which is no address; say where it is with w = ")
+
+
 def test_an_address_that_was_given_and_does_not_answer_is_not_asked_for_again() -> None:
     target = read(Target, {"workers": {"w": "http://127.0.0.1:9"}}).at("http://127.0.0.1:9", "the test")
     worker = {"worker_id": "w", "endpoint_url": "http://w:5003"}
