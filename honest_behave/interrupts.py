@@ -1,9 +1,13 @@
-"""SIGINT and SIGTERM end a run in good order: hooks and clean-ups run, and the results say what was not run."""
+"""SIGINT, SIGTERM and SIGHUP end a run in good order: hooks and clean-ups run, and the results say what was not run."""
 
+import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The last comes where a terminal is closed, or a connection to it drops; Windows has none."""
 
 
 class Interrupts:
@@ -28,17 +32,20 @@ class Interrupts:
 
     @contextmanager
     def as_exceptions(self) -> Iterator[None]:
-        """SIGINT and SIGTERM raise KeyboardInterrupt, which Behave turns into an orderly end."""
+        """Each of them raises KeyboardInterrupt, which Behave turns into an orderly end."""
+        terminals = [number for number in (1, 2) if os.isatty(number)]
 
         def interrupt(number: int, _: FrameType | None) -> None:
             self._signals += 1
+            if number not in (signal.SIGINT, signal.SIGTERM):
+                _nobody_reads(terminals)
             self.stopped_by = signal.Signals(number).name
             if not (self._cleaning and self._signals == 1 and self._after_the_cleanup(self.stopped_by)):
                 raise KeyboardInterrupt(self.stopped_by)
 
         before = {}
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDING:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     before[number] = signal.signal(number, interrupt)
         except ValueError:
@@ -48,3 +55,11 @@ class Interrupts:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _nobody_reads(terminals: Iterable[int]) -> None:
+    """Let what is still said go nowhere: on a terminal that is gone it would fail, and the clean-up with it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in terminals:
+        os.dup2(nowhere, number)
+    os.close(nowhere)

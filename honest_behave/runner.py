@@ -6,7 +6,7 @@ would have to be importable before Behave reads `features/`, which it is in an i
 - a run in which no scenario was selected, or none was run, fails and says so;
 - the counts of Behave, JUnit XML and Allure are compared when all three are complete, and a difference
   fails the run (a formatter or an after_all hook comes too early: the files are closed after both);
-- SIGTERM is taken like Ctrl-C: hooks and clean-ups run, and the results say what was not run. The first
+- SIGTERM and SIGHUP are taken like Ctrl-C: hooks and clean-ups run, and the results say what was not run. The first
   signal does not interrupt a clean-up, a second one does;
 - errors of hooks and clean-ups are kept for the report, and so are errors before the first scenario;
 - allure-behave's own formatter, which QA teams type by habit, is replaced by `HonestAllureFormatter`, as

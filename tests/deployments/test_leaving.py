@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +22,18 @@ from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import Transcript
 from ktrdr_qa.record.recorder import Recorder
 from ktrdr_qa.target.settings import Target
-from tests.deployments.harness import MAIN, Place, Platform, Ran, await_that, children, interrupt, listening, started
+from tests.deployments.harness import (
+    GIVE_UP_S,
+    MAIN,
+    Place,
+    Platform,
+    Ran,
+    await_that,
+    children,
+    interrupt,
+    listening,
+    started,
+)
 
 LAG_0 = ("--registry-lag-s", "0")
 Moment = Callable[[Place, subprocess.Popen[str]], object]
@@ -106,6 +120,45 @@ def test_a_signal_leaves_no_backtest_of_this_run_on_a_platform_that_stays(
         nothing_left(theirs)
         assert platform.active() == neighbours, "only this run's backtests are cancelled"
         assert not list((place.path / "reports" / "journal").glob("*.json"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
+def test_a_terminal_that_is_closed_ends_the_run_in_good_order(place: Place) -> None:
+    """What is still said cannot be written any more, and that stops no clean-up."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    with started(*LAG_0) as platform:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
+        run = subprocess.Popen(
+            [str(Path(sys.executable).with_name("behave")), "--no-color", MAIN],
+            cwd=place.path,
+            env={**kept, **place.environment, "KTRDR_API_URL": platform.url},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(theirs)
+        reader = threading.Thread(target=lambda: _read_until(ours, b"is above 0"), daemon=True)
+        reader.start()
+        reader.join(GIVE_UP_S)
+        assert platform.active(), "it is cancelled in mid-run"
+        os.close(ours)
+        assert run.wait(GIVE_UP_S) not in (0, -signal.SIGHUP)
+        assert platform.active() == []
+    assert not list((place.path / "reports" / "journal").glob("*.json"))
+    told = json.loads((place.path / "reports" / "summary.json").read_text())
+    assert told["outcome"] == "inconclusive" and "SIGHUP" in json.dumps(told["reasons"])
+
+
+def _read_until(terminal: int, words: bytes) -> None:
+    seen = b""
+    while words not in seen and (piece := os.read(terminal, 4096)):
+        seen += piece
 
 
 def test_a_failing_step_leaves_nothing(place: Place) -> None:

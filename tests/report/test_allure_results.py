@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from honest_behave.counts import Counts
+from honest_behave.interrupts import ENDING
 from honest_behave.results import read_environment, write_environment
 
 ONE = "Feature: F\n  Scenario: S\n    Given it passes\n"
@@ -424,7 +425,7 @@ def waits(context):
 HOOKS = "def after_scenario(c, s): print('AFTER SCENARIO', s.name)\ndef after_all(c): print('AFTER ALL')\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_an_interrupted_run_says_so_and_cleans_up(feature, number):
     project = feature(ONE + "  Scenario: long\n    Given it waits\n  Scenario: next\n    Given it passes\n")
     project.append("features/steps/steps.py", WAITING)
