@@ -14,7 +14,7 @@ import pytest
 from honest_behave.outcomes import BadConfiguration
 from ktrdr_qa.act.ways.nothing_to_cancel import DESCRIPTION, IN_VAIN, LONG_ID, cancel_what_is_not_there
 from tests.deployments.harness import BRISK, Place, Ran, started
-from tests.deployments.proxy import Answer, Asked, proxy
+from tests.deployments.proxy import Answer, Asked, Closed, proxy
 
 VAIN = "features/nothing_to_cancel.feature"
 REASON = "features/cancellation_with_reason.feature"
@@ -128,6 +128,23 @@ def test_the_five_are_really_under_way_at_the_same_moment(tmp_path: Path) -> Non
     bodies = {json.loads(asked.body)["reason"] for asked in seen.cancels[:5]}
     assert bodies == {f"cancellation {n} of 5 at the same moment" for n in range(1, 6)}
     assert not all_here.broken
+
+
+def test_the_acknowledgement_of_several_that_was_lost_on_the_way_is_not_held_against_ktrdr(tmp_path: Path) -> None:
+    lost: list[str] = []
+
+    def rule(asked: Asked) -> Answer | None:
+        if asked.method != "DELETE" or b"at the same moment" not in asked.body:
+            return None
+        answer = asked.forward()
+        if answer.status == 200 and not lost:
+            lost.append(asked.path)
+            raise Closed
+        return answer
+
+    ran, _ = run(tmp_path, TOGETHER, Seen(rule))
+    assert lost and ran.summary["category"] == "Inconclusive", ran.output
+    assert "had no answer of its own" in ran.reasons
 
 
 def test_a_name_that_nobody_knows_is_told_in_one_line() -> None:

@@ -18,8 +18,9 @@ Ask = Callable[[Client, dict[str, Any]], Answered]
 
 
 def send_together(scene: Scene, count: int, ask: Ask) -> Answered:
-    """Send so many at once and note each answer; returns the one that acknowledges the cancel, or else the first.
+    """Send so many at once and note each answer; returns the one that acknowledges the cancel, else one that was lost.
 
+    One that was turned down tells nothing as long as another, whose answer was lost, may have been acknowledged.
     It counts from when the first of them was sent: any of them may be the one that took effect.
     """
     together = threading.Barrier(count)
@@ -57,4 +58,4 @@ def send_together(scene: Scene, count: int, ask: Ask) -> Answered:
 
 def _how_little_it_tells(given: Answered) -> tuple[bool, bool, float]:
     answer, facts = given
-    return answer.status != 200 or facts.get("success") is False, answer.status is None, answer.answered_s
+    return answer.status != 200 or facts.get("success") is False, answer.status is not None, answer.answered_s
