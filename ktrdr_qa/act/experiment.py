@@ -20,7 +20,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import cancelling, crashes, next_backtest, running, verdict
+from ktrdr_qa.judge import cancelling, crashes, next_backtest, processor, running, verdict
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import rises_in
 from ktrdr_qa.platform.witnesses import Witness
@@ -230,8 +230,9 @@ class Experiment:
     def watch_until_settled(self, names: Collection[str]) -> None:
         """Go on recording while one of the judgements that held has become unknown, and the next readings will tell.
 
-        A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then. A place
-        that the cancelled backtest has by then is watched to the limit of its sentence, whether a step asks for it or not.
+        A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then. Whether a
+        step asks for it or not, one that is busy is listened to, and a place that the cancelled backtest has is watched to
+        the limit of its sentence.
         """
 
         scene, began_s = self.scene, self.scene.recorder.clock()
@@ -242,7 +243,9 @@ class Experiment:
             found = verdict.judge_all(history)
             if any(j.violated for j in found.values()):
                 return True
-            told = {*names, "place free"} if history.of("registry", self.worker) else names
+            told = {*names, "place free"} if history.of("registry", self.worker) else set(names)
+            if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
+                told.add("processor quiet")
             in_doubt = {name for name in told if name in found and found[name].unknown and not found[name].final}
             if history.until_s - began_s > SETTLES_S:
                 return "place free" not in in_doubt

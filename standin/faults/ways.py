@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import re
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +19,8 @@ from standin.seams import Answer, Ask, Seam, answer
 
 LONG_ID = 5_000
 HANGS = 2
+COMPUTES_S = 0.005
+"""At a stretch, and as long at rest: half a core."""
 TOGETHER_S = 1.0
 """So long at most the first of several cancels waits for the second."""
 ENDS_AGAIN_AFTER_S = 1.2
@@ -310,3 +314,22 @@ class TwiceLosesItsReason(Twice):
     def spoil(self, known: Operation) -> Answer | None:
         known.error_message = None
         return None
+
+
+@fault("twice-worker-computes-again")
+class TwiceWorkerComputesAgain(Twice):
+    """The worker is told once more, turns it down, and begins to compute all the same."""
+
+    def spoil(self, known: Operation) -> Answer | None:
+        self.backend.soon(self.backend.tell_worker(known, None))
+        return None
+
+    def worker_turns_down(self, job: Job) -> None:
+        def compute() -> None:
+            while True:
+                began_s = time.monotonic()
+                while time.monotonic() - began_s < COMPUTES_S:
+                    pass
+                time.sleep(COMPUTES_S)
+
+        threading.Thread(target=compute, daemon=True).start()

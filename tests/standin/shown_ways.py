@@ -206,6 +206,24 @@ def _(it: Launched) -> None:
     assert status == 400 and after["completed_at"] > before["completed_at"]
 
 
+@shows("twice-worker-computes-again")
+def _(it: Launched) -> None:
+    operation_id = it.running()
+    base = it.worker_url(operation_id)
+
+    def used_s() -> float:
+        told = it.ask("GET", f"{base}/metrics").text
+        return float(
+            next(line.split()[1] for line in told.splitlines() if line.startswith("process_cpu_seconds_total"))
+        )
+
+    it.cancel(operation_id)
+    assert it.cancel(operation_id).status_code == 400
+    before_s = used_s()
+    eventually(used_s, lambda now_s: now_s > before_s + 1.0)
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
 @shows("twice-loses-its-reason")
 def _(it: Launched) -> None:
     status, before, after = _twice(it)
