@@ -158,7 +158,7 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
             continue  # It belongs to a backtest that this run has started since.
         if s.view == "list" or s.subject in before or (began := _began_after(history, backtest, s)) is False:
             continue
-        same = _same_work(history, s)
+        same = same_work(history, s)
         if same and began:
             seen = f"{s.subject} does the same work{where}: it was begun after the cancel, and was {state_of(s)} "
             return rule.violated(f"{seen}{s.asked_s - sent.at_s:.1f} s after it", s.answered_s)
@@ -221,7 +221,7 @@ def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
     return True if listed and not other.terminal else None
 
 
-def _same_work(history: History, other: Sample) -> bool | None:
+def same_work(history: History, other: Sample) -> bool | None:
     """Whether another backtest is the same as the cancelled one; None where its period is not told, or cannot be read."""
     payload = history.about.get("payload")
     if not isinstance(payload, dict):

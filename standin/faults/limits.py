@@ -288,11 +288,24 @@ class OversubscribedNeverRuns(NoRoom):
     status = "running"
 
     def answers(self, given: Answer) -> Answer:
+        return answer(200, contract.start_answer(self.record()))
+
+    def record(self) -> Order:
+        """A record is made, and nothing ever runs for it."""
         asked = next(reversed(self.backend.operations.values()))
         now = self.backend.clock.now()
         order: Order = replace(asked.order, operation_id=contract.new_operation_id(now))
         self.backend.operations[order.operation_id] = Operation(order, now, asked.worker_id, self.status, now)
-        return answer(200, contract.start_answer(order))
+        return order
+
+
+@fault("oversubscribed-leaves-a-record")
+class OversubscribedLeavesARecord(OversubscribedNeverRuns):
+    status = "pending"
+
+    def answers(self, given: Answer) -> Answer:
+        self.record()
+        return given
 
 
 @fault("oversubscribed-waits-for-ever")

@@ -197,6 +197,15 @@ def oversubscribed_without_a_word(it: Launched) -> None:
     assert (answer.status_code, answer.json()) == (503, {})
 
 
+@shows("oversubscribed-leaves-a-record")
+def oversubscribed_leaves_a_record(it: Launched) -> None:
+    full(it)
+    before = ids(listed(it))
+    assert it.post_start().status_code == 503
+    (left,) = [row for row in listed(it) if row["operation_id"] not in before]
+    assert left["status"] == "pending"
+
+
 @shows("oversubscribed-same-id")
 def oversubscribed_same_id(it: Launched) -> None:
     assert it.post_start().json()["operation_id"] != (last := it.start())

@@ -8,10 +8,14 @@ by two workers, and eight called failed after 75 s though they ran on and comple
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.others import same_work
 from ktrdr_qa.judge.reading import (
+    COVERED_GAP_S,
     gone_from,
     height_of,
     longest_step_s,
@@ -23,6 +27,7 @@ from ktrdr_qa.judge.reading import (
 from ktrdr_qa.judge.ways.way import Found, Way, sentences
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.record.history import Event, History, Sample
+from ktrdr_qa.words import moment_of
 
 
 def accepted_in(history: History) -> list[Event]:
@@ -69,11 +74,38 @@ def each_is_answered(history: History) -> Judgement:
     if lost:
         words = lost[0].facts.get("words")
         return rule.unknown(f"{len(lost)} of {sent} starts had no answer of their own: {words}")
+    if left := _left_by_a_refused_one(history, refused):
+        return rule.violated(left[1], left[0].answered_s)
     were = "was" if accepted == 1 else "were"
     workers = _begun(history).facts.get("workers")
     told = (f"{accepted} of {sent} further starts {were} accepted by {workers} workers.",)
     words = f" and {len(refused)} refused, {refused[0].facts.get('says')!r}" if refused else ""
     return rule.holds(f"{accepted} {were} accepted{words}", told)
+
+
+def _left_by_a_refused_one(history: History, refused: Sequence[Event]) -> tuple[Sample, str] | None:
+    """The reading of an active record that a refused start has left behind, with the words for it.
+
+    It is of the same work, nobody's that is known, and by KTRDR's own times younger than the one that ran already.
+    """
+    until_s = max((e.at_s for e in refused), default=math.inf) + COVERED_GAP_S
+    known = {e.subject for e in history.events}
+    created = moment_of(_created(history.of("backend", history.backtest)))
+    others = [other for other in history.subjects("other") if other not in known]
+    for other in others:
+        told = history.of("other", other)
+        made = moment_of(_created(told))
+        if not (created and made and made > created) or same_work(history, told[-1]) is False:
+            continue
+        for s in (*told, *history.of("list", other)):
+            if s.asked_s >= until_s and not s.terminal and s.status != MISSING:
+                later_s = s.asked_s - until_s + COVERED_GAP_S
+                return s, f"a start was refused, and left a record: {other} is {state_of(s)} {later_s:.1f} s later"
+    return None
+
+
+def _created(readings: Sequence[Sample]) -> Any:
+    return next((s.facts["created_at"] for s in readings if s.facts.get("created_at")), None)
 
 
 def each_runs(history: History, limit_s: float) -> Judgement:

@@ -50,6 +50,51 @@ def test_what_is_refused_in_plain_words_or_runs_holds() -> None:
     assert oversubscribed.judgements(film(started(), cancelled()), LIMITS_S) == []
 
 
+WORK = {"symbol": "EURUSD", "timeframe": "1d", "strategy": "trend"}
+PAYLOAD = {"symbol": "EURUSD", "timeframe": "1d", "strategy_name": "trend"}
+FIRST = saw(0.5, "running", 0.0, created_at="2026-11-22T18:52:30Z")
+
+
+def seen_at(at_s: float, status: str = "pending", of: str = "op_left", **facts: Any) -> Sample:
+    return saw(at_s, status, 0.0, view="other", of=of, **{**WORK, "created_at": "2026-11-22T18:52:31Z", **facts})
+
+
+def starts(*parts: Part) -> Judgement:
+    history = crowded(accepted("op_3"), moves("op_3"), *parts)
+    history.about["payload"] = PAYLOAD  # type: ignore[index]
+    return judged(history)["starts answered"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [FIRST, refused(), seen_at(1.9)],
+        [FIRST, refused(), seen_at(1.5), saw(2.5, "cancelled", view="list", of="op_left"), seen_at(2.0, "missing")],
+        [FIRST, refused(), seen_at(3.0, created_at="2026-11-22T18:52:30Z")],
+        [FIRST, refused(), seen_at(3.0, created_at=None)],
+        [refused(), seen_at(3.0)],
+        [FIRST, refused(), seen_at(3.0, symbol="GBPUSD")],
+        [FIRST, refused(), seen_at(3.0, of="op_3")],
+        [FIRST, refused(), refused(None), seen_at(3.0)],
+        [FIRST, seen_at(3.0)],
+    ],
+    ids=[
+        *("too soon", "it has ended", "as old as the first", "of no age", "the first of no age"),
+        *("another's work", "one of ours", "one was lost", "none was refused"),
+    ],
+)
+def test_what_is_no_record_of_a_refused_start(parts: list[Part]) -> None:
+    assert not starts(*parts).violated
+
+
+def test_a_refused_start_leaves_no_record() -> None:
+    left = starts(FIRST, refused(), seen_at(1.5), seen_at(2.0), seen_at(3.0))
+    assert left.violated and left.at_s == 2.0
+    assert left.seen == 'a start was refused, and left a record: op_left is "pending" at 0.0 % 1.0 s later'
+    listed = starts(FIRST, refused(), seen_at(1.5), saw(9.0, "running", 3.0, view="list", of="op_left"))
+    assert listed.seen == 'a start was refused, and left a record: op_left is "running" at 3.0 % 8.0 s later'
+
+
 def test_all_may_be_accepted_and_run_side_by_side() -> None:
     names = [f"op_{n}" for n in range(3, 7)]
     ended = saw(9.5, "completed", 100.0, of="op_3")
