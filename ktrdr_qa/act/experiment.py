@@ -231,8 +231,8 @@ class Experiment:
         """Go on recording while one of the judgements that held has become unknown, and the next readings will tell.
 
         A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then. Whether a
-        step asks for it or not, one that is busy is listened to, and a place that the cancelled backtest has is watched to
-        the limit of its sentence.
+        step asks for it or not, one that is busy is listened to, a list that has begun to forget is read again, and a
+        place that the cancelled backtest has is watched to the limit of its sentence.
         """
 
         scene, began_s = self.scene, self.scene.recorder.clock()
@@ -243,7 +243,7 @@ class Experiment:
             found = verdict.judge_all(history)
             if any(j.violated for j in found.values()):
                 return True
-            told = {*names, "place free"} if history.of("registry", self.worker) else set(names)
+            told = {*names, "list agrees", *(["place free"] if history.of("registry", self.worker) else [])}
             if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
                 told.add("processor quiet")
             in_doubt = {name for name in told if name in found and found[name].unknown and not found[name].final}

@@ -70,7 +70,7 @@ class Others:
         client, wanted = scene.client.clone(), set(self._seen_active)
 
         def read() -> Iterable[readings.Reading]:
-            return readings.worth_recording(readings.listed(client, scene.backtest), scene.backtest, wanted)
+            return readings.worth_recording(readings.listed(client, scene.backtest, wanted), scene.backtest, wanted)
 
         scene.recorder.watch("list", scene.backtest, read, BACKTEST_INTERVAL_S)
 

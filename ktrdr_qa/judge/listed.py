@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -60,6 +60,11 @@ def list_agrees(history: History, backtest: str) -> Judgement:
         if gone := gone_from(without):
             return rule.violated(f"{seen}, {gone.asked_s - end.answered_s:.1f} s after the end", gone.answered_s)
         return rule.unknown(f"{seen}; it may come right")
+    for other, left_out, gone in _forgotten_others(history, backtest):
+        seen = f"the list is whole by its own count, and does not name {other} any more, which is {state_of(left_out)}"
+        if gone:
+            return rule.violated(seen, gone.answered_s)
+        judgement = rule.unknown(f"{seen}; it may come right")
     if denied := _ended_in_the_list(history):
         return rule.violated(denied[1], denied[0].answered_s)
     told = ("The list of backtests does not name the cancelled one.",) if readings[-1].status == MISSING else ()
@@ -108,6 +113,21 @@ def _has_of_another(history: History, backtest: str) -> tuple[Sample, str] | Non
         if (apart_s(created, s.facts.get("created_at")) or 0.0) > SAME_MOMENT_S:
             return s, f"by the list it was created at {s.facts['created_at']}, by its record at {created}"
     return None
+
+
+def _forgotten_others(history: History, backtest: str) -> Iterator[tuple[str, Sample, Sample | None]]:
+    """What the list has ceased to name since the cancel though its own record says since then that it runs.
+
+    Of each its id, that reading of its record, and the reading which shows that the list does not come right.
+    """
+    sent = history.event("cancel_sent", backtest)
+    for other in history.subjects("list"):
+        without = _forgotten(history.of("list", other)) if other != backtest else ()
+        if sent is None or not without or without[0].asked_s < sent.at_s:
+            continue
+        record = (*history.of("backend", other), *history.of("other", other))
+        if runs := next((s for s in record if s.status == "running" and s.asked_s >= without[0].asked_s), None):
+            yield other, runs, gone_from(without)
 
 
 def _forgotten(rows: Sequence[Sample]) -> Sequence[Sample]:

@@ -184,6 +184,9 @@ def _has_of_the_other(s: Sample, end: Sample | None) -> str:
         told, theirs = (moment_of(r.facts.get(name)) for r in (s, end))
         if told and told == theirs and told.microsecond:
             return f"its {name} is the cancelled one's: {s.facts[name]}"
+    made, over = (moment_of(s.facts.get(name)) for name in ("created_at", "completed_at"))
+    if made and over and over < made:
+        return f"by its record it ended at {s.facts['completed_at']}, before it was made at {s.facts['created_at']}"
     return ""
 
 

@@ -142,8 +142,8 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
     """The backtests that the list names: the newest ones, and all that are active.
 
     Where it has more of them than a page, further pages are read for what is active and for ``backtest_id`` and
-    the ``wanted`` ones, ``MOST_PAGES`` of each kind at most. ``backtest_id`` is ``missing`` where it is on none, with the
-    fact ``whole`` where by the list's own count that was all of it.
+    the ``wanted`` ones, ``MOST_PAGES`` of each kind at most. Which of these is on none is ``missing``, with the fact
+    ``whole`` where by the list's own count that was all of it.
     Raises ``client.TransportError`` where the list cannot be read.
     """
     found: dict[str, Reading] = {}
@@ -159,8 +159,7 @@ def listed(client: Client, backtest_id: str, wanted: Collection[str] = ()) -> It
     while newest.more and newest.read < MOST_PAGES and needed - set(found):
         found |= {i: r for i, r in newest.next().items() if i not in found}
     yield from found.values()
-    if backtest_id and backtest_id not in found:
-        yield Reading(backtest_id, status=MISSING, facts=_told({"whole": newest.whole}))
+    yield from (Reading(one, MISSING, facts=_told({"whole": newest.whole})) for one in sorted(needed - set(found)))
 
 
 class Pages:

@@ -39,6 +39,19 @@ class ListView(Seam):
         return [contract.operation_row(each) for each in known]
 
 
+@fault("neighbour-not-listed")
+class NeighbourNotListed(Seam):
+    def __init__(self) -> None:
+        self._left_out: set[str] = set()
+
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        active = {each.operation_id for each in self.backend.operations.values() if each.active}
+        self._left_out |= active - {operation.operation_id}
+
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        return None if row["operation_id"] in self._left_out else row
+
+
 @fault("views-list-lags")
 class ListLags(AfterCancel):
     def row(self, row: dict[str, Any]) -> dict[str, Any] | None:

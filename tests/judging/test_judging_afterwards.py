@@ -12,7 +12,7 @@ from ktrdr_qa.judge.listed import list_agrees
 from ktrdr_qa.judge.pace import frozen_window_s
 from ktrdr_qa.judge.reading import ONE_OF_SEVERAL_ANSWERED
 from ktrdr_qa.record.history import History, Sample
-from tests.judging.film import NEXT, B, Case, cancelled, cases, did, film, lost, nearing_its_end, saw
+from tests.judging.film import NEXT, OTHER, B, Case, Part, cancelled, cases, did, film, lost, nearing_its_end, saw
 
 RAN = (
     saw(3.0, "running", 0.0),
@@ -1067,6 +1067,68 @@ def told_in_the_list(**facts: Any) -> History:
     made = saw(9.0, "running", 4.0, created_at="2026-11-22T18:52:36.1Z")
     rows = listed(9.5, "running", **facts), listed(12.0, "cancelled")
     return film(CUT, RAN, made, still(), *rows, payload=payload)
+
+
+def another(at_s: float, status: str = "running", of: str = OTHER, **facts: Any) -> Sample:
+    return saw(at_s, status, 3.0, view="list", of=of, **facts)
+
+
+RUNS_ON = saw(11.5, "running", 5.0, of=OTHER)
+GONE = [another(11.0, "missing", whole=True), another(12.0, "missing", whole=True)]
+FORGOTTEN = f'the list is whole by its own count, and does not name {OTHER} any more, which is "running" at 5.0 %'
+
+
+def lists(*parts: Part) -> History:
+    return film(CUT, RAN, still(), listed(12.0, "cancelled"), *parts)
+
+
+@cases(
+    Case(
+        "another one that runs is not named for a second",
+        lists(another(9.0), *GONE, another(11.9, "missing", whole=True), RUNS_ON),
+        "violated",
+        FORGOTTEN,
+        12.0,
+    ),
+    Case(
+        "somebody else's, by its record that was read once",
+        lists(
+            another(9.0),
+            another(11.0, "missing", whole=True),
+            another(12.0, "missing", whole=True),
+            saw(11.0, "running", 5.0, view="other", of=OTHER),
+        ),
+        "violated",
+        FORGOTTEN,
+        12.0,
+    ),
+    Case(
+        "for less than a second",
+        lists(another(9.0), another(11.1, "missing", whole=True), another(12.0, "missing", whole=True), RUNS_ON),
+        "unknown",
+        f"{FORGOTTEN}; it may come right",
+    ),
+    *(
+        Case(why, lists(*parts), "holds", 'both say "cancelled"')
+        for why, parts in {
+            "it has ended": [another(9.0), *GONE, saw(11.5, "completed", 100.0, of=OTHER)],
+            "its record was read before only": [another(9.0), *GONE, saw(10.9, "running", 5.0, of=OTHER)],
+            "the list is not known to be whole": [another(9.0), another(11.0, "missing"), *GONE[1:], RUNS_ON],
+            "it was never named": [*GONE, RUNS_ON],
+            "it is named again": [another(9.0), *GONE, another(12.5), RUNS_ON],
+            "it was not named before the cancel either": [
+                another(8.0),
+                another(9.9, "missing", whole=True),
+                *GONE,
+                RUNS_ON,
+            ],
+        }.items()
+    ),
+)
+def test_the_list_forgets_nobody_else(case: Case) -> None:
+    case.check(
+        list_agrees(case.history, B), "list agrees", "the list of backtests says the same as the backtest's own record"
+    )
 
 
 @cases(

@@ -632,6 +632,36 @@ CANCELLED = (did("cancel_sent", 19.0), saw(19.2, "cancelled", 0.0, **END))
         "its completed_at is the cancelled one's: 2026-11-22T18:52:44.250000Z",
         20.5,
     ),
+    *(
+        Case(
+            f"it has ended {when} it was made",
+            film(
+                did("cancel_sent", 19.0),
+                saw(19.2, "cancelled"),
+                ACCEPTED,
+                RISEN,
+                saw_next(
+                    21.5, "running", 9.0, created_at="2026-11-22T18:52:44.5Z", completed_at=f"2026-11-22T18:52:{over}Z"
+                ),
+                backtest=B,
+            ),
+            verdict,
+            seen,
+            at_s,
+            figures=figures,
+        )
+        for when, over, verdict, seen, at_s, figures in (
+            (
+                "before",
+                "44.4",
+                "violated",
+                "by its record it ended at 2026-11-22T18:52:44.4Z, before it was made at 2026-11-22T18:52:44.5Z",
+                21.5,
+                {},
+            ),
+            ("when", "44.5", "holds", 'it was "running" at 4.0 % 1.50 s after its start', None, {"next_runs_s": 1.5}),
+        )
+    ),
     Case(
         "it has the error of the cancelled one as soon as that has it",
         film(saw(22.0, "cancelled", **END), ACCEPTED, RISEN, saw_next(22.0, "running", 5.0, **END), backtest=B),

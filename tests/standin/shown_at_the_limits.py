@@ -168,6 +168,14 @@ def neighbour_called_completed(it: Launched) -> None:
     assert (seen["status"], seen["progress"]["percentage"]) == ("completed", 100.0)
 
 
+@shows("neighbour-not-listed")
+def neighbour_not_listed(it: Launched) -> None:
+    first, other = it.running(), it.running()
+    assert ids(listed(it)) == [other, first]
+    it.cancel(first)
+    assert ids(listed(it)) == [first] and it.operation(other)["status"] == "running"
+
+
 @shows("neighbour-next-is-slow")
 def next_is_slow(it: Launched) -> None:
     first = it.running()
