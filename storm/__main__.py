@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from honest_behave.outcomes import BadConfiguration, Inconclusive
 from ktrdr_qa.act import leaving
@@ -65,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given, for_locust = _parser().parse_known_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none, and nohup has it ignored.
+    if hang_up and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        signal.signal(hang_up, _hung_up)
     try:
         options = dict(word.split("=", 1) if "=" in word else (word, "on") for word in given.define)
         target = choose(options, os.environ, Path.cwd())
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"STORM FAILED: in the rehearsal, with one backtest alone:\n{wrong}")
         return EXIT_STATUS["failed"]
     except KeyboardInterrupt:
-        print("storm: interrupted", file=sys.stderr)
+        _say("storm: interrupted", sys.stderr)
         return INTERRUPTED
 
 
@@ -112,6 +115,18 @@ def _free_port() -> int:
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+def _hung_up(number: int, _: Any) -> None:
+    """The terminal was closed. A shell hands on what its processes were sent already: it counts once."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _say(words: str, stream: TextIO | None = None) -> None:
+    """A line to whoever still reads: that nobody does any more must not keep the storm from ending what runs."""
+    with suppress(OSError):
+        print(words, file=stream, flush=True)
 
 
 class Storm:
@@ -164,7 +179,7 @@ class Storm:
             self._say_what_was_learnt()
             raise
         finally:
-            leaving.end_leftovers(self._client, self._journal, print, str)
+            leaving.end_leftovers(self._client, self._journal, _say, str)
         return self._last_words(locust.returncode, for_locust)
 
     def _rehearse(self) -> Given:
@@ -207,6 +222,7 @@ class Storm:
             options=self._options,
             candidate=asdict(experiment.scene.used),
             place=str(self._place.resolve()),
+            launcher=os.getpid(),
             most=most // self._given.processes,
             watched_s=max(target.watched_s, WATCHED_S),
             seconds=self._given.seconds,
@@ -235,7 +251,7 @@ class Storm:
             locust.wait()
         except KeyboardInterrupt:
             told.told_to_stop.touch()
-            print("storm: ending what runs", file=sys.stderr)
+            _say("storm: ending what runs", sys.stderr)
             try:
                 locust.send_signal(signal.SIGINT)
                 locust.wait(END_S)
@@ -254,8 +270,8 @@ class Storm:
         """Of a storm that was interrupted: Locust has counted what came before that."""
         file = self._place / "tally.json"
         if file.is_file():
-            print(f"until then: {json.loads(file.read_text(encoding='utf-8'))['in_words']}")
-            print(f"report: {self._place}/report.html; statistics: {self._place}/storm_stats.csv")
+            _say(f"until then: {json.loads(file.read_text(encoding='utf-8'))['in_words']}")
+            _say(f"report: {self._place}/report.html; statistics: {self._place}/storm_stats.csv")
 
     def _last_words(self, status: int, for_locust: Sequence[str]) -> int:
         died = len(list((self._place / "processes").glob("*")))

@@ -161,12 +161,14 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def started(place: Path, platform: EmbeddedKtrdr, *arguments: str) -> subprocess.Popen[str]:
+def started(
+    place: Path, platform: EmbeddedKtrdr, *arguments: str, output: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command("--seconds", "60", "-D", "disturb=on", *arguments),
         cwd=place,
         env=surroundings(KTRDR_API_URL=address(platform)),
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
     )
@@ -207,18 +209,59 @@ def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_pa
     assert not list((tmp_path / "reports" / "journal").glob("*"))
 
 
+def at_work(process: subprocess.Popen[str], place: Path) -> list[int]:
+    """The processes of Locust that have backtests running."""
+    assert running_on(process)
+    own = {child.pid for child in family(process)}
+    files = (place / "reports" / "journal").glob("*.json")
+    return [pid for file in files if (pid := int(file.name.split("-")[0])) in own]
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Locust has no --processes on Windows")
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_locust_ends_by_itself_what_it_runs_when_its_launcher_is_killed(
+    tmp_path: Path, ktrdr: EmbeddedKtrdr, processes: str
+) -> None:
+    process = started(tmp_path, ktrdr, "--processes", processes, "--seconds", "200", output=subprocess.DEVNULL)
+    await_that(lambda: at_work(process, tmp_path), "a backtest of the storm's")
+    children = family(process)
+    process.kill()
+    process.wait()
+    await_that(lambda: all_gone(children), "the end of Locust")
+    assert children and not active(ktrdr)
+    assert not list((tmp_path / "reports" / "journal").glob("*"))
+    assert any((tmp_path / "reports" / "storm").glob("*/tally.json"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+def test_a_closed_terminal_leaves_nothing_running(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
+    ours, theirs = os.openpty()
+    process = started(tmp_path, ktrdr, output=theirs)
+    os.close(theirs)
+    await_that(lambda: at_work(process, tmp_path), "a backtest of the storm's")
+    children = family(process)
+    os.close(ours)
+
+    def ended() -> bool:
+        """The kernel sends one, and the shell hands on its own: further ones come whenever it is at its worst."""
+        process.send_signal(signal.SIGHUP)
+        return process.poll() is not None
+
+    await_that(ended, "the end of the storm")
+    assert process.returncode == 130
+    assert all_gone(children) and not active(ktrdr)
+    assert not list((tmp_path / "reports" / "journal").glob("*"))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Locust has no --processes on Windows")
 def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--processes", "2", "--most", "4", "--seconds", "8")
 
-    def at_work() -> list[int]:
-        """The processes of Locust that have backtests running."""
-        assert running_on(process)
-        own = {child.pid for child in family(process)}
-        files = (tmp_path / "reports" / "journal").glob("*.json")
-        return [pid for file in files if (pid := int(file.name.split("-")[0])) in own]
-
-    (victim, *_) = await_that(at_work, "a backtest of the storm's")
+    (victim, *_) = await_that(lambda: at_work(process, tmp_path), "a backtest of the storm's")
     os.kill(victim, signal.SIGKILL)
     output = process.communicate(timeout=120)[0]
     assert process.returncode == 3, output
