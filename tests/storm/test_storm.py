@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,6 +151,47 @@ def test_what_is_not_allowed_is_refused_in_one_line(tmp_path: Path, arguments: t
     assert told in ran.output and len(ran.output.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--processes", "0"), "argument --processes: expected a whole number, 1 or more, and not '0'"),
+        (("--users", "-1"), "argument --users: expected a whole number, 1 or more, and not '-1'"),
+        (("--users", "0"), "--users: expected"),
+        (("--users", "many"), "--users: expected"),
+        (("--places", "0"), "--places: expected"),
+        (("--most", "-1"), "argument --most: expected a whole number, 0 or more, and not '-1'"),
+        (("--seconds", "nan"), "argument --seconds: expected a number of seconds, more than 0, and not 'nan'"),
+        (("--seconds", "-1"), "--seconds: expected"),
+        (("--seconds", "0"), "--seconds: expected"),
+        (("--seconds", "inf"), "--seconds: expected"),
+        (("--processes", "4", "--most", "2"), "--most 2: each of 4 Locust processes needs one backtest at least"),
+        (("--master", "--processes", "2"), "--master with --processes 2: Locust takes one of them"),
+        (("--nonsense",), "unrecognized arguments: --nonsense; see python -m storm --help"),
+        (("extra",), "unrecognized arguments: extra; see python -m storm --help"),
+        (("--master-port", "none"), "--master-port: invalid int value: 'none'"),
+        (("-D", "fault"), "fault names no fault; expected fault=NAME"),
+        (("-D", "fault="), "fault= names no fault; expected fault=NAME"),
+        (("-D", "target"), "-D target= names nothing; there are: "),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line_before_anything_is_started(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = storm(tmp_path, *arguments)
+    assert ran.status == 3, ran.output
+    # The line that says which KTRDR it is would come first.
+    assert ran.output.startswith("storm: ") and told in ran.output and len(ran.output.splitlines()) == 1
+
+
+def test_without_locust_it_says_how_to_install_it_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "locust.py").write_text("raise ImportError('No module named locust')\n")
+    ran = storm(tmp_path)
+    assert ran.status == 3, ran.output
+    assert "Locust is missing (No module named locust); install it with: " in ran.output
+    assert ran.output.endswith(f"-m pip install -r {ROOT / 'storm' / 'requirements.txt'}\n")
+    assert len(ran.output.splitlines()) == 1
+
+
 def test_locust_alone_says_how_to_start_it() -> None:
     alone = [sys.executable, "-m", "locust", "-f", "storm/locustfile.py", "--headless"]
     done = subprocess.run(alone, cwd=ROOT, env=surroundings(), capture_output=True, text=True, check=False)
@@ -267,3 +309,17 @@ def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path:
     assert process.returncode == 3, output
     assert "1 Locust processes died" in output and "left behind by a killed run" in output
     assert not active(ktrdr)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_a_worker_says_which_master_it_waits_for_and_ends_on_ctrl_c(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        process = started(tmp_path, ktrdr, "--worker", "--master-port", str(port))
+        assert process.stdout
+        assert any(f"the master at 127.0.0.1:{port}" in line for line in process.stdout)
+        children = family(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130 and all_gone(children) and not active(ktrdr)
