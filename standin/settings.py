@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, get_type_hints
 
 VERSION = "1.0.0-standin"
+MOST_WORKERS = 500
+"""Each is a process with a port of its own, and so many a host can still have."""
+GROUPS = {
+    "port": "where it listens, and how it is launched",
+    "bars_per_second": "what a backtest is, and how fast",
+    "refresh_s": "how a healthy KTRDR may differ",
+    "fault": "faults",
+}
+"""The titles in the help, by the first setting below each."""
 
 
 def _option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -122,14 +132,26 @@ class Settings:
             if each.name in ("clock_skew_s", "port") or not isinstance(value, (int, float)):
                 continue
             least = {"adaptation_epochs": -1, "refresh_s": 0.01}.get(each.name, 0)
-            if not least <= value < float("inf"):
-                found.append(f"--{each.name.replace('_', '-')} cannot be {value}")
+            most = {"workers": MOST_WORKERS}.get(each.name, float("inf"))
+            if not (least <= value <= most and value < float("inf")):
+                expected = f"{least} or more" if most == float("inf") else f"{least} to {most}"
+                found.append(f"--{each.name.replace('_', '-')} cannot be {value}; expected {expected}")
+        if self.data_since and not _is_day(self.data_since):
+            found.append(f"--data-since cannot be {self.data_since!r}; expected a day, YYYY-MM-DD")
         return found
 
     @property
     def home_directory(self) -> Path:
         """The home as a path; the supervisor has filled it in before any process is started."""
         return Path(self.home)
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day as YYYY-MM-DD: days are compared as words, and other ways to write one would mislead."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,16 +162,19 @@ def parser() -> argparse.ArgumentParser:
         "backtests over real EUR/USD daily rates.",
     )
     types = get_type_hints(Settings)
+    group = made.add_argument_group()
     for each in fields(Settings):
+        if each.name in GROUPS:
+            group = made.add_argument_group(GROUPS[each.name])
         flag, help_text = "--" + each.name.replace("_", "-"), each.metadata["help"]
         default = None if each.default is MISSING else each.default
         if types[each.name] is bool:
-            made.add_argument(flag, action="store_true", help=help_text)
+            group.add_argument(flag, action="store_true", help=help_text)
         elif isinstance(default, tuple):
-            made.add_argument(flag, action="append", default=[], metavar="NAME", help=help_text)
+            group.add_argument(flag, action="append", default=[], metavar="NAME", help=help_text)
         else:
             shown = "" if default == "" else f" (default {default})"
-            made.add_argument(
+            group.add_argument(
                 flag,
                 type=types[each.name],
                 default=default,
@@ -157,7 +182,7 @@ def parser() -> argparse.ArgumentParser:
                 choices=each.metadata["choices"] or None,
                 metavar=None if each.metadata["choices"] else types[each.name].__name__.upper(),
             )
-    made.add_argument("--list-faults", action="store_true", help="print the faults, one a line, and end")
+    group.add_argument("--list-faults", action="store_true", help="print the faults, one a line, and end")
     return made
 
 

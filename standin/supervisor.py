@@ -79,6 +79,10 @@ def listen(port: int) -> socket.socket:
         listener = bound(port)
     except (OSError, OverflowError) as problem:
         why = problem.strerror if isinstance(problem, OSError) else "no such port"
+        if port == 0:
+            raise LaunchError(
+                f"No free port on 127.0.0.1 can be had for each process ({why}); ask for fewer with --workers"
+            ) from problem
         raise LaunchError(
             f"Port {port} on 127.0.0.1 cannot be used ({why}); choose another with --port, 0 for a free one"
         ) from problem

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from honest_behave.outcomes import BadConfiguration, Inconclusive
 from ktrdr_qa.act import leaving
@@ -37,6 +37,7 @@ from ktrdr_qa.system import of_its_own
 from ktrdr_qa.target.choosing import choose
 from ktrdr_qa.target.settings import ROOT, Target
 from ktrdr_qa.tell.painter import Painter
+from storm.asked import Parser, at_least, definition, master_of, seconds
 from storm.given import Given
 from storm.tally import EXIT_STATUS
 
@@ -62,18 +63,33 @@ class Table(list[dict[str, str]]):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given, for_locust = _parser().parse_known_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none, and nohup has it ignored.
+    if hang_up and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        signal.signal(hang_up, _hung_up)
     try:
-        options = dict(word.split("=", 1) if "=" in word else (word, "on") for word in given.define)
+        given, for_locust = _parser().parse_known_args(arguments)
+        options = dict(given.define)
         target = choose(options, os.environ, Path.cwd())
         if not target.embedded_one and options.get("disturb") != "on":
             raise BadConfiguration(
                 f"{target.base_url} is a live KTRDR, and a storm disturbs everybody on it; allow it with -D disturb=on"
             )
+        if given.most is None:
+            given.most = 0 if target.embedded_one else MOST_ON_LIVE
+        if 0 < given.most < given.processes:
+            raise BadConfiguration(
+                f"--most {given.most}: each of {given.processes} Locust processes needs one backtest at least"
+            )
+        if given.processes > 1 and "--master" in for_locust:
+            raise BadConfiguration(
+                f"--master with --processes {given.processes}: Locust takes one of them; start a --worker beside the master"
+            )
+        # All that can be wrong with what was asked is told before a backtest is started, which the rehearsal does.
+        master = master_of(for_locust)
         with ExitStack() as opened:
-            return Storm(given, options, target, opened).run(for_locust)
+            return Storm(given, options, target, opened).run(for_locust, master)
     except BadConfiguration as mistake:
         print(f"storm: {mistake}", file=sys.stderr)
         return SUITE_ERROR
@@ -84,23 +100,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"STORM FAILED: in the rehearsal, with one backtest alone:\n{wrong}")
         return EXIT_STATUS["failed"]
     except KeyboardInterrupt:
-        print("storm: interrupted", file=sys.stderr)
+        _say("storm: interrupted", sys.stderr)
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m storm", description=__doc__)
-    parser.add_argument("--users", type=int, default=200, help="how many users (default 200)")
-    parser.add_argument("--seconds", type=float, default=60, help="how long they go on (default 60)")
-    parser.add_argument("--processes", type=int, default=1, help="Locust processes on this host (default 1)")
-    parser.add_argument("--places", type=int, default=16, help="workers of the embedded KTRDR (default 16)")
+def _parser() -> Parser:
+    parser = Parser(prog="python -m storm", description=__doc__)
+    parser.add_argument("--users", type=at_least(1), default=200, help="how many users (default 200)")
+    parser.add_argument("--seconds", type=seconds, default=60, help="how long they go on (default 60)")
+    parser.add_argument("--processes", type=at_least(1), default=1, help="Locust processes on this host (default 1)")
+    parser.add_argument("--places", type=at_least(1), default=16, help="workers of the embedded KTRDR (default 16)")
     parser.add_argument(
         "--most",
-        type=int,
+        type=at_least(0),
         default=None,
         help=f"backtests at a time, from this host; 0: no limit (default {MOST_ON_LIVE}, embedded none)",
     )
-    parser.add_argument("-D", dest="define", action="append", default=[], metavar="NAME=VALUE", help="as behave's")
+    parser.add_argument(
+        "-D", dest="define", type=definition, action="append", default=[], metavar="NAME=VALUE", help="as behave's"
+    )
     return parser
 
 
@@ -112,6 +130,18 @@ def _free_port() -> int:
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+def _hung_up(number: int, _: Any) -> None:
+    """The terminal was closed. A shell hands on what its processes were sent already: it counts once."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _say(words: str, stream: TextIO | None = None) -> None:
+    """A line to whoever still reads: that nobody does any more must not keep the storm from ending what runs."""
+    with suppress(OSError):
+        print(words, file=stream, flush=True)
 
 
 class Storm:
@@ -151,7 +181,7 @@ class Storm:
         print("EMBEDDED STAND-IN: this storm is against the suite's own small platform, no real KTRDR.")
         return target.at(platform.announcement["api_url"])
 
-    def run(self, for_locust: Sequence[str]) -> int:
+    def run(self, for_locust: Sequence[str], master: str) -> int:
         """Rehearse, let the storm loose, and leave nothing running; returns the exit status."""
         print(f"target: {self._target.name} at {self._target.base_url} (chosen by: {self._target.chosen_by})")
         leaving.end_leftovers(self._client, self._journal, print, str)
@@ -159,12 +189,14 @@ class Storm:
         self._place.mkdir(parents=True)
         try:
             locust = self._launch(told, for_locust)
+            if master:
+                _say(f"this host's part begins as soon as the master at {master} answers and says so")
             self._wait_for(locust, told)
         except KeyboardInterrupt:
             self._say_what_was_learnt()
             raise
         finally:
-            leaving.end_leftovers(self._client, self._journal, print, str)
+            leaving.end_leftovers(self._client, self._journal, _say, str)
         return self._last_words(locust.returncode, for_locust)
 
     def _rehearse(self) -> Given:
@@ -197,17 +229,13 @@ class Storm:
             experiment.close()
         assert experiment.scene.used
         print(f"rehearsed with {experiment.scene.used}")
-        most = self._given.most if self._given.most is not None else (0 if target.embedded_one else MOST_ON_LIVE)
-        if most and most < self._given.processes:
-            raise BadConfiguration(
-                f"--most {most}: each of {self._given.processes} Locust processes needs one backtest at least"
-            )
         return Given(
             base_url=target.base_url or "",
             options=self._options,
             candidate=asdict(experiment.scene.used),
             place=str(self._place.resolve()),
-            most=most // self._given.processes,
+            launcher=os.getpid(),
+            most=self._given.most // self._given.processes,
             watched_s=max(target.watched_s, WATCHED_S),
             seconds=self._given.seconds,
             version=preflight.version,
@@ -235,7 +263,7 @@ class Storm:
             locust.wait()
         except KeyboardInterrupt:
             told.told_to_stop.touch()
-            print("storm: ending what runs", file=sys.stderr)
+            _say("storm: ending what runs", sys.stderr)
             try:
                 locust.send_signal(signal.SIGINT)
                 locust.wait(END_S)
@@ -254,8 +282,8 @@ class Storm:
         """Of a storm that was interrupted: Locust has counted what came before that."""
         file = self._place / "tally.json"
         if file.is_file():
-            print(f"until then: {json.loads(file.read_text(encoding='utf-8'))['in_words']}")
-            print(f"report: {self._place}/report.html; statistics: {self._place}/storm_stats.csv")
+            _say(f"until then: {json.loads(file.read_text(encoding='utf-8'))['in_words']}")
+            _say(f"report: {self._place}/report.html; statistics: {self._place}/storm_stats.csv")
 
     def _last_words(self, status: int, for_locust: Sequence[str]) -> int:
         died = len(list((self._place / "processes").glob("*")))

@@ -18,13 +18,15 @@ VARIABLE = "STORM_GIVEN"
 class Given:
     """``most``: so many backtests of one Locust process run at a time, at the most; 0: as many as KTRDR takes.
 
-    ``candidate`` is the backtest that the rehearsal could cancel; ``watched_s`` how long one is watched after its cancel.
+    ``candidate`` is the backtest that the rehearsal could cancel; ``watched_s`` how long one is watched after its cancel;
+    ``launcher`` the process that sees to the end of Locust, and of what it has left.
     """
 
     base_url: str
     options: dict[str, str]
     candidate: dict[str, str]
     place: str
+    launcher: int
     most: int
     watched_s: float
     seconds: float

@@ -12,10 +12,12 @@ import random
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 from gevent.hub import Hub
 from locust import User, between, events, stats, task
 from locust.exception import StopUser
@@ -36,6 +38,7 @@ GIVEN = told_by_launcher.taken_from()
 PLACE = Path(GIVEN.place)
 MOST_KEPT = 200
 """So many broken histories of one Locust process are kept; further ones are counted."""
+LAUNCHER_INTERVAL_S = 0.5
 MEASURED = {
     "acknowledged_s": "cancel acknowledged",
     "cancelled_s": "reported as cancelled",
@@ -53,6 +56,25 @@ class Shared:
     crowd: Crowd | None = None
     environment: Any = None
     kept = 0
+
+
+def end_without_the_launcher() -> None:
+    """Where the launcher is gone, killed for instance, nobody else ends this process: it does as on Ctrl-C by itself."""
+    with suppress(psutil.NoSuchProcess):
+        launcher = psutil.Process(GIVEN.launcher)
+        while launcher.is_running() and launcher.status() != psutil.STATUS_ZOMBIE:
+            gevent.sleep(LAUNCHER_INTERVAL_S)
+    GIVEN.told_to_stop.touch()
+    # A worker's users end first: its master does not wait for it any more once it has left.
+    while Shared.environment and isinstance(Shared.environment.runner, WorkerRunner):
+        if not Shared.environment.runner.user_count:
+            break
+        gevent.sleep(LAUNCHER_INTERVAL_S)
+    raise KeyboardInterrupt
+
+
+# Here, and not when Locust is ready: a worker may wait for its master for minutes. Forked processes go on with it.
+gevent.spawn(end_without_the_launcher)
 
 
 def own_mark() -> Path:

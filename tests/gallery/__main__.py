@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ktrdr_qa.system import into_a_pipe
+from storm.asked import at_least
 from tests.gallery.behave_run import ROOT, SHORT_LIMITS, Ran, embedded_target, run_suite
 from tools import readme
 
@@ -240,8 +241,10 @@ def check_the_checks(cases: Sequence[Case], jobs: int) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gallery", description=__doc__)
     parser.add_argument("only", nargs="*", help="faults and healthy platforms, by the beginning of their names")
-    parser.add_argument("--jobs", type=int, default=JOBS, help=f"platforms side by side (default {JOBS})")
-    parser.add_argument("--healthy", type=int, default=0, metavar="RUNS", help="then so many runs of healthy platforms")
+    parser.add_argument("--jobs", type=at_least(1), default=JOBS, help=f"platforms side by side (default {JOBS})")
+    parser.add_argument(
+        "--healthy", type=at_least(0), default=0, metavar="RUNS", help="then so many runs of healthy platforms"
+    )
     parser.add_argument("--checks", action="store_true", help="then take each check out of a copy: it must be missed")
     parser.add_argument("--no-faults", action="store_true", help="leave the faults out")
     parser.add_argument(

@@ -83,6 +83,10 @@ def test_rows_are_chosen_by_the_beginnings_of_their_names() -> None:
     ("words", "told"),
     [
         (["after-", "no-such-row"], "nothing that was asked for is called no-such-row..."),
+        (["--jobs", "0"], "argument --jobs: expected a whole number, 1 or more, and not '0'"),
+        (["--jobs", "-1"], "argument --jobs: expected a whole number, 1 or more, and not '-1'"),
+        (["--healthy", "-5", "--no-faults"], "argument --healthy: expected a whole number, 0 or more, and not '-5'"),
+        (["--healthy", "0", "--no-faults"], "--no-faults leaves nothing to run without --healthy RUNS"),
         (["--no-faults"], "--no-faults leaves nothing to run without --healthy RUNS"),
     ],
 )

@@ -15,6 +15,8 @@ import pytest
 import requests
 from launching import PAYLOAD, QUICK, ROOT, Launch, Launched, eventually
 
+from standin.settings import GROUPS
+
 
 def launch_in_vain(*options: str, path: str = "") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": path}
@@ -195,7 +197,16 @@ def test_a_missing_package(tmp_path: Path, package: str) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--workers", "-1"), ("--refresh-s", "0"), ("--latency-s", "nan"), ("--bars-per-second", "-4")],
+    [
+        ("--workers", "-1"),
+        ("--refresh-s", "0"),
+        ("--latency-s", "nan"),
+        ("--bars-per-second", "-4"),
+        ("--workers", "1000000"),
+        ("--data-since", "nonsense"),
+        ("--data-since", "20200101"),
+        ("--data-since", "2023-02-30"),
+    ],
 )
 def test_a_setting_that_cannot_be_meant(option: str, value: str) -> None:
     assert option in in_one_line(launch_in_vain(option, value))
@@ -221,6 +232,29 @@ def test_told_to_end_while_it_starts(tmp_path: Path, number: signal.Signals, mom
     assert moment == "at once" or (said == "" and process.returncode == 0)
     assert all_gone(children)
     assert list(tmp_path.glob("ktrdr-standin-*")) == []
+
+
+def test_more_workers_than_there_are_ports_for() -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))  # The stand-in has it from this process.
+    try:
+        said = in_one_line(launch_in_vain("--port", "0", "--workers", "100"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "fewer with --workers" in said and "--port" not in said
+
+
+def test_the_help_has_groups_and_every_setting_once() -> None:
+    command = [sys.executable, "-m", "standin", "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    titles = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert titles == [f"{title}:" for title in ("options", *GROUPS.values())]
+    at = [
+        told.index(f"\n{words}")
+        for words in ("  --port", "what a", "  --busy", "how a", "  --neighbour", "faults:", "  --fault")
+    ]
+    assert at == sorted(at)
 
 
 def test_an_unknown_fault() -> None:

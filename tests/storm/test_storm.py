@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,6 +151,47 @@ def test_what_is_not_allowed_is_refused_in_one_line(tmp_path: Path, arguments: t
     assert told in ran.output and len(ran.output.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--processes", "0"), "argument --processes: expected a whole number, 1 or more, and not '0'"),
+        (("--users", "-1"), "argument --users: expected a whole number, 1 or more, and not '-1'"),
+        (("--users", "0"), "--users: expected"),
+        (("--users", "many"), "--users: expected"),
+        (("--places", "0"), "--places: expected"),
+        (("--most", "-1"), "argument --most: expected a whole number, 0 or more, and not '-1'"),
+        (("--seconds", "nan"), "argument --seconds: expected a number of seconds, more than 0, and not 'nan'"),
+        (("--seconds", "-1"), "--seconds: expected"),
+        (("--seconds", "0"), "--seconds: expected"),
+        (("--seconds", "inf"), "--seconds: expected"),
+        (("--processes", "4", "--most", "2"), "--most 2: each of 4 Locust processes needs one backtest at least"),
+        (("--master", "--processes", "2"), "--master with --processes 2: Locust takes one of them"),
+        (("--nonsense",), "unrecognized arguments: --nonsense; see python -m storm --help"),
+        (("extra",), "unrecognized arguments: extra; see python -m storm --help"),
+        (("--master-port", "none"), "--master-port: invalid int value: 'none'"),
+        (("-D", "fault"), "fault names no fault; expected fault=NAME"),
+        (("-D", "fault="), "fault= names no fault; expected fault=NAME"),
+        (("-D", "target"), "-D target= names nothing; there are: "),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line_before_anything_is_started(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = storm(tmp_path, *arguments)
+    assert ran.status == 3, ran.output
+    # The line that says which KTRDR it is would come first.
+    assert ran.output.startswith("storm: ") and told in ran.output and len(ran.output.splitlines()) == 1
+
+
+def test_without_locust_it_says_how_to_install_it_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "locust.py").write_text("raise ImportError('No module named locust')\n")
+    ran = storm(tmp_path)
+    assert ran.status == 3, ran.output
+    assert "Locust is missing (No module named locust); install it with: " in ran.output
+    assert ran.output.endswith(f"-m pip install -r {ROOT / 'storm' / 'requirements.txt'}\n")
+    assert len(ran.output.splitlines()) == 1
+
+
 def test_locust_alone_says_how_to_start_it() -> None:
     alone = [sys.executable, "-m", "locust", "-f", "storm/locustfile.py", "--headless"]
     done = subprocess.run(alone, cwd=ROOT, env=surroundings(), capture_output=True, text=True, check=False)
@@ -161,12 +203,14 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def started(place: Path, platform: EmbeddedKtrdr, *arguments: str) -> subprocess.Popen[str]:
+def started(
+    place: Path, platform: EmbeddedKtrdr, *arguments: str, output: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command("--seconds", "60", "-D", "disturb=on", *arguments),
         cwd=place,
         env=surroundings(KTRDR_API_URL=address(platform)),
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
     )
@@ -207,20 +251,75 @@ def test_ctrl_c_leaves_nothing_running_and_the_limit_of_backtests_is_kept(tmp_pa
     assert not list((tmp_path / "reports" / "journal").glob("*"))
 
 
+def at_work(process: subprocess.Popen[str], place: Path) -> list[int]:
+    """The processes of Locust that have backtests running."""
+    assert running_on(process)
+    own = {child.pid for child in family(process)}
+    files = (place / "reports" / "journal").glob("*.json")
+    return [pid for file in files if (pid := int(file.name.split("-")[0])) in own]
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Locust has no --processes on Windows")
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_locust_ends_by_itself_what_it_runs_when_its_launcher_is_killed(
+    tmp_path: Path, ktrdr: EmbeddedKtrdr, processes: str
+) -> None:
+    process = started(tmp_path, ktrdr, "--processes", processes, "--seconds", "200", output=subprocess.DEVNULL)
+    await_that(lambda: at_work(process, tmp_path), "a backtest of the storm's")
+    children = family(process)
+    process.kill()
+    process.wait()
+    await_that(lambda: all_gone(children), "the end of Locust")
+    assert children and not active(ktrdr)
+    assert not list((tmp_path / "reports" / "journal").glob("*"))
+    assert any((tmp_path / "reports" / "storm").glob("*/tally.json"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+def test_a_closed_terminal_leaves_nothing_running(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
+    ours, theirs = os.openpty()
+    process = started(tmp_path, ktrdr, output=theirs)
+    os.close(theirs)
+    await_that(lambda: at_work(process, tmp_path), "a backtest of the storm's")
+    children = family(process)
+    os.close(ours)
+
+    def ended() -> bool:
+        """The kernel sends one, and the shell hands on its own: further ones come whenever it is at its worst."""
+        process.send_signal(signal.SIGHUP)
+        return process.poll() is not None
+
+    await_that(ended, "the end of the storm")
+    assert process.returncode == 130
+    assert all_gone(children) and not active(ktrdr)
+    assert not list((tmp_path / "reports" / "journal").glob("*"))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Locust has no --processes on Windows")
 def test_a_locust_process_that_dies_leaves_nothing_running_and_is_told(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
     process = started(tmp_path, ktrdr, "--processes", "2", "--most", "4", "--seconds", "8")
 
-    def at_work() -> list[int]:
-        """The processes of Locust that have backtests running."""
-        assert running_on(process)
-        own = {child.pid for child in family(process)}
-        files = (tmp_path / "reports" / "journal").glob("*.json")
-        return [pid for file in files if (pid := int(file.name.split("-")[0])) in own]
-
-    (victim, *_) = await_that(at_work, "a backtest of the storm's")
+    (victim, *_) = await_that(lambda: at_work(process, tmp_path), "a backtest of the storm's")
     os.kill(victim, signal.SIGKILL)
     output = process.communicate(timeout=120)[0]
     assert process.returncode == 3, output
     assert "1 Locust processes died" in output and "left behind by a killed run" in output
     assert not active(ktrdr)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_a_worker_says_which_master_it_waits_for_and_ends_on_ctrl_c(tmp_path: Path, ktrdr: EmbeddedKtrdr) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        process = started(tmp_path, ktrdr, "--worker", "--master-port", str(port))
+        assert process.stdout
+        assert any(f"the master at 127.0.0.1:{port}" in line for line in process.stdout)
+        children = family(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130 and all_gone(children) and not active(ktrdr)
