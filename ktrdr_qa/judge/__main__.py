@@ -127,6 +127,8 @@ def _check(about: Mapping[str, Any]) -> None:
             raise NoHistory(f"the history is damaged: the limit {name} is {limit_s}; expected seconds, 0 or more")
     if not is_number(updates := about.get("updates", 0)):
         raise NoHistory(f"the history is damaged: its updates are no number: {updates!r}")
+    if updates < 0:
+        raise NoHistory(f"the history is damaged: its updates are {updates}; expected a number of updates, 0 or more")
     if not isinstance(asked, list):
         raise NoHistory(f"the history is damaged: {asked!r} is no list of judgements")
     for name in asked:

@@ -173,6 +173,7 @@ def took(took_s: Any) -> str:
             f"the history is damaged: its limits are no numbers: {{'cancelled_s': {HUGE}}}",
         ),
         (updated(HUGE), f"the history is damaged: its updates are no number: {HUGE}"),
+        (updated(-1), "the history is damaged: its updates are -1; expected a number of updates, 0 or more"),
         (took(HUGE), None),
         (until(HUGE), f"the history is damaged: until_s is no number: {HUGE}"),
         (first_reading(answered_s=HUGE), f"the history is damaged: answered_s is no number: {HUGE}"),
