@@ -33,19 +33,20 @@ Seconds = Annotated[float, Within(over=0, at_most=3600)]
 def checked_address(value: str) -> str:
     """An address without what every KTRDR's ends with. Raises ``ValueError`` where it is none."""
     value = value.strip()
+    shown = cut(value, LONGEST)
     if "@" in value:
         raise ValueError("an address must not carry a user name or a password; give them as a header under [headers]")
     if _NO_PART_OF_AN_ADDRESS.search(value):
-        raise ValueError(f"{cut(value, LONGEST)!r} is no address; expected for example http://localhost:8000")
+        raise ValueError(f"{shown!r} is no address; expected for example http://localhost:8000")
     parts = urlsplit(value)
     try:
         port_ok = parts.port is None or parts.port > 0
     except ValueError:
         port_ok = False
     if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has more than an address; expected for example http://localhost:8000")
+        raise ValueError(f"{shown!r} has more than an address; expected for example http://localhost:8000")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
-        raise ValueError(f"{value!r} is no address; expected for example http://localhost:8000")
+        raise ValueError(f"{shown!r} is no address; expected for example http://localhost:8000")
     return value.rstrip("/").removesuffix("/api/v1")
 
 

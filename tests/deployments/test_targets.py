@@ -85,6 +85,7 @@ HUGE = "9" * 400
         ("[headers]\nX = '${NAME} ${hidden'", "headers.X: only ${NAME} is taken from the environment"),
         ("base_url = 'http://local host:8000'", "'http://local host:8000' is no address; expected for example"),
         ('base_url = "http://local\\nhost:8000"', "'http://local\\nhost:8000' is no address; expected for example"),
+        (f"base_url = '{'x' * 5000}'", "…' is no address; expected for example http://localhost:8000"),
         ("base_url = 'http://*:8000'", "'http://*:8000' is no address; expected for example"),
         ("base_url = 'http://${HOST}:8000'", "'http://${HOST}:8000' is no address; expected for example"),
         ("base_url = 'http://me:hid/den@localhost'", "give them as a header under [headers]"),
