@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -127,18 +128,20 @@ def from_json(text: str) -> History:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # Python reads no number of thousands of digits.
         raise ValueError(f"not JSON ({error}); expected a history as the report attaches it") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f'not a history: expected "format": "{FORMAT}" at the top')
     if document.get("version") != VERSION:
         raise ValueError(f"a history of version {document.get('version')}; this suite reads version {VERSION}")
     try:
-        return ordered(
-            (Sample(**_checked(s)) for s in document["samples"]),
-            (Event(**_checked(e)) for e in document["events"]),
-            _checked({"until_s": document["until_s"]})["until_s"],
-            _checked({"facts": document["about"]})["facts"],
+        return _in_time(
+            ordered(
+                (Sample(**_checked(s)) for s in document["samples"]),
+                (Event(**_checked(e)) for e in document["events"]),
+                _checked({"until_s": document["until_s"]})["until_s"],
+                _checked({"facts": document["about"]})["facts"],
+            )
         )
     except KeyError as error:
         raise ValueError(f"the history is damaged: it has no {error}") from error
@@ -156,6 +159,26 @@ def ordered(
         until_s,
         dict(about or {}),
     )
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number that can be reckoned with: an integer may be longer than any float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _in_time(history: History) -> History:
+    """The same history; raises ``ValueError`` where a reading cannot have been made when it says, or not until the end."""
+    for s in history.samples:
+        if s.asked_s > s.answered_s:
+            raise ValueError(
+                f"a reading of {s.view} {s.subject!r} was answered at {s.answered_s} s, before it was asked at {s.asked_s} s"
+            )
+    last_s = max((s.answered_s for s in history.samples), default=0.0)
+    if history.until_s < last_s:
+        raise ValueError(
+            f"until_s is {history.until_s}, and it has to be {last_s} at least, when the last reading came"
+        )
+    return history
 
 
 def _without_blanks(record: Event | Sample) -> dict[str, Any]:
@@ -176,7 +199,7 @@ def _checked(record: Any) -> dict[str, Any]:
         if value is None and name in ("status", "percentage", "cpu_s", "problem"):
             continue
         if name.endswith("_s") or name == "percentage":
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not is_number(value):
                 raise TypeError(f"{name} is no number: {value!r}")
         elif name == "facts":
             if not isinstance(value, dict):

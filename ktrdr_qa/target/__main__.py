@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +19,17 @@ ANSWER_S = 3.0
 """How long a target may take to say that it is healthy before it counts as not answering."""
 
 
-def main(say: Callable[[str], None] = print, environment: Mapping[str, str] = os.environ) -> int:
-    """Say one line for each target; the exit status is 1 where a target file has a mistake."""
+def main(
+    say: Callable[[str], None] = print, environment: Mapping[str, str] = os.environ, arguments: Sequence[str] = ()
+) -> int:
+    """Say one line for each target; the exit status is 1 where a target file has a mistake, 2 where it was called wrongly."""
+    if arguments:
+        given = " ".join(arguments)
+        print(
+            f"python -m ktrdr_qa.target lists all targets and takes no arguments (it was given {given})",
+            file=sys.stderr,
+        )
+        return 2
     names = known_targets()
     with ThreadPoolExecutor(max_workers=8) as pool:
         told = list(pool.map(lambda name: _line(name, environment), names))
@@ -74,4 +83,4 @@ def _one_line(mistake: BadConfiguration) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(into_a_pipe(main))
+    sys.exit(into_a_pipe(lambda: main(arguments=sys.argv[1:])))

@@ -10,7 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from honest_behave.outcomes import BadConfiguration
-from ktrdr_qa.target.settings import Checkout, Compose, Embedded, Target, checked_address, known_targets, load
+from ktrdr_qa.target.settings import (
+    LONGEST,
+    Checkout,
+    Compose,
+    Embedded,
+    Target,
+    checked_address,
+    is_file,
+    is_something,
+    known_targets,
+    load,
+)
+from ktrdr_qa.words import cut
 
 DEFAULT_PORT = 8000
 """KTRDR's own default; the seed writes ``${KTRDR_API_PORT:-8000}``."""
@@ -141,9 +153,12 @@ class _Setting:
     def address(self) -> str:
         """Raises ``BadConfiguration`` where it is none."""
         if self._is_port:
-            if not (self.value.isascii() and self.value.isdigit() and 0 < int(self.value) < 65536):
+            digits = (
+                self.value.isascii() and self.value.isdigit() and len(self.value) < LONGEST
+            )  # Python takes no more.
+            if not (digits and 0 < int(self.value) < 65536):
                 raise BadConfiguration(
-                    f"{self.name} in {self.file or 'the environment'} is {self.value!r}; "
+                    f"{self.name} in {self.file or 'the environment'} is {cut(self.value, LONGEST)!r}; "
                     "expected a port number between 1 and 65535"
                 )
             return f"http://localhost:{int(self.value)}"
@@ -184,6 +199,7 @@ def _unused(target: Target, environment: Mapping[str, str], directory: Path) -> 
                 yield f"{setting.name} (it is empty)"
     except BadConfiguration as error:
         yield f".env.sandbox ({error})"
+    yield from _unreadable(directory)
     known = {"KTRDR_API_URL", "KTRDR_API_PORT", "KTRDR_API_CLIENT_BASE_URL"}
     yield from sorted(name for name in environment if name not in known and _may_name_a_ktrdr(name, known))
 
@@ -204,11 +220,17 @@ def _may_name_a_ktrdr(variable: str, known: set[str]) -> bool:
     return tells or bool(difflib.get_close_matches(variable.upper(), known, 1, 0.85))
 
 
-def sandbox_files(directory: Path, target: Target) -> list[Path]:
-    """The ``.env.sandbox`` files that count, nearest first: here, in the target's checkout, in a folder above.
+def _unreadable(directory: Path) -> Iterator[str]:
+    """Each ``.env.sandbox`` that is nearer than the one that counts and is no file: a directory, a link to nowhere."""
+    for place in _folders(directory):
+        if is_file(file := place / ".env.sandbox"):
+            return
+        if is_something(file):
+            yield f"{file} (it is no file that can be read)"
 
-    KTRDR's own command line walks up too. What is above the home directory belongs to others.
-    """
+
+def _folders(directory: Path) -> list[Path]:
+    """Where a ``.env.sandbox`` is looked for, nearest first. What is above the home directory belongs to others."""
     home = Path.home().resolve()
     here = directory.resolve()
     above = []
@@ -216,8 +238,16 @@ def sandbox_files(directory: Path, target: Target) -> list[Path]:
         above.append(place)
         if place == home:
             break
-    in_the_folders = [file for place in above if (file := place / ".env.sandbox").is_file()][:1]
-    first = [file for file in in_the_folders if file.parent == here]
+    return above
+
+
+def sandbox_files(directory: Path, target: Target) -> list[Path]:
+    """The ``.env.sandbox`` files that count, nearest first: here, in the target's checkout, in a folder above.
+
+    KTRDR's own command line walks up too.
+    """
+    in_the_folders = [file for place in _folders(directory) if is_file(file := place / ".env.sandbox")][:1]
+    first = [file for file in in_the_folders if file.parent == directory.resolve()]
     places = [*first, *([target.sandbox_file] if target.sandbox_file else []), *in_the_folders]
     return list(dict.fromkeys(places))
 

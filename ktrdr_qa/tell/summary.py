@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -415,5 +416,21 @@ def _with_what_it_announces(lines: Sequence[str]) -> str:
     return f"{lines[0]} {announced}" if announced else lines[0].removesuffix(":")
 
 
-if __name__ == "__main__":  # What Behave refuses on its command line it refuses before it loads anything of this suite.
-    begin(Path("reports"))
+def main(arguments: Sequence[str]) -> int:
+    """The command: begin the summary, before Behave runs. What Behave refuses on its command line it refuses before it
+    loads anything of this suite. Returns the exit status.
+    """
+    if arguments:
+        given = " ".join(arguments)
+        print(f"python -m ktrdr_qa.tell.summary takes no arguments (it was given {given})", file=sys.stderr)
+        return 2
+    try:
+        begin(Path("reports"))
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

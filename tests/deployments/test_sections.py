@@ -42,6 +42,8 @@ def test_what_fits_is_taken() -> None:
         ({"share": float("nan")}, "share: Input should be greater than 0"),
         ({"share": "much"}, "share: Input should be a valid number"),
         ({"share": [1]}, "share: Input should be a valid number"),
+        ({"share": True}, "share: Input should be a valid number"),
+        ({"share": 10**400}, "share: Input should be a valid number"),
         ({"on": 1}, "on: Input should be a valid boolean"),
         ({"words": "x"}, "words: Input should be a valid list"),
         ({"words": ["x", 1]}, "words.1: Input should be a valid string"),

@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ LAG_0 = ("--registry-lag-s", "0")
 def written(directory: Path, text: str) -> Target:
     (directory / "own.toml").write_text(text)
     return load(str(directory / "own.toml"))
+
+
+HUGE = "9" * 400
+"""An integer that is longer than any float."""
 
 
 # --- mistakes in a target file, each one line ------------------------------------------------------------------
@@ -60,14 +65,64 @@ def written(directory: Path, text: str) -> Target:
         ("[tls]\nclient_key = 'me.key'", "without tls.client_certificate it is of no use"),
         ("[headers]\nAuthorization = 7", "headers.Authorization: Input should be a valid string"),
         ("[limits\n", "not readable as TOML"),
+        (f"[limits]\nanswer_s = {HUGE}", "limits.answer_s: Input should be a valid number (it is 999"),
+        (f"[limits]\ntime_factor = {HUGE}", "limits.time_factor: Input should be a valid number (it is 999"),
+        (f"[limits]\nanswer_s = {'9' * 5000}", "not readable as TOML: Exceeds the limit (4300 digits)"),
+        (f"a = {'[' * 100_000}", "not readable as TOML: it is nested too deep"),
+        (f"headers.x.{'.'.join('a' * 3000)} = 1", "headers.x: Input should be a valid string"),
+        (f"restart.backend.{'.'.join('a' * 3000)} = 1", "restart.backend: Input should be a valid string (it is {'a'"),
+        (f"[limits]\n{'x' * 5000} = 1", "unknown key 'limits.xxx"),
+        ("[limits]\nanswer_s = true", "limits.answer_s: Input should be a valid number (it is True)"),
+        ("[backtests.1d]\nstrategy = ''\nmodel = 'y'", "backtests.1d.strategy: Input should not be empty (it is '')"),
+        ("[backtests.1d]\nstrategy = 'x'\nmodel = ' '", "backtests.1d.model: Input should not be empty (it is ' ')"),
+        ("[checkout]\ndirectory = ''", "checkout.directory: Input should not be empty (it is '')"),
+        ("[checkout]\nshared_directory = ''", "checkout.shared_directory: Input should not be empty (it is '')"),
+        ("[compose]\nfile = ''", "compose.file: Input should not be empty (it is '')"),
+        ("[compose]\nproject = ''", "compose.project: Input should not be empty (it is '')"),
+        ("[tls]\nca_file = ''", "tls.ca_file: Input should not be empty (it is '')"),
+        ("[headers]\nX = 'Bearer $hidden'", "headers.X: only ${NAME} is taken from the environment"),
+        ("[headers]\nX = '${hid-den}'", "headers.X: only ${NAME} is taken from the environment"),
+        ("[headers]\nX = '${NAME} ${hidden'", "headers.X: only ${NAME} is taken from the environment"),
+        ("base_url = 'http://local host:8000'", "'http://local host:8000' is no address; expected for example"),
+        ('base_url = "http://local\\nhost:8000"', "'http://local\\nhost:8000' is no address; expected for example"),
+        (f"base_url = '{'x' * 5000}'", "…' is no address; expected for example http://localhost:8000"),
+        ("base_url = 'http://*:8000'", "'http://*:8000' is no address; expected for example"),
+        ("base_url = 'http://${HOST}:8000'", "'http://${HOST}:8000' is no address; expected for example"),
+        ("base_url = 'http://me:hid/den@localhost'", "give them as a header under [headers]"),
+        (
+            "kind = 'embedded'\nbase_url = 'http://localhost:1'",
+            "base_url: an embedded KTRDR has no address before it is",
+        ),
+        ("[embedded]\narguments = []", "embedded: the target is a live KTRDR; take the section away, or say kind ="),
+        ('[restart]\nbackend = "echo \'x"', "restart.backend: no command that the shell could read: No closing"),
+        ("[restart]\nbackend = ' '", "restart.backend: Input should not be blank"),
+        ("[restart]\nbackend = 'restart {worker}'", "restart.backend: nothing stands for {worker} here; none is known"),
+        (
+            "[restart]\nworker = 'x {wroker}'",
+            "restart.worker: nothing stands for {wroker} here; only {worker} is known",
+        ),
     ],
+    ids=lambda given: given[:60],
 )
 def test_each_mistake_is_one_clear_line(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadConfiguration) as caught:
         written(tmp_path, text)
     (line,) = str(caught.value).splitlines()
     assert words in line and "own.toml" in line
-    assert "hidden" not in line
+    assert "hidden" not in line and "hid/den" not in line and len(line) < 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[restart]\nworker = 'docker restart {worker}'",
+        "[restart]\nbackend = ''\nworker = \"sh -c 'docker inspect --format {{.Name}} ${X} | xargs -I {} echo {}'\"",
+        "[headers]\nX = 'Bearer ${NAME}'\nY = '5 $ and more $'",
+        "kind = 'embedded'\n[embedded]\narguments = []",
+    ],
+)
+def test_what_only_looks_like_a_mistake_is_none(tmp_path: Path, text: str) -> None:
+    written(tmp_path, text)
 
 
 def test_several_mistakes_are_as_many_lines(tmp_path: Path) -> None:
@@ -120,11 +175,15 @@ def test_a_remote_address_does_not_inherit_what_is_true_of_this_host(tmp_path: P
     assert remote.checkout_directory is None and remote.workers == {}
 
 
-@pytest.mark.parametrize("port", ["eight", "80000", "0", "-1", "8000.5", "²", "8000; rm"])
+@pytest.mark.parametrize("port", ["eight", "80000", "0", "-1", "8000.5", "²", "8000; rm", "9" * 5000, "0" * 5000 + "1"])
 def test_a_port_that_is_none(tmp_path: Path, port: str) -> None:
     with pytest.raises(BadConfiguration, match="expected a port number between 1 and 65535") as caught:
         choose({}, {"KTRDR_API_PORT": port}, tmp_path)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_a_port_may_begin_with_noughts(tmp_path: Path) -> None:
+    assert choose({}, {"KTRDR_API_PORT": "0008001"}, tmp_path).base_url == "http://localhost:8001"
 
 
 def test_misspelt_options_and_faults_on_a_live_target_are_refused(tmp_path: Path) -> None:
@@ -195,6 +254,35 @@ def test_a_target_that_names_nothing_is_refused(tmp_path: Path) -> None:
     for nothing in ("", "  "):
         with pytest.raises(BadConfiguration, match="-D target= names nothing; there are: embedded, sandbox"):
             choose({"target": nothing}, {}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("dd", "no target 'dd': {targets}/dd.toml is a directory; expected a file in TOML"),
+        ("gone", "no target 'gone': {targets}/gone.toml does not exist; there are: dd"),
+        (
+            "~nosuchuser/x.toml",
+            "no target '~nosuchuser/x.toml': ~nosuchuser/x.toml does not exist; there are: dd, gone",
+        ),
+    ],
+)
+def test_a_target_that_is_no_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setattr(target_module, "TARGETS", tmp_path)
+    (tmp_path / "dd.toml").mkdir()
+    (tmp_path / "gone.toml").symlink_to("nowhere.toml")
+    with pytest.raises(BadConfiguration) as caught:
+        load(name)
+    assert str(caught.value) == told.format(targets=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".toml"])
+def test_a_name_that_is_too_long_for_a_file_is_refused(name: str) -> None:
+    with pytest.raises(BadConfiguration, match=r"^no target 'xxx.*…': .*… does not exist; there are: ") as caught:
+        load(name)
+    assert len(str(caught.value)) < 1000
 
 
 # --- the sandbox file ------------------------------------------------------------------------------------------
@@ -280,6 +368,37 @@ def test_what_is_seen_and_not_used_is_told(tmp_path: Path) -> None:
     assert unused({"target": "embedded"}) == (f"KTRDR_API_PORT in {tmp_path / '.env.sandbox'}",)
 
 
+def unreadable(file: Path, how: str) -> None:
+    if how == "directory":
+        file.mkdir()
+    else:
+        file.symlink_to(file.name if how == "loop" else "nowhere")
+
+
+@pytest.mark.parametrize("how", ["directory", "loop", "link to nowhere"])
+def test_a_sandbox_file_that_is_no_file_is_told(tmp_path: Path, how: str) -> None:
+    place = tmp_path / "in/here"
+    place.mkdir(parents=True)
+    for directory in (place, tmp_path):
+        unreadable(directory / ".env.sandbox", how)
+    told = [f"{directory / '.env.sandbox'} (it is no file that can be read)" for directory in (place, tmp_path)]
+    assert list(choose({}, {}, place).unused) == told
+    assert list(choose({}, {"KTRDR_API_PORT": "2"}, place).unused) == told
+    # What is above the one that counts was not looked at.
+    (place.parent / ".env.sandbox").write_text("KTRDR_API_PORT=7003\n")
+    chosen = choose({}, {}, place)
+    assert chosen.base_url == "http://localhost:7003" and list(chosen.unused) == told[:1]
+
+
+@pytest.mark.parametrize("how", ["directory", "loop"])
+def test_a_checkout_whose_sandbox_file_is_no_file_is_refused(tmp_path: Path, how: str) -> None:
+    unreadable(tmp_path / ".env.sandbox", how)
+    with pytest.raises(BadConfiguration) as caught:
+        written(tmp_path, f"[checkout]\ndirectory = '{tmp_path}'")
+    told = f"own.toml: checkout.directory: {tmp_path / '.env.sandbox'} is no file that can be read"
+    assert str(caught.value).endswith(told)
+
+
 # --- paths in a target file ------------------------------------------------------------------------------------
 
 
@@ -293,6 +412,12 @@ def test_what_is_seen_and_not_used_is_told(tmp_path: Path) -> None:
         ("[compose]\nfile = 'mine.yml'", "compose.file: there is no file mine.yml"),
         ("[checkout]\ndirectory = '.'\n[compose]\nfile = '~'", "compose.file: there is no file {home}"),
         ("[tls]\nca_file = '$HOME'", "tls.ca_file: there is no file {home}"),
+        ("[checkout]\ndirectory = '~nosuchuser/x'", "checkout.directory: there is no directory ~nosuchuser/x"),
+        ("[compose]\nfile = '~nosuchuser/x'", "compose.file: there is no file ~nosuchuser/x"),
+        ("[tls]\nca_file = '~nosuchuser/x'", "~nosuchuser/x"),
+        (f"[checkout]\ndirectory = '{'x' * 5000}'", "checkout.directory: there is no directory xxx"),
+        (f"[compose]\nfile = '{'x' * 5000}'", "compose.file: there is no file xxx"),
+        (f"[tls]\nca_file = '/{'x' * 5000}'", "tls.ca_file: there is no file /xxx"),
     ],
 )
 def test_a_path_that_does_not_exist_is_a_mistake_in_the_file(
@@ -358,6 +483,35 @@ def test_the_list_of_targets_is_one_line_each(tmp_path: Path, monkeypatch: pytes
     assert "did you mean 'kind'?" in lines["broken"] and "did you mean 'base_url'?" in lines["broken"]
     assert "does not answer: nothing listens at 127.0.0.1:9" in lines["silent"]
     assert "launched when it is used" in lines["embedded"]
+
+
+def test_a_bad_file_does_not_hide_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = {
+        "home": "[checkout]\ndirectory = '~nosuchuser/x'",
+        "digits": f"[limits]\nanswer_s = {'9' * 5000}",
+        "deep": f"a = {'[' * 100_000}",
+        "long": f"[compose]\nfile = '{'x' * 5000}'",
+    }
+    for name, text in bad.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    (tmp_path / "dd.toml").mkdir()
+    (tmp_path / "embedded.toml").write_text("kind = 'embedded'")
+    monkeypatch.setattr(target_module, "TARGETS", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    assert list_targets(said.append, {}) == 1
+    lines = {line.split()[0]: line for line in said}
+    assert set(lines) == {*bad, "dd", "embedded", "without"} and len(said) == 7
+    assert all("cannot be used: " in lines[name] for name in (*bad, "dd"))
+    assert "launched when it is used" in lines["embedded"]
+
+
+@pytest.mark.parametrize("argument", ["--help", "nosuch"])
+def test_the_list_of_targets_takes_no_arguments(argument: str) -> None:
+    command = [sys.executable, "-m", "ktrdr_qa.target", argument]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    told = f"python -m ktrdr_qa.target lists all targets and takes no arguments (it was given {argument})\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", told)
 
 
 @pytest.mark.parametrize(

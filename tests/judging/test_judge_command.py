@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,25 @@ def updated(updates: Any) -> str:
     return history.to_json()
 
 
+HUGE = 10**400
+
+
+def until(until_s: float) -> str:
+    document = json.loads(healthy().to_json())
+    document["until_s"] = until_s
+    return json.dumps(document)
+
+
+def first_reading(**changes: Any) -> str:
+    document = json.loads(healthy().to_json())
+    document["samples"][0].update(changes)
+    return json.dumps(document)
+
+
+LAST_S = max(s.answered_s for s in healthy().samples)
+FIRST = healthy().samples[0]
+
+
 def took(took_s: Any) -> str:
     return healthy().to_json().replace('"took_s": 0.1', f'"took_s": {json.dumps(took_s)}')
 
@@ -122,7 +142,46 @@ def took(took_s: Any) -> str:
         (updated("three"), "the history is damaged: its updates are no number: 'three'"),
         (took("long"), "the history is damaged: could not convert string to float: 'long'"),
         (took([1]), None),
+        (
+            asked(["running", "cancelld"]),
+            "the history is damaged: it asks for 'cancelld', which is no judgement; did you mean 'cancelled'?",
+        ),
+        (asked([["running"]]), None),
+        *(
+            (
+                until(until_s),
+                f"the history is damaged: until_s is {until_s}, and it has to be {LAST_S} at least, "
+                "when the last reading came",
+            )
+            for until_s in (0, -1, LAST_S - 0.5)
+        ),
+        (
+            limited({"canceled_s": 2.0}),
+            "the history is damaged: there is no limit 'canceled_s'; did you mean 'cancelled_s'?",
+        ),
+        (
+            limited({"cancelled_s": -2.0}),
+            "the history is damaged: the limit cancelled_s is -2.0; expected seconds, 0 or more",
+        ),
+        (
+            first_reading(asked_s=FIRST.answered_s + 0.25),
+            f"the history is damaged: a reading of {FIRST.view} {FIRST.subject!r} was answered at {FIRST.answered_s} s, "
+            f"before it was asked at {FIRST.answered_s + 0.25} s",
+        ),
+        (
+            limited({"cancelled_s": HUGE}),
+            f"the history is damaged: its limits are no numbers: {{'cancelled_s': {HUGE}}}",
+        ),
+        (updated(HUGE), f"the history is damaged: its updates are no number: {HUGE}"),
+        (updated(-1), "the history is damaged: its updates are -1; expected a number of updates, 0 or more"),
+        (took(HUGE), None),
+        (until(HUGE), f"the history is damaged: until_s is no number: {HUGE}"),
+        (first_reading(answered_s=HUGE), f"the history is damaged: answered_s is no number: {HUGE}"),
+        (first_reading(percentage=-HUGE), f"the history is damaged: percentage is no number: -{HUGE}"),
+        (limited("x" * 200_000), None),
+        (healthy().to_json().replace('"until_s": ', f'"until_s": 1{"0" * 5000}'), None),
     ],
+    ids=lambda given: str(given)[:60],
 )
 def test_what_cannot_be_judged_is_told_in_one_line(
     text: str | None, told: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -135,6 +194,7 @@ def test_what_cannot_be_judged_is_told_in_one_line(
     assert printed.out == ""
     assert printed.err.startswith(f"{file}: ")
     assert printed.err.count("\n") == 1
+    assert len(printed.err) < len(f"{file}: ") + judge.LONGEST + 2
     if told:
         assert printed.err == f"{file}: {told}\n"
 
@@ -165,6 +225,40 @@ def test_it_runs_as_a_command(history: History, status: int, tmp_path: Path) -> 
     gone = subprocess.run([*command[:-1], str(tmp_path / "none.json")], capture_output=True, text=True, timeout=60)
     assert (gone.returncode, gone.stdout) == (3, "")
     assert "Traceback" not in gone.stderr
+
+
+def test_every_judgement_that_a_run_can_ask_for_is_known() -> None:
+    rules = {
+        name
+        for file in Path(judge.__file__).parent.rglob("*.py")
+        for name in re.findall(r'\bRule\(\s*"([^"]+)"', file.read_text(encoding="utf-8"))
+    }
+    # This one is what the suite waits for, and no sentence asks for it.
+    assert len(rules) > 50 and rules - {"afterwards"} <= judge.JUDGEMENTS
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_very_long_word_is_cut(form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    word = "x" * 200_000
+    history = plus(healthy(), saw(20.0, word, 50.0))
+    history.about["run"] = {"scenario": word, "outcome": "passed"}  # type: ignore[index]
+    assert judge.main([str(save(tmp_path, history)), *form]) == 1
+    printed = capsys.readouterr().out
+    assert word[: judge.WIDTH // 2] in printed and len(printed) < 40_000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_verdict_that_cannot_be_printed_is_told_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ktrdr_qa.judge", str(save(tmp_path, healthy()))]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stderr) == (3, "the verdict cannot be printed: No space left on device\n")
+
+
+def test_the_help_names_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    judge.main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Exit status: 0 passed, 1 failed, 2 inconclusive, 3 where FILE is no history that can be read." in told
 
 
 def test_it_says_where_the_run_itself_ended_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

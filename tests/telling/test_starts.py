@@ -160,6 +160,35 @@ def test_what_behave_refuses_before_it_reads_features_is_out_of_reach(
     assert told.summary["outcome"] == "inconclusive"
 
 
+def begin_the_summary(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ktrdr_qa.tell.summary", *arguments]
+    return subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("argument", ["--help", "somewhere"])
+def test_the_beginning_of_the_summary_takes_no_arguments(place: Path, argument: str) -> None:
+    begun = begin_the_summary(place, argument)
+    told = f"python -m ktrdr_qa.tell.summary takes no arguments (it was given {argument})\n"
+    assert (begun.returncode, begun.stderr) == (2, told)
+    assert (place / "reports/summary.json").read_text() == EARLIER
+
+
+@pytest.mark.parametrize(
+    ("in_the_way", "told"),
+    [
+        ("reports", "reports cannot be written: File exists\n"),
+        ("reports/summary.json", "reports/summary.json cannot be written: Is a directory\n"),
+    ],
+)
+def test_a_summary_that_cannot_be_begun_is_one_clear_line(tmp_path: Path, in_the_way: str, told: str) -> None:
+    if in_the_way == "reports":
+        (tmp_path / in_the_way).write_text("")
+    else:
+        (tmp_path / in_the_way).mkdir(parents=True)
+    begun = begin_the_summary(tmp_path)
+    assert (begun.returncode, begun.stderr) == (1, told)
+
+
 def test_make_run_begins_the_summary_before_behave() -> None:
     done = subprocess.run(["make", "-n", "run", "VENV=nowhere"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert 0 < done.stdout.index("-m ktrdr_qa.tell.summary") < done.stdout.index("/behave features")
