@@ -23,6 +23,8 @@ from ktrdr_qa.record.history import History
 CAPACITY_PAUSE_S = 0.5
 MEASURED_FEWEST_BARS = 51
 """What the measured KTRDR needs "for indicator warm-up" (contract, surprise 6)."""
+AT_ONCE_S = 2.0
+"""What fails so soon after it was begun has failed at once: for its data or its model."""
 STILL_S = 2.0
 """How long KTRDR may take to say that it still answers, after it did not answer a start."""
 _TOO_FEW_BARS = re.compile(r"insufficient data|too few bars|need at least \d+", re.IGNORECASE)
@@ -238,14 +240,23 @@ class NextBacktest:
         return f"{told}; still refused after {watch_s:.0f} s", False
 
     def _ended_at_once_for(self, words: re.Pattern[str]) -> str:
-        """What was seen of a new backtest that failed at once for such a reason, no fault of the cancel; or nothing."""
+        """What was seen of a new backtest that failed at once for such a reason, no fault of the cancel; or nothing.
+
+        One that is queued first has failed at once where it does so as soon as it is run.
+        """
         scene = self._scene
 
         def has_begun(history: History) -> bool:
             return any(s.terminal or s.percentage for s in history.of("backend", scene.next_backtest))
 
-        scene.until(has_begun, 2.0)
-        judgement = next_backtest.next_runs(scene.recorder.history(), scene.next_backtest, 2.0)
+        def is_queued(history: History) -> bool:
+            return all(s.status == "pending" for s in history.of("backend", scene.next_backtest))
+
+        scene.until(lambda h: has_begun(h) or not is_queued(h), scene.limits["new_backtest_s"])
+        scene.until(has_begun, AT_ONCE_S)
+        judgement = next_backtest.next_runs(
+            scene.recorder.history(), scene.next_backtest, scene.limits["new_backtest_s"]
+        )
         return judgement.seen if judgement.violated and words.search(judgement.seen) else ""
 
     def _has_too_few_bars(self) -> bool:

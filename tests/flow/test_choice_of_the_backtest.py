@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.deployments.harness import Place
+from tests.deployments.harness import BRISK, Place, started
+from tests.deployments.proxy import Answer, Asked, proxy
 from tests.telling.running import MAIN, ROOT, Told, run, suite
 
 HEALTHY = tomllib.loads((ROOT / "tests/gallery/healthy.toml").read_text(encoding="utf-8"))["platform"]
@@ -23,6 +25,30 @@ def arguments_of(name: str) -> list[str]:
 def film_of(told: Told) -> dict[str, Any]:
     attached = told.attached(told.results[0])
     return dict(json.loads(next(text for name, text in attached.items() if name.startswith("History"))))
+
+
+QUEUED_READINGS = 20
+"""More than are had in the time in which a new backtest that fails has failed at once."""
+
+
+def test_a_new_backtest_that_waits_and_then_has_too_few_bars_is_passed_over_as_well(tmp_path: Path) -> None:
+    asked_of: Counter[str] = Counter()
+
+    def rule(asked: Asked) -> Answer | None:
+        operation = asked.path.rpartition("/operations/")[2]
+        if asked.method != "GET" or not operation.startswith("op_"):
+            return None
+        answer = asked.forward()
+        record = json.loads(answer.body)
+        if record["data"]["status"] != "failed" or asked_of[operation] >= QUEUED_READINGS:
+            return answer
+        asked_of[operation] += 1
+        record["data"] |= {"status": "pending", "error_message": None, "completed_at": None}
+        return Answer(200, json.dumps(record))
+
+    with started("--registry-lag-s", "0", "--min-bars", "51") as platform, proxy(platform.url, rule) as url:
+        ran = Place(tmp_path).live(url, MAIN, more=BRISK).passed()
+    assert asked_of and 'was passed over: it was "failed"' in ran.observations
 
 
 def test_witness_is_heard_after_a_candidate_was_passed_over_and_the_worker_changed(tmp_path: Path) -> None:
