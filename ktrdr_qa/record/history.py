@@ -166,15 +166,19 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
+ROUNDED_S = 0.01
+"""By so much two times may be apart because somebody has rounded one of them."""
+
+
 def _in_time(history: History) -> History:
     """The same history; raises ``ValueError`` where a reading cannot have been made when it says, or not until the end."""
     for s in history.samples:
-        if s.asked_s > s.answered_s:
+        if s.asked_s > s.answered_s + ROUNDED_S:
             raise ValueError(
                 f"a reading of {s.view} {s.subject!r} was answered at {s.answered_s} s, before it was asked at {s.asked_s} s"
             )
     last_s = max((s.answered_s for s in history.samples), default=0.0)
-    if history.until_s < last_s:
+    if history.until_s < last_s - ROUNDED_S:
         raise ValueError(
             f"until_s is {history.until_s}, and it has to be {last_s} at least, when the last reading came"
         )

@@ -266,3 +266,11 @@ def test_it_says_where_the_run_itself_ended_otherwise(tmp_path: Path, capsys: py
     history.about["run"] = {"scenario": "S", "outcome": "failed"}  # type: ignore[index]
     assert judge.main([str(save(tmp_path, history))]) == 0
     assert "The run itself ended as failed: S" in capsys.readouterr().out
+
+
+def test_times_that_somebody_has_rounded_are_read_all_the_same(tmp_path: Path) -> None:
+    rounded = first_reading(answered_s=FIRST.asked_s - 0.009)
+    for text in (rounded, until(LAST_S - 0.009)):
+        file = tmp_path / "history.json"
+        file.write_text(text)
+        assert judge.main([str(file)]) == judge.main([str(save(tmp_path, healthy()))])
