@@ -35,7 +35,7 @@ def told(place: Path, *faults: dict[str, Any]) -> str:
 
 def test_each_sentence_is_a_row_with_its_scenarios_and_its_faults(tmp_path: Path) -> None:
     table = told(tmp_path, fault("late", "it is cancelled within"), fault("gone", "KTRDR is there"), fault("any", ""))
-    assert table.startswith("3 sentences, 3 faults; ") and "*Early* have no sentences but these." in table
+    assert table.startswith("3 sentences, 3 faults; ") and "*Early* has no sentences but these." in table
     assert "| KTRDR is there | every scenario | `gone` |" in table
     assert "| it is cancelled | as above | `late` |" in table
     assert "| it is quiet | Two | none so far" in table

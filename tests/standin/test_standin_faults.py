@@ -1202,7 +1202,8 @@ def _(it: Launched) -> None:
 @shows("stability-new-shows-old-progress")
 def _(it: Launched) -> None:
     height = lambda of: it.operation(of)["progress"]["percentage"]  # noqa: E731
-    running = it.running()
+    # High enough that its own progress has not passed it when it is next looked at.
+    running = it.running(above=10.0)
     cancelled_at = height(running)
     it.cancel(running)
     operation_id = it.start(LONG)

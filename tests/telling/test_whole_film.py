@@ -120,7 +120,7 @@ def test_what_is_not_known_any_more_at_the_end_makes_its_step_inconclusive(watch
     failed: list[tuple[Any, Any, BaseException]] = []
     runner = SimpleNamespace(fail_afterwards=lambda *told: failed.append(told))
     end = SimpleNamespace(outcome="skipped", observations=[], look_again=lambda scenario: None)
-    films = Films(lambda: ran, runner, album=SimpleNamespace(), earlier=())  # type: ignore[arg-type]
+    films = Films(lambda: ran, runner, album=SimpleNamespace(begin=lambda history: None), earlier=())  # type: ignore[arg-type]
     film = Film(
         ran,
         [(SimpleNamespace(all_steps=["a step"]), end)],
