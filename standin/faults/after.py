@@ -232,36 +232,6 @@ class WorkerDead(Seam):
         self.worker.later(DIES_AFTER_S, lambda: os._exit(1))
 
 
-@fault("after-list-disagrees")
-class ListDisagrees(AfterCancel):
-    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        if row["operation_id"] not in self._before:
-            return row
-        _, before = self._before[row["operation_id"]]
-        return contract.operation_row(before)
-
-
-@fault("after-list-names-another-symbol")
-class ListNamesAnotherSymbol(Seam):
-    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        return {**row, "symbol": "GBPUSD"}
-
-
-@fault("after-list-goes-on")
-class ListGoesOn(AfterCancel):
-    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        if row["operation_id"] not in self._before:
-            return row
-        at, before = self._before[row["operation_id"]]
-        return {**row, "progress_percentage": before.percentage + time.monotonic() - at}
-
-
-@fault("after-list-forgets")
-class ListForgets(AfterCancel):
-    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        return None if row["operation_id"] in self._before else row
-
-
 @fault("after-items-go-on")
 class ItemsGoOn(AfterCancel):
     async def afterwards(self, ask: Ask, given: Answer) -> Answer:

@@ -39,6 +39,36 @@ class ListView(Seam):
         return [contract.operation_row(each) for each in known]
 
 
+@fault("after-list-disagrees")
+class ListDisagrees(AfterCancel):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        if row["operation_id"] not in self._before:
+            return row
+        _, before = self._before[row["operation_id"]]
+        return contract.operation_row(before)
+
+
+@fault("after-list-names-another-symbol")
+class ListNamesAnotherSymbol(Seam):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        return {**row, "symbol": "GBPUSD"}
+
+
+@fault("after-list-goes-on")
+class ListGoesOn(AfterCancel):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        if row["operation_id"] not in self._before:
+            return row
+        at, before = self._before[row["operation_id"]]
+        return {**row, "progress_percentage": before.percentage + time.monotonic() - at}
+
+
+@fault("after-list-forgets")
+class ListForgets(AfterCancel):
+    def row(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        return None if row["operation_id"] in self._before else row
+
+
 @fault("neighbour-not-listed")
 class NeighbourNotListed(Seam):
     def __init__(self) -> None:

@@ -89,6 +89,18 @@ class Launched:
     def wait(self, operation_id: str, holds: Callable[[dict[str, Any]], bool], base: str = "") -> dict[str, Any]:
         return eventually(lambda: self.operation(operation_id, base), holds)
 
+    def await_dead(self, base: str) -> None:
+        """Wait until nobody listens at a process's address any more."""
+
+        def dead() -> bool:
+            try:
+                self.ask("GET", f"{base}/health")
+            except requests.ConnectionError:
+                return True
+            return False
+
+        eventually(dead)
+
     def wait_status(self, operation_id: str, *wanted: str) -> dict[str, Any]:
         return self.wait(operation_id, lambda seen: seen["status"] in (wanted or TERMINAL))
 

@@ -128,15 +128,7 @@ def _(it: Launched) -> None:
     operation_id = _completed(it)
     base = it.worker_url(operation_id)
     assert it.cancel(operation_id).status_code == 400
-
-    def dead() -> bool:
-        try:
-            it.ask("GET", f"{base}/health")
-        except requests.ConnectionError:
-            return True
-        return False
-
-    eventually(dead)
+    it.await_dead(base)
     assert it.ask("GET", "/api/v1/health").status_code == 200
 
 

@@ -928,15 +928,7 @@ def _(it: Launched) -> None:
     operation_id = it.running()
     base = it.worker_url(operation_id)
     assert it.cancel(operation_id).json()["data"]["remote_cancelled"] is True
-
-    def dead() -> bool:
-        try:
-            it.ask("GET", f"{base}/health")
-        except requests.ConnectionError:
-            return True
-        return False
-
-    eventually(dead)
+    it.await_dead(base)
 
 
 def _begun_again(it: Launched) -> tuple[dict[str, Any], dict[str, Any]]:
