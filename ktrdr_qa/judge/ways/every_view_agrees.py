@@ -176,29 +176,35 @@ def pages_are_whole(history: History) -> Judgement:
 def counts_are_right(history: History) -> Judgement:
     """The list counts as many as there are, and of these as active what is (AIP-158: the total is of the whole collection).
 
-    What is counted while something begins or ends may be off for once: the next answer has to be right. What "active" is
-    but a running one KTRDR does not say.
+    Rows and counts may be of replicas of which one lags: only what is wrong in every answer for longer than that is held
+    against it. What "active" is but a running one KTRDR does not say.
     """
     rule = Rule("counts right", "the list counts as many backtests as there are, and as many active ones")
-    counted_ones, before = [], ""
-    for s in _listings(history):
-        if s.subject != WHOLE or s.facts.get("full") or not {"total", "active"} & set(s.facts):
-            continue
-        wrong = _miscounted(s)
-        if wrong and before:
-            return rule.violated(wrong, s.answered_s)
-        before = wrong
-        counted_ones.append(s)
-    for s in history.of("pages", WHOLE):
-        totals = [total for total in s.facts.get("totals") or [] if isinstance(total, int)]
-        if s.facts.get("before") == s.facts.get("after") and len(set(totals)) > 1 and totals[0] == totals[-1]:
-            other = next(total for total in totals if total != totals[0])
-            return rule.violated(f"one page of the list counts {other} in all, and another {totals[0]}", s.answered_s)
+    whole = [s for s in _listings(history) if s.subject == WHOLE and not s.facts.get("full")]
+    counted_ones = [s for s in whole if {"total", "active"} & set(s.facts)]
+    doubtful = ""
+    for readings, wrong_in in ((counted_ones, _miscounted), (history.of("pages", WHOLE), _miscounted_page)):
+        since: Sample | None = None
+        for s in readings:
+            wrong = wrong_in(s)
+            since = (since or s) if wrong else None
+            if since and s.asked_s >= since.asked_s + COVERED_GAP_S:
+                return rule.violated(wrong, s.answered_s)
+        doubtful = doubtful or (wrong_in(readings[-1]) if readings else "")
     if not counted_ones:
         return rule.unknown("the list of this KTRDR has no counts", final=True)
-    if before:
-        return rule.unknown(f"{before}; the next answer may be right")
+    if doubtful:
+        return rule.unknown(f"{doubtful}; the next answer may be right")
     return rule.holds(f"{len(counted_ones)} readings of the list count what they name")
+
+
+def _miscounted_page(s: Sample) -> str:
+    """Which page counts otherwise than the whole list does before and after, in words; empty where none does."""
+    totals = [total for total in s.facts.get("totals") or [] if isinstance(total, int)]
+    if s.facts.get("before") != s.facts.get("after") or not totals or totals[0] != totals[-1]:
+        return ""
+    other = next((total for total in totals if total != totals[0]), None)
+    return "" if other is None else f"one page of the list counts {other} in all, and another {totals[0]}"
 
 
 def _miscounted(s: Sample) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -272,14 +273,14 @@ def test_each_view_says_what_it_expects_and_what_it_compared() -> None:
 @pytest.mark.parametrize(
     ("counts", "seen", "at_s"),
     [
-        ([(5.0, 4, 1), (5.5, 4, 1)], "the list counts 4 in all, and names 3", 5.51),
-        ([(5.0, 2, None), (5.5, 2, None)], "the list counts 2 in all, and names 3", 5.51),
-        ([(5.0, None, 0), (5.5, None, 0), (6.0, None, 1)], "the list counts 0 active ones, and names 1", 5.51),
-        ([(5.0, 3, 3), (5.5, 3, 4)], "the list counts 4 active ones, and names 2", 5.51),
-        ([(5.0, 3, 1), (5.5, 2, 1), (6.0, 3, 0)], "the list counts 0 active ones, and names 1", 6.01),
+        ([(5.0, 4, 1), (5.5, 4, 1), (6.0, 4, 1), (7.0, 4, 1)], "the list counts 4 in all, and names 3", 6.01),
+        ([(5.0, 2, None), (6.0, 2, None)], "the list counts 2 in all, and names 3", 6.01),
+        ([(5.0, None, 0), (6.0, None, 0), (6.5, None, 1)], "the list counts 0 active ones, and names 1", 6.01),
+        ([(4.5, 3, 2), (5.0, 3, 3), (6.0, 3, 4)], "the list counts 4 active ones, and names 2", 6.01),
+        ([(4.5, 3, 1), (5.0, 2, 1), (6.0, 3, 0)], "the list counts 0 active ones, and names 1", 6.01),
     ],
 )
-def test_a_list_that_counts_wrong_twice_running_is_told(
+def test_a_list_that_counts_wrong_for_a_second_is_told(
     counts: list[tuple[float, int | None, int | None]], seen: str, at_s: float
 ) -> None:
     found = judged(watched(lists=[counting(*one) for one in counts]))["counts right"]
@@ -296,8 +297,14 @@ def test_a_list_that_counts_wrong_twice_running_is_told(
             "holds",
             "4 readings of the list count what they name",
         ),
+        # A replica that lags: now this one answers, and now that.
         (
-            [(5.0, 3, 1), (5.5, 4, 1)],
+            [(5.0, 2, 1), (5.9, 2, 1), (6.0, 3, 1), (6.1, 2, 1), (7.0, 3, 1)],
+            "holds",
+            "5 readings of the list count what they name",
+        ),
+        (
+            [(5.0, 3, 1), (5.5, 4, 1), (6.4, 4, 1)],
             "unknown",
             "the list counts 4 in all, and names 3; the next answer may be right",
         ),
@@ -309,10 +316,10 @@ def test_what_a_list_may_count(counts: list[tuple[float, int, int | None]], verd
 
 
 def test_what_is_not_the_whole_list_is_not_counted() -> None:
-    full = [counting(at_s, 99, 0, full=True) for at_s in (5.0, 5.5)]
+    full = [counting(at_s, 99, 0, full=True) for at_s in (5.0, 6.5)]
     filtered = [
         Sample("listing", "status=running", at_s, at_s, facts={"rows": {B: "running"}, "total": 9, "active": 9})
-        for at_s in (5.0, 5.5)
+        for at_s in (5.0, 6.5)
     ]
     assert judged(watched(lists=[*full, *filtered]))["counts right"].final
 
@@ -320,11 +327,15 @@ def test_what_is_not_the_whole_list_is_not_counted() -> None:
 def test_each_page_counts_the_whole_list() -> None:
     counted = [counting(at_s, 3, 1) for at_s in (4.0, 4.5)]
 
-    def found(*of_the_pages: Sample) -> Judgement:
-        return judged(watched(*of_the_pages, lists=counted))["counts right"]
+    def found(*of_the_pages: Sample, later_s: float = 1.0) -> Judgement:
+        again = [replace(s, asked_s=s.asked_s + later_s, answered_s=s.answered_s + later_s) for s in of_the_pages]
+        return judged(watched(*of_the_pages, *again, lists=counted))["counts right"]
 
-    wrong = found(pages("dcba", "dcba", totals=[4, 3, 1, 4]))
-    assert wrong.violated and wrong.seen == "one page of the list counts 3 in all, and another 4" and wrong.at_s == 5.1
+    miscounts = pages("dcba", "dcba", totals=[4, 3, 1, 4])
+    wrong = found(miscounts)
+    assert wrong.violated and wrong.seen == "one page of the list counts 3 in all, and another 4" and wrong.at_s == 6.1
+    soon = found(miscounts, later_s=0.9)
+    assert soon.seen == "one page of the list counts 3 in all, and another 4; the next answer may be right"
     assert found(pages("dcba", "dcba", totals=[4, 4, 4])).holds
     assert found(pages("dcba", "dcba", totals=[4, None, 4])).holds
     # One more was begun meanwhile: the whole list is another, or is counted otherwise, before and after.
