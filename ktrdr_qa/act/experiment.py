@@ -243,7 +243,9 @@ class Experiment:
             found = verdict.judge_all(history)
             if any(j.violated for j in found.values()):
                 return True
-            told = {*names, "list agrees", *(["place free"] if history.of("registry", self.worker) else [])}
+            places = history.of("registry", self.worker)[-1:]
+            held = ["place free" for s in places if s.facts.get("current_operation") == scene.backtest]
+            told = {*names, *held, *(["list agrees"] if sent else [])}
             if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
                 told.add("processor quiet")
             in_doubt = {name for name in told if name in found and found[name].unknown and not found[name].final}
