@@ -122,7 +122,7 @@ def _forgotten_others(history: History, backtest: str) -> Iterator[tuple[str, Sa
     """
     sent = history.event("cancel_sent", backtest)
     for other in history.subjects("list"):
-        without = _forgotten(history.of("list", other)) if other != backtest else ()
+        without = _forgotten(history.of("list", other))
         if sent is None or not without or without[0].asked_s < sent.at_s:
             continue
         record = (*history.of("backend", other), *history.of("other", other))

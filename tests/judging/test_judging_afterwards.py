@@ -1091,6 +1091,13 @@ def lists(*parts: Part) -> History:
         12.0,
     ),
     Case(
+        "from the moment on in which the cancel was sent",
+        lists(another(9.0), another(10.0, "missing", whole=True), *GONE, RUNS_ON),
+        "violated",
+        FORGOTTEN,
+        11.0,
+    ),
+    Case(
         "somebody else's, by its record that was read once",
         lists(
             another(9.0),

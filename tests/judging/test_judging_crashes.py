@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.crashes import may_be_breaking, stays_up, who_is_gone
+from ktrdr_qa.judge.crashes import answers_at_all, may_be_breaking, stays_up, who_is_gone
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import NEXT, B, Case, W, cancelled, cases, did, film, health, lost, registry, saw
 
@@ -507,3 +507,29 @@ def test_who_is_gone_does_not_answer_of_late(readings: list[Sample], told: str) 
 def test_how_long_a_worker_refuses_counts_to_the_last_answer_that_was_waited_for() -> None:
     late = lost(3.5, "nothing listens", of=W, view="health", refused=True, took_s=0.5)
     assert who_is_gone(film(of_the_worker(2.0, 3.0), late), B, W) == WORKER_GONE.format(2.0)
+
+
+@pytest.mark.parametrize(
+    ("last", "answers"),
+    [
+        ([], False),
+        ([saw(2.0, "running")], True),
+        ([Sample("registry", "w", 2.0, 2.0, "busy")], True),
+        ([lost(2.0, "HTTP 401: token expired", answered=True)], True),
+        ([lost(2.0, "HTTP 401", view="registry", answered=True)], True),
+        ([lost(2.0, "connection refused", refused=True)], False),
+        ([saw(1.0, "running"), lost(2.0, "connection refused", refused=True)], False),
+        ([lost(1.0, "connection refused"), saw(2.0, "running")], True),
+        ([lost(1.0, "connection refused"), Sample("health", "w", 2.0, 2.0, "idle")], False),
+    ],
+)
+def test_an_answer_of_no_use_is_one_all_the_same(last: list[Sample], answers: bool) -> None:
+    history = film(last)
+    assert answers_at_all(history) is answers
+
+
+def test_what_gives_no_answer_of_use_is_not_called_gone() -> None:
+    useless = [lost(1.0 + 0.5 * n, "HTTP 401: token expired", answered=True) for n in range(6)]
+    assert who_is_gone(film(saw(0.5, "running"), useless), "", "") == (
+        "KTRDR itself has given no answer that can be used for 2.5 s: HTTP 401: token expired"
+    )
