@@ -243,12 +243,16 @@ class Experiment:
             found = verdict.judge_all(history)
             if any(j.violated for j in found.values()):
                 return True
-            places = history.of("registry", self.worker)[-1:]
-            held = ["place free" for s in places if s.facts.get("current_operation") == scene.backtest]
-            told = {*names, *held, *(["list agrees"] if sent else [])}
+            asked = set(names)
+            if sent:
+                asked.add("list agrees")
+            if any(
+                s.facts.get("current_operation") == scene.backtest for s in history.of("registry", self.worker)[-1:]
+            ):
+                asked.add("place free")
             if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
-                told.add("processor quiet")
-            in_doubt = {name for name in told if name in found and found[name].unknown and not found[name].final}
+                asked.add("processor quiet")
+            in_doubt = {name for name in asked if name in found and found[name].unknown and not found[name].final}
             if history.until_s - began_s > SETTLES_S:
                 return "place free" not in in_doubt
             return not in_doubt and not crashes.may_be_breaking(history, scene.backtest)

@@ -92,17 +92,13 @@ def end_backtest(
                 return NotEnded(f"{words}; {by_hand}", is_ktrdrs=True)
             else:
                 time.sleep(CLEAN_UP_PAUSE_S)
-    except Refused as refused:
-        own = refused.status >= 500 and refused.exchange.method == "DELETE" and not refused.passing
-        return NotEnded(f"{_told(deadline_s)}may still run: {refused}; {by_hand}", is_ktrdrs=own)
     except TransportError as error:
-        return NotEnded(f"{_told(deadline_s)}may still run: {error}; {by_hand}")
+        broke = isinstance(error, Refused) and error.status >= 500 and not error.passing
+        told = "was told to end, and " if deadline_s < math.inf else ""
+        own = broke and error.exchange.method == "DELETE"
+        return NotEnded(f"{told}may still run: {error}; {by_hand}", is_ktrdrs=own)
     journal.ended(backtest)
     return None
-
-
-def _told(deadline_s: float) -> str:
-    return "was told to end, and " if deadline_s < math.inf else ""
 
 
 def _status_if_told(client: Client, backtest: str, *, needed: bool) -> str:

@@ -153,10 +153,9 @@ class _Setting:
     def address(self) -> str:
         """Raises ``BadConfiguration`` where it is none."""
         if self._is_port:
-            digits = (
-                self.value.isascii() and self.value.isdigit() and len(self.value) < LONGEST
-            )  # Python takes no more.
-            if not (digits and 0 < int(self.value) < 65536):
+            # Python reads no number of thousands of digits.
+            number = self.value.isascii() and self.value.isdigit() and len(self.value) < LONGEST
+            if not (number and 0 < int(self.value) < 65536):
                 raise BadConfiguration(
                     f"{self.name} in {self.file or 'the environment'} is {cut(self.value, LONGEST)!r}; "
                     "expected a port number between 1 and 65535"

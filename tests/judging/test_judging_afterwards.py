@@ -1069,6 +1069,11 @@ def told_in_the_list(**facts: Any) -> History:
     return film(CUT, RAN, made, still(), *rows, payload=payload)
 
 
+def check_the_list(case: Case) -> None:
+    expected = "the list of backtests says the same as the backtest's own record"
+    case.check(list_agrees(case.history, B), "list agrees", expected)
+
+
 def another(at_s: float, status: str = "running", of: str = OTHER, **facts: Any) -> Sample:
     return saw(at_s, status, 3.0, view="list", of=of, **facts)
 
@@ -1133,9 +1138,7 @@ def lists(*parts: Part) -> History:
     ),
 )
 def test_the_list_forgets_nobody_else(case: Case) -> None:
-    case.check(
-        list_agrees(case.history, B), "list agrees", "the list of backtests says the same as the backtest's own record"
-    )
+    check_the_list(case)
 
 
 @cases(
@@ -1183,9 +1186,7 @@ def test_the_list_forgets_nobody_else(case: Case) -> None:
     ),
 )
 def test_the_list_has_it_with_its_own_data(case: Case) -> None:
-    case.check(
-        list_agrees(case.history, B), "list agrees", "the list of backtests says the same as the backtest's own record"
-    )
+    check_the_list(case)
 
 
 @cases(
@@ -1257,9 +1258,7 @@ def test_the_list_has_it_with_its_own_data(case: Case) -> None:
     ),
 )
 def test_progress_in_the_list_is_progress(case: Case) -> None:
-    case.check(
-        list_agrees(case.history, B), "list agrees", "the list of backtests says the same as the backtest's own record"
-    )
+    check_the_list(case)
 
 
 @cases(
@@ -1445,8 +1444,4 @@ def test_progress_in_the_list_is_progress(case: Case) -> None:
     ),
 )
 def test_list_agrees(case: Case) -> None:
-    case.check(
-        list_agrees(case.history, B),
-        "list agrees",
-        "the list of backtests says the same as the backtest's own record",
-    )
+    check_the_list(case)
