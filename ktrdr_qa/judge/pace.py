@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
@@ -24,6 +24,12 @@ CLEARLY_MORE_S = 1.0
 """By so much what was left must exceed a limit, for a completion after the cancel to be held against KTRDR."""
 PACE_SPAN_S = 1.0
 """The pace is taken over at least so much time: two refreshes may fall between two readings, and an answer may tarry."""
+PACE_S = 2.0
+"""So long progress must be seen to rise before that is another's pace: of a replica that lags every second reading is older."""
+BRIEF_S = 0.8
+"""The cancelled one may have come in for a candidate that had just ended: two updates of KTRDR's own, a second apart, must do."""
+HURRIED = 4
+"""So many times as fast at most a backtest runs that has a processor for itself, while the one compared with had none."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,14 @@ def left_to_run(history: History, backtest: str) -> Left | None:
         return None
     left_s = (100.0 - height_of(last)) / max(paces) - (at_s - middle_of(last))
     return Left(height_of(last), max(0.0, left_s))
+
+
+def pace_of(readings: Sequence[Sample], lag_s: float, least_s: float = PACE_S) -> float | None:
+    """Percent a second over the whole time in which it was seen to rise; None where that was too short."""
+    rises = rises_in(readings)
+    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < least_s:
+        return None
+    return (height_of(rises[-1]) - height_of(rises[0])) / (span_s + lag_s)
 
 
 def lasted_s(end: Sample) -> float | None:

@@ -313,6 +313,11 @@ class OversubscribedWaitsForEver(OversubscribedNeverRuns):
     status = "pending"
 
 
+@fault("oversubscribed-called-completed")
+class OversubscribedCalledCompleted(OversubscribedNeverRuns):
+    status = "completed"
+
+
 class SeveralAtOnce(Seam):
     """Workers take more backtests than one; goes wrong with those that have moved beside another one."""
 

@@ -272,6 +272,12 @@ def oversubscribed_waits_for_ever(it: Launched) -> None:
     assert it.operation(third)["status"] == "pending"
 
 
+@shows("oversubscribed-called-completed")
+def oversubscribed_called_completed(it: Launched) -> None:
+    _running = [it.running(LONG) for _ in range(2)]
+    assert it.operation(it.start())["status"] == "completed"
+
+
 @shows("oversubscribed-evicts")
 def oversubscribed_evicts(it: Launched) -> None:
     first, second = (it.running(LONG) for _ in range(2))

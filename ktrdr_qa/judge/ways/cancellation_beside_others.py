@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.pace import BRIEF_S, HURRIED, PACE_S, pace_of
 from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
@@ -36,14 +37,8 @@ SLOWER = 0.6
 SLOWER_ON_A_BUSY_HOST = 0.5
 IN_DOUBT = 0.8
 """One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
-HURRIED = 4
-"""So many times as fast at most a neighbour runs when the cancelled one has left it a processor."""
 LONGER = 4
 """So many times as long."""
-PACE_S = 2.0
-"""So long progress must be seen to rise before that is a pace: of a replica that lags every second reading is older."""
-BRIEF_S = 0.8
-"""The cancelled one may have come in for a candidate that had just ended: two updates of KTRDR's own, a second apart, must do."""
 FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
@@ -73,7 +68,7 @@ def are_moving(history: History, limit_s: float) -> Judgement:
     neighbours, lag_s = neighbours_of(history), _lag_s(history)
     for other, began_s in neighbours.items():
         readings, ended = history.of("backend", other), history.end_of(other)
-        if _pace(readings, lag_s) is not None:
+        if pace_of(readings, lag_s) is not None:
             continue
         rises = rises_in(readings)
         if ended and ended.status != "completed":
@@ -211,13 +206,13 @@ def _usual_paces(history: History, backtest: str) -> dict[str, float]:
     before, lag_s = before_cancel(history, backtest), _lag_s(history)
     sent, began = history.event("cancel_sent", backtest), neighbours_of(history)
     paces = {
-        other: _pace([s for s in history.of("backend", other) if sent and s.answered_s <= sent.at_s], lag_s)
+        other: pace_of([s for s in history.of("backend", other) if sent and s.answered_s <= sent.at_s], lag_s)
         for other in began
     }
     if started := _next_one(history):
         # Workers may share a host: its pace is the one that it had beside the others.
         beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began.values())]
-        found = (_pace(readings, lag_s, BRIEF_S) for readings in (beside_them, before))
+        found = (pace_of(readings, lag_s, BRIEF_S) for readings in (beside_them, before))
         paces[started.subject] = next((pace for pace in found if pace), None)
     return {other: pace for other, pace in paces.items() if pace}
 
@@ -249,14 +244,6 @@ def _is_busy(history: History) -> bool:
 def _slower(history: History) -> float:
     """The part of the progress that was due which one that is not disturbed makes at least."""
     return SLOWER_ON_A_BUSY_HOST if _is_busy(history) else SLOWER
-
-
-def _pace(readings: Sequence[Sample], lag_s: float, least_s: float = PACE_S) -> float | None:
-    """Percent a second over the whole time in which it was seen to rise; None where that was too short."""
-    rises = rises_in(readings)
-    if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < least_s:
-        return None
-    return (height_of(rises[-1]) - height_of(rises[0])) / (span_s + lag_s)
 
 
 def _usual_step(readings: Sequence[Sample]) -> float:

@@ -14,8 +14,10 @@ from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.others import same_work
+from ktrdr_qa.judge.pace import BRIEF_S, HURRIED, pace_of
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
+    before_cancel,
     gone_from,
     height_of,
     longest_step_s,
@@ -112,6 +114,7 @@ def each_runs(history: History, limit_s: float) -> Judgement:
     """What was accepted moves within the limit and goes on, or waits while every place has another of this run's.
 
     Where it had to wait the limit counts from then on. Where several share a place each may take so many times as long.
+    One that was never seen to run is not completed long before it can be, by the pace of the first, which is the same work.
     That it fails is for ``none_called_failed``.
     """
     rule = Rule("starts run", f"each start that was accepted runs within {limit_s:.1f} s")
@@ -132,6 +135,10 @@ def each_runs(history: History, limit_s: float) -> Judgement:
             after = "after a place was free" if queued else "later"
             seen = f"{e.subject} was accepted, and {late.asked_s - since_s:.1f} s {after} {gone}"
             return rule.violated(seen, late.asked_s)
+        if moved is not None and readings[moved].status == "completed" and not rises_in(before):
+            judgement = _can_be_done(history, rule, e, readings[moved])
+            if not judgement.holds:
+                return judgement
         if moved is not None and (stopped := _stopped(history, readings[moved:], limit_s)):
             return rule.violated(f"{e.subject} {stopped[1]}", stopped[0].asked_s)
         if moved is None:
@@ -140,6 +147,20 @@ def each_runs(history: History, limit_s: float) -> Judgement:
             waiting += 1
     told = (f"{waiting} of the accepted backtests waited for a place to the end.",) if waiting else ()
     return rule.holds(f"{len(accepted) - waiting} of {len(accepted)} moved", told)
+
+
+def _can_be_done(history: History, rule: Rule, accepted: Event, done: Sample) -> Judgement:
+    """Whether one that was not seen to run may be completed already, by the pace of the first until its cancel."""
+    first = before_cancel(history, history.backtest)
+    passed_s = done.answered_s - accepted.at_s
+    seen = f'{accepted.subject} was "completed" {passed_s:.1f} s after its start, and was not seen to run'
+    usual = pace_of(first, COVERED_GAP_S, BRIEF_S)
+    if usual is None and first and not first[-1].terminal:
+        return rule.unknown(f"{seen}; the pace of the first, the same work, is not known yet")
+    if usual is None or 100.0 / usual <= HURRIED * (passed_s + COVERED_GAP_S):
+        return rule.holds(seen)
+    whole = f"the first, the same work, takes {100.0 / usual:.0f} s by its own pace"
+    return rule.violated(f"{seen}: {whole}", done.answered_s)
 
 
 def _is_late(history: History, s: Sample, since_s: float, limit_s: float) -> bool:

@@ -116,6 +116,44 @@ def test_all_may_be_accepted_and_run_side_by_side() -> None:
     }
 
 
+def test_one_is_called_completed_long_before_it_can_be() -> None:
+    """The first makes 2 % a second, and no one hurries more than four times."""
+    soon = judged(
+        crowded(accepted("op_3"), saw(2.0, "pending", 0.0, of="op_3"), saw(9.0, "completed", 100.0, of="op_3"))
+    )
+    assert soon["starts run"].violated and soon["starts run"].at_s == 9.0
+    whole = "the first, the same work, takes 57 s by its own pace"
+    assert soon["starts run"].seen == f'op_3 was "completed" 8.0 s after its start, and was not seen to run: {whole}'
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [accepted("op_3", 0.0), saw(14.0, "completed", 100.0, of="op_3")],
+        [
+            accepted("op_3"),
+            saw(2.0, "running", 0.0, of="op_3"),
+            saw(3.0, "running", 3.0, of="op_3"),
+            saw(4.0, "completed", of="op_3"),
+        ],
+    ],
+    ids=["it had the time", "it was seen to run"],
+)
+def test_one_may_be_completed(parts: list[Part]) -> None:
+    assert judged(crowded(*parts))["starts run"].holds
+
+
+def test_without_a_pace_of_the_first_nothing_is_too_soon() -> None:
+    begun = did("oversubscribed", 0.9, "", workers=2, places=2)
+    done = [accepted("op_3"), saw(2.0, "completed", 100.0, of="op_3")]
+    running = judged(film(started(), begun, saw(1.0, "running", 3.0), saw(2.0, "running", 3.0), *done, backtest=B))
+    waits = "the pace of the first, the same work, is not known yet"
+    assert running["starts run"].unknown and not running["starts run"].final
+    assert running["starts run"].seen == f'op_3 was "completed" 1.0 s after its start, and was not seen to run; {waits}'
+    over = judged(film(started(), begun, saw(1.0, "running", 3.0), saw(2.0, "completed"), *done, backtest=B))
+    assert over["starts run"].holds
+
+
 def test_where_every_start_was_refused_none_has_failed() -> None:
     found = judged(crowded(refused()))
     assert found["starts run"].seen == "0 of 0 moved" and found["starts run"].holds
