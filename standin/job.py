@@ -20,4 +20,4 @@ class Job:
         self.abandoned = False
         """Called ended while its thread computes on: the thread may no longer touch the operation."""
         self.burning = 0.0
-        """How much of a core it goes on using for ever, unseen."""
+        """How much of a core it goes on using, unseen."""

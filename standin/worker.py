@@ -232,11 +232,11 @@ class Worker:
         operation.current_step = f"Backtesting {order.symbol} {order.timeframe} [{bar.time:%Y-%m-%d %H:%M:%S}+00:00]"
 
     def _burn(self, job: Job, again: Callable[[], Backtest]) -> None:
-        """Compute the same backtest again and again, for ever, using no more of a core than is wanted."""
+        """Compute the same backtest again and again, as long as it is burning, using no more of a core than is wanted."""
         began, used = time.monotonic(), time.thread_time()
-        while True:
+        while job.burning > 0:
             run = again()
-            while not run.finished:
+            while not run.finished and job.burning > 0:
                 if time.thread_time() - used > job.burning * (time.monotonic() - began):
                     time.sleep(BUSY_PAUSE_S)
                 else:

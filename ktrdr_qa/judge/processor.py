@@ -24,6 +24,8 @@ TICK_S = 0.01
 QUIET_MARGIN = 0.10
 """Cores above idle that still count as quiet, whatever the backtest used: the readings themselves and housekeeping
 cost a few hundredths. A smaller remainder is not seen."""
+BEYOND_S = 0.25
+"""So many seconds of processor time after the limit, by what had computed all the time since the cancel, are no housekeeping."""
 _STARTED = ("start_answered", "next_accepted")
 BUSY_HOST = 2.0
 """Runnable processes for each core of this host above which a process that computes may look quiet."""
@@ -72,6 +74,11 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     stretches = _undisturbed(history, worker, backtest, after)
     ends_s = ends_by_itself_s(history, backtest)
     if quiet := next((r for stretch in stretches if (r := _quiet_stretch(stretch, allowed, ends_s))), None):
+        first = _undisturbed(history, worker, backtest, after, surely=True)[:1]
+        watched = first and first[0][0] is after[0] and after[0].asked_s <= since_s + COVERED_GAP_S
+        if watched and (beyond := _computes_beyond(first[0], since_s + limit_s, allowed)):
+            seen = f"{used(beyond)} after the cancel, without a pause: it computed on beyond the limit"
+            return rule.violated(seen, since_s + limit_s, figures(beyond))
         # Cancelled at once it had no time to show what it uses; on a busy host nothing can show it either.
         shown = history.about.get("cancelled_at_once") and history.about.get("load_per_core", 0.0) <= BUSY_HOST
         if not shown and (busy.cores - idle if busy else 0.0) < TELLING_CONTRAST:
@@ -146,6 +153,25 @@ def _computes_on(stretch: Sequence[Sample], allowed: float) -> Rate | None:
                 if mean.cores > allowed and sum(span_s for n, span_s in busy if n > first) >= NOISY_SPAN_S:
                     return mean
                 break
+    return None
+
+
+def _computes_beyond(stretch: Sequence[Sample], limit_s: float, allowed: float) -> Rate | None:
+    """The rate of what computed from the beginning until after a limit, without having been quiet between any two readings.
+
+    What ends soon after the limit was late as well (a measured KTRDR computes for 2.8 to 3.8 s, contract, surprise 9).
+    Of two readings before and after the limit only what it cannot have used before it counts.
+    """
+    beyond_s, most = 0.0, 1.0
+    for at, pair in enumerate(pairwise(stretch), 2):
+        rate = _rate(pair)
+        if rate is None or rate.cores <= allowed:
+            return None
+        most = max(most, rate.cores)
+        before_s = min(max(0.0, limit_s - middle_of(pair[0])), rate.span_s)
+        beyond_s += max(0.0, rate.cores * rate.span_s - most * before_s - allowed * (rate.span_s - before_s))
+        if beyond_s >= BEYOND_S:
+            return _rate(stretch[:at])
     return None
 
 

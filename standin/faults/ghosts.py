@@ -16,6 +16,8 @@ from standin.settings import Settings
 if TYPE_CHECKING:
     from standin.job import Job
 
+BURNS_FOR_S = 2.4
+"""Longer than the limit of the gallery's runs by so much that it shows, and shorter than what is called lasting."""
 COUNTS_ON_BY, COUNTS_ON_EVERY_S = 0.5, 0.5
 
 
@@ -29,6 +31,12 @@ class GhostWorker(Seam):
 class GhostProcessor(Seam):
     def burns_on(self, job: Job) -> float:
         return math.inf
+
+
+@fault("after-ghost-processor-for-a-while")
+class GhostProcessorForAWhile(GhostProcessor):
+    def worker_cancelled(self, job: Job) -> None:
+        self.worker.later(BURNS_FOR_S, lambda: setattr(job, "burning", 0.0))
 
 
 class OwnIds(Seam):

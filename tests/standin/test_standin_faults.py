@@ -739,6 +739,22 @@ def _(it: Launched) -> None:
     _all_views_say_cancelled(it, operation_id)
 
 
+@shows("after-ghost-processor-for-a-while")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    base = _all_views_say_cancelled(it, operation_id)
+    before = it.processor_s(base)
+    eventually(lambda: it.processor_s(base), lambda used: used > before + 0.5)
+
+    def used_meanwhile() -> float:
+        begun = it.processor_s(base)
+        time.sleep(0.5)
+        return it.processor_s(base) - begun
+
+    eventually(used_meanwhile, lambda used: used < 0.1)
+    _all_views_say_cancelled(it, operation_id)
+
+
 @shows("after-ghost-processor-with-own-id")
 def _(it: Launched) -> None:
     operation_id = it.running()

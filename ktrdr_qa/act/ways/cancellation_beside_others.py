@@ -28,10 +28,20 @@ def await_moving(experiment: Experiment, limit_s: float) -> Judgement:
 
 
 def start_once_more(experiment: Experiment) -> None:
-    """Start the same backtest once more when the cancelled one's place is free: every other place is taken."""
+    """Start the same backtest once more on the worker of the cancelled one, when its place is free.
+
+    Every other place is taken, or was: where another has ended meanwhile, and KTRDR gives its worker the new one, that
+    takes the place, and one more is started.
+    """
     scene = experiment.scene
     scene.journal.ended(scene.backtest)
-    experiment.places.await_one()
-    started = experiment.starting.begin_another(scene.used_now)
-    scene.recorder.note("follower_started", started)
-    scene.watch(started)
+    for _ in readings.workers(scene.client):
+        experiment.places.await_one(every=True)
+        began_s = scene.recorder.clock()
+        started = experiment.starting.begin_another(scene.used_now)
+        scene.watch(started)
+        scene.read_fresh("backend", [started])
+        told = [s.facts.get("worker") for s in scene.recorder.history().of("backend", started)]
+        if told[-1:] in ([], [None], [experiment.worker]):
+            break
+    scene.recorder.note("follower_started", started, began_s)
