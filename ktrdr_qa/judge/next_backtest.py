@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
-from ktrdr_qa.judge.afterwards import RECORD_SETTLES_S
+from ktrdr_qa.judge.afterwards import CLOCK_SLACK_S, RECORD_SETTLES_S
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
@@ -161,11 +161,11 @@ def _is_another(history: History, s: Sample) -> str:
     if not isinstance(payload, dict):
         return ""
     for part, words in (("", "its record"), ("result_", "its result")):
-        for name in ("symbol", "timeframe", "start_date", "end_date"):
-            told, asked = s.facts.get(f"{part}{name}"), payload.get(name)
-            if told is None:
+        for name in ("symbol", "timeframe", "strategy", "start_date", "end_date"):
+            told, asked = s.facts.get(f"{part}{name}"), payload.get("strategy_name" if name == "strategy" else name)
+            if told is None or asked is None:
                 continue
-            if not (is_named(told, asked) if name in ("symbol", "timeframe") else _fits(told, asked, payload, part)):
+            if not (_fits(told, asked, payload, part) if name.endswith("_date") else is_named(told, asked)):
                 return f"{words} is another's: it has {name.replace('_', ' ')} {told}, and {asked} was asked for"
     return ""
 
@@ -185,6 +185,9 @@ def _has_of_the_other(s: Sample, end: Sample | None) -> str:
         if told and told == theirs and told.microsecond:
             return f"its {name} is the cancelled one's: {s.facts[name]}"
     made, over = (moment_of(s.facts.get(name)) for name in ("created_at", "completed_at"))
+    theirs = moment_of(end.facts.get("created_at"))
+    if made and theirs and (theirs - made).total_seconds() > CLOCK_SLACK_S:
+        return f"by its record it was made at {s.facts['created_at']}, before the cancelled one at {end.facts['created_at']}"
     if made and over and over < made:
         return f"by its record it ended at {s.facts['completed_at']}, before it was made at {s.facts['created_at']}"
     return ""

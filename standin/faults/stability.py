@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,16 @@ class NewHasOldError(OfTheNew):
         if operation.operation_id not in self._new:
             return super().seen(operation)
         return operation.copy(error_message=contract.CANCELLED_BY_USER)
+
+
+@fault("stability-new-is-an-old-record")
+class NewIsAnOldRecord(OfTheNew):
+    def seen(self, operation: Operation) -> Operation | None:
+        if operation.operation_id not in self._new:
+            return super().seen(operation)
+        made = operation.created_at - timedelta(hours=1)
+        times = {"created_at": made, "started_at": made, "completed_at": made + timedelta(minutes=1)}
+        return operation.copy(status="completed", percentage=100.0, result_summary={"trades": 12}, **times)
 
 
 @fault("stability-new-listed-as-cancelled")

@@ -364,6 +364,32 @@ UNSEEN = "it has not been seen to move: "
     ),
     *(
         Case(
+            f"its strategy is another's, where one was asked for: {asked}",
+            film(
+                ACCEPTED,
+                RISEN,
+                saw_next(22.0, "running", 9.0, strategy="trend"),
+                next_payload={**NEXT_PAYLOAD, **asked},
+            ),
+            verdict,
+            seen,
+            at_s,
+            figures=figures,
+        )
+        for asked, verdict, seen, at_s, figures in (
+            ({}, "holds", RUNS, None, {"next_runs_s": 1.5}),
+            ({"strategy_name": "Trend"}, "holds", RUNS, None, {"next_runs_s": 1.5}),
+            (
+                {"strategy_name": "mean"},
+                "violated",
+                "its record is another's: it has strategy trend, and mean was asked for",
+                22.0,
+                {},
+            ),
+        )
+    ),
+    *(
+        Case(
             f"its {name} is more than a day off: {told}",
             film(ACCEPTED, RISEN, saw_next(22.0, "completed", 100.0, **{name: told}), next_payload=NEXT_PAYLOAD),
             "violated",
@@ -660,6 +686,33 @@ CANCELLED = (did("cancel_sent", 19.0), saw(19.2, "cancelled", 0.0, **END))
                 {},
             ),
             ("when", "44.5", "holds", 'it was "running" at 4.0 % 1.50 s after its start', None, {"next_runs_s": 1.5}),
+        )
+    ),
+    *(
+        Case(
+            f"it was made {made_s} s before the cancelled one",
+            film(
+                saw(19.2, "cancelled", created_at="2026-11-22T18:52:36Z"),
+                ACCEPTED,
+                RISEN,
+                saw_next(21.5, "running", 9.0, created_at=f"2026-11-22T18:52:{36 - made_s}Z"),
+                backtest=B,
+            ),
+            verdict,
+            seen,
+            at_s,
+            figures=figures,
+        )
+        for made_s, verdict, seen, at_s, figures in (
+            (
+                6,
+                "violated",
+                "by its record it was made at 2026-11-22T18:52:30Z, before the cancelled one at 2026-11-22T18:52:36Z",
+                21.5,
+                {},
+            ),
+            # Two replicas may have two clocks.
+            (5, "holds", RUNS, None, {"next_runs_s": 1.5}),
         )
     ),
     Case(

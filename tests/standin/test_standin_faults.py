@@ -1057,6 +1057,14 @@ def _(it: Launched) -> None:
     assert error and seen["error_message"] == error and seen["status"] == "running"
 
 
+@shows("stability-new-is-an-old-record")
+def _(it: Launched) -> None:
+    cancelled = it.operation(_cancelled(it))
+    seen = it.operation(it.start())
+    assert seen["status"] == "completed" and seen["result_summary"]
+    assert seen["created_at"] < seen["completed_at"] < cancelled["created_at"]
+
+
 @shows("stability-new-listed-as-cancelled")
 def _(it: Launched) -> None:
     _cancelled(it)
