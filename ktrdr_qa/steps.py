@@ -241,8 +241,11 @@ class Steps:
         self.verify_or_skip(scenario, self.experiment.await_known(name, limit_s))
 
     def verify_or_skip(self, scenario: Any, judgement: Judgement) -> None:
-        """Assert a judgement; where it cannot be told the scenario is skipped with the reason."""
-        if judgement.unknown:
+        """Assert a judgement; where nobody can tell the scenario is skipped with the reason.
+
+        A witness that was heard, and does not say that the backtest has stopped, makes it inconclusive.
+        """
+        if judgement.unknown and not judgement.heard:
             scenario.skip(f"could not be told: {judgement.seen}")
             return
         self.verify(judgement)

@@ -117,9 +117,11 @@ def never_fail_to_say() -> None:
 
 
 def moment_of(text: Any) -> datetime | None:
-    """A time that KTRDR tells, in UTC where it names no zone; None where it is none."""
+    """A time that KTRDR tells, in UTC where it names no zone; None where it is none. A number is seconds since 1970."""
     try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            return datetime.fromtimestamp(text, UTC)
+        moment = datetime.fromisoformat(str(text).upper())
+    except (ValueError, OverflowError, OSError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -20,7 +20,7 @@ from ktrdr_qa.act.places import Places
 from ktrdr_qa.act.scene import Scene
 from ktrdr_qa.act.starting import Starting
 from ktrdr_qa.act.watching import Watching
-from ktrdr_qa.judge import cancelling, crashes, next_backtest, processor, running, verdict
+from ktrdr_qa.judge import cancelling, crashes, next_backtest, running, verdict
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import rises_in
 from ktrdr_qa.platform.witnesses import Witness
@@ -231,27 +231,27 @@ class Experiment:
         """Go on recording while one of the judgements that held has become unknown, and the next readings will tell.
 
         A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then. Whether a
-        step asks for it or not, one that is busy is listened to, a list that has begun to forget is read again, and a
+        step asks for it or not, a witness that says it has not stopped is listened to, a list that has begun to forget is read again, and a
         place that the cancelled backtest has is watched to the limit of its sentence.
         """
 
         scene, began_s = self.scene, self.scene.recorder.clock()
         sent = scene.event("cancel_sent")
+        if sent:
+            self.watching.ask_who_else_has_it()
         place_s = sent.at_s + scene.limits["place_free_s"] + SETTLES_S - began_s if sent else 0.0
 
         def settled(history: History) -> bool:
             found = verdict.judge_all(history)
             if any(j.violated for j in found.values()):
                 return True
-            asked = set(names)
+            asked = {*names, *(name for name, judgement in found.items() if judgement.heard)}
             if sent:
                 asked.add("list agrees")
             if any(
                 s.facts.get("current_operation") == scene.backtest for s in history.of("registry", self.worker)[-1:]
             ):
                 asked.add("place free")
-            if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
-                asked.add("processor quiet")
             in_doubt = {name for name in asked if name in found and found[name].unknown and not found[name].final}
             if history.until_s - began_s > SETTLES_S:
                 return "place free" not in in_doubt

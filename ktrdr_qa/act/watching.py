@@ -104,6 +104,17 @@ class Watching:
             self._watch_health(worker)
         self._scene.read_fresh("health", [w.worker for w in self._scene.witnesses.values() if w.address])
 
+    def ask_who_else_has_it(self) -> None:
+        """Also read the health of each other worker that has the backtest by the registry's word: its own does not lag."""
+        history = self._scene.recorder.history()
+        others = []
+        for other in {*history.subjects("registry")} & {*self._scene.witnesses} - {self.worker}:
+            last = history.of("registry", other)[-1]
+            if last.facts.get("current_operation") == self._scene.backtest and self._scene.witnesses[other].address:
+                self._watch_health(other)
+                others.append(other)
+        self._scene.read_fresh("health", others)
+
     def _watch_health(self, worker: str) -> None:
         if speaker := self._speaker(worker):
             read = lambda: self._read_health(speaker, worker)  # noqa: E731

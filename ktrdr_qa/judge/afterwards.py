@@ -148,9 +148,13 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
         return risen[0][1], _how_it_rose(end, risen)
     # A row of the list tells less than the record, and what comes within a second may be about the end itself.
     told = [s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S]
-    told = [s for s in told if not s.facts.get("in_list")]
-    moves = _how_it_falls(told) or _how_it_counts_on(told) or _how_its_step_goes_on(told)
+    moves = how_it_goes_on([s for s in told if not s.facts.get("in_list")])
     return (moves[0], f"{moves[1]} {moves[0].answered_s - end.answered_s:.1f} s after it had ended") if moves else None
+
+
+def how_it_goes_on(ended: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """The reading which shows that a record which says that it has ended is still at work, with the words for it."""
+    return _how_it_falls(ended) or _how_it_counts_on(ended) or _how_its_step_goes_on(ended)
 
 
 def _how_it_falls(told: Sequence[Sample]) -> tuple[Sample, str] | None:
@@ -262,8 +266,9 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     passed_s = end.answered_s - started.at_s if started else math.inf
     ran = [s for s in before_cancel(history, backtest) if s.status == "running"]
     ran_s = ran[-1].asked_s - ran[0].answered_s if ran else -math.inf
+    ran_from_s = ran[0].answered_s - started.at_s if ran and started else math.inf
     for s in records:
-        wrong = _wrong_end(s, passed_s, ran_s)
+        wrong = _wrong_end(s, passed_s, ran_from_s, ran_s)
         # A platform may write the status a moment before the time; a missing time has to stay missing.
         if wrong and (s.facts.get("completed_at") or s.asked_s >= end.answered_s + RECORD_SETTLES_S):
             return rule.violated(wrong, s.answered_s)
@@ -288,31 +293,45 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     return rule.holds(f"it ended at {records[-1].facts['completed_at']}")
 
 
-def _wrong_end(s: Sample, passed_s: float, ran_s: float) -> str:
+def _wrong_end(s: Sample, passed_s: float, ran_from_s: float, ran_s: float) -> str:
     """What is wrong with the times in a terminal record; empty where nothing is.
 
     ``passed_s``: so many seconds passed on this host from the start to the end, and no more can lie between KTRDR's own
-    two times, whatever its clock says. ``ran_s``: so long it was seen running here, and then its
-    two times are not the same.
+    two times, whatever its clock says. ``ran_from_s``: so long after its start it was seen running here. ``ran_s``: so long
+    it was seen running, and then its two times are not the same.
     """
     completed = s.facts.get("completed_at")
-    began = s.facts.get("started_at") or s.facts.get("created_at")
     if not completed:
         return "completed_at is missing"
-    ended_at, began_at = moment_of(completed), moment_of(began)
+    ended_at = moment_of(completed)
     if ended_at is None:
         return f"completed_at is no time: {completed!r}"
-    if began_at and ended_at < began_at:
-        return f"it ended at {completed}, before it began at {began}"
+    began = _began(s, ran_from_s)
+    began_at = moment_of(began)
     if began_at is None:
         return ""
     lasted_s = (ended_at - began_at).total_seconds()
-    lasted = f"it ended at {completed}, {lasted_s:.0f} s after it began at {began}"
+    # A time that is told in whole seconds may have lost the rest of one.
+    if lasted_s <= -WHOLE_SECONDS_S or (lasted_s < 0 and ended_at.microsecond):
+        return f"it ended at {completed}, before it began at {began}"
+    lasted = f"it ended at {completed}, {max(0.0, lasted_s):.0f} s after it began at {began}"
     if lasted_s > passed_s + CLOCK_SLACK_S:
         return f"{lasted}, when only {passed_s:.0f} s had passed"
     if lasted_s == 0 and ran_s > (0.0 if ended_at.microsecond else WHOLE_SECONDS_S):
         return f"{lasted}, and was seen running for {ran_s:.1f} s"
     return ""
+
+
+def _began(s: Sample, ran_from_s: float) -> Any:
+    """When it began, by the clock that tells its end: a worker that tells it may have another one.
+
+    Then it began before it was made, or so late after that that it was seen running before.
+    """
+    made, began = s.facts.get("created_at"), s.facts.get("started_at")
+    made_at, began_at = moment_of(made), moment_of(began)
+    if made_at and began_at and not 0 <= (began_at - made_at).total_seconds() <= ran_from_s:
+        return made
+    return began or made
 
 
 def moved_on(first: Any, s: Sample, by_s: float = CLOCK_SLACK_S / 2) -> bool:

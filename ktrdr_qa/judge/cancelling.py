@@ -19,7 +19,7 @@ from ktrdr_qa.judge.reading import (
     unwatched,
 )
 from ktrdr_qa.judge.running import was_running
-from ktrdr_qa.platform.statuses import MISSING, TURNED_DOWN
+from ktrdr_qa.platform.statuses import ACTIVE, MISSING, TURNED_DOWN
 from ktrdr_qa.record.history import Event, History
 
 MEANWHILE = 5
@@ -71,6 +71,8 @@ def is_acknowledged(history: History, backtest: str, limit_s: float) -> Judgemen
         return rule.violated(wrong, answer.at_s)
     if took_s > limit_s:
         return rule.violated(f"the answer took {took_s:.2f} s", answer.at_s)
+    if (said := answer.facts.get("status")) in ACTIVE:
+        lost = (*lost, f'By the answer to the cancel the backtest was "{said}" still.')
     return rule.holds(f"acknowledged with HTTP 200 after {took_s:.2f} s", lost, {"acknowledged_s": took_s})
 
 
@@ -111,7 +113,8 @@ def _wrong_with_200(facts: Mapping[str, Any], backtest: str) -> str:
 def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     """The seed's "Verify Cancelled", within its 2 s, which it counts from the answer to the cancel.
 
-    ``failed`` counts where the last reading before the cancel shows it running: it ended because of the cancel.
+    ``failed`` counts where the last reading before the cancel shows it running: it ended because of the cancel. What
+    another's record says counts for nothing.
     """
     rule = Rule("cancelled", f"the backtest is reported as cancelled within {limit_s:.1f} s of the cancel")
     sent = history.event("cancel_sent", backtest)
@@ -122,6 +125,10 @@ def is_cancelled(history: History, backtest: str, limit_s: float) -> Judgement:
     if since_s is None:
         return rule.unknown("the cancel has no answer yet")
     readings = [s for s in history.of("backend", backtest) if s.answered_s > sent.at_s]
+    if another := next((s for s in readings if s.facts.get("record_of")), None):
+        return rule.violated(
+            f"KTRDR answers with the record of another: {another.facts['record_of']}", another.answered_s
+        )
     end = next((s for s in readings if s.terminal), None)
     still = [s for s in readings if not s.terminal and (end is None or s.answered_s <= end.answered_s)]
     late = [s for s in still if s.asked_s > since_s + limit_s]

@@ -19,7 +19,8 @@ Figures = Mapping[str, float]
 class Judgement:
     """What was expected, what was seen, and since when.
 
-    ``final``: not known, and no further reading will tell.
+    ``final``: not known, and no further reading will tell. ``heard``: not known, of a witness that was heard and did not
+    say that the backtest has stopped; it spoils a pass, which one that was out of reach does not.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Judgement:
     observations: tuple[str, ...] = ()
     figures: Figures = field(default_factory=dict)
     final: bool = False
+    heard: bool = False
 
     @property
     def holds(self) -> bool:
@@ -61,6 +63,12 @@ class Rule:
         return Judgement(self.name, "violated", self.expected, seen, at_s, (), figures or {})
 
     def unknown(
-        self, seen: str, told: tuple[str, ...] = (), figures: Figures | None = None, *, final: bool = False
+        self,
+        seen: str,
+        told: tuple[str, ...] = (),
+        figures: Figures | None = None,
+        *,
+        final: bool = False,
+        heard: bool = False,
     ) -> Judgement:
-        return Judgement(self.name, "unknown", self.expected, seen, None, told, figures or {}, final)
+        return Judgement(self.name, "unknown", self.expected, seen, None, told, figures or {}, final, heard)

@@ -157,6 +157,8 @@ def _is_another(history: History, s: Sample) -> str:
 
     The record repeats the request; the result may tell the first and the last price that there was.
     """
+    if other := s.facts.get("record_of"):
+        return f"its record is another's: it names itself {other}"
     payload = history.about.get("next_payload")
     if not isinstance(payload, dict):
         return ""

@@ -42,6 +42,8 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
         return rule.unknown(nothing_to_cancel(history, backtest))
     if harmed := _harmed_record(history, backtest, sent.at_s):
         return rule.violated(harmed[1], harmed[0].answered_s)
+    if broken := _failed_with_it(history, backtest, sent.at_s):
+        return rule.violated(broken[1], broken[0].answered_s)
     hit = _others_cancelled(history, backtest, sent.at_s)
     if not hit:
         return rule.holds("no other active backtest was cancelled meanwhile")
@@ -55,6 +57,11 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
         if s.terminal:
             mine_at = ended_at(history, backtest)
             with_it = sorted(other for other, other_at in hit.items() if is_same_moment(other_at, mine_at))
+            if with_it and (earlier := _cancelled_before(history, sent.at_s)):
+                seen = f"another backtest was cancelled within half a second of it ({', '.join(with_it)})"
+                return rule.unknown(
+                    f"{seen}, and others are cancelled here all the time: {earlier}", final=True, heard=True
+                )
             if with_it:
                 seen = f"another backtest was cancelled with it, at the same moment by KTRDR's own times: {', '.join(with_it)}"
                 return rule.violated(seen, sent.at_s)
@@ -62,6 +69,15 @@ def only_this_one(history: History, backtest: str, limit_s: float) -> Judgement:
         if since_s is not None and s.asked_s > since_s + limit_s:
             return rule.violated(f"{seen}, and this one was not", sent.at_s)
     return rule.unknown(f"{seen}; whether this one was as well is not known yet")
+
+
+def _cancelled_before(history: History, sent_s: float) -> str:
+    """Another backtest that was seen active and then cancelled before this run cancelled anything; empty where there is none."""
+    for other in sorted({*history.subjects("list")} - _mine(history)):
+        before = [s for s in history.of("list", other) if s.answered_s <= sent_s]
+        if before and before[-1].status == "cancelled" and any(s.status in ACTIVE for s in before):
+            return other
+    return ""
 
 
 def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[str, str]:
@@ -83,6 +99,28 @@ def _others_cancelled(history: History, backtest: str, sent_s: float) -> dict[st
         elif s.asked_s >= sent_s and s.status in hits and s.subject in active:
             hit[s.subject] = hit.get(s.subject) or str(s.facts.get("completed_at") or "")
     return hit
+
+
+def _failed_with_it(history: History, backtest: str, sent_s: float) -> tuple[Sample, str] | None:
+    """The reading by which another that had made progress failed at the same moment as this one was cancelled, in words.
+
+    What has made none may have been too short to run.
+    """
+    end, at = history.end_of(backtest), ended_at(history, backtest)
+    if end is None or end.status != "cancelled":
+        return None
+    for other in sorted({*history.subjects("list"), *history.subjects("other")} - _mine(history)):
+        readings = (*history.of("list", other), *history.of("other", other))
+        ran = any(s.status == "running" and s.percentage and s.answered_s <= sent_s for s in readings)
+        broken = next((s for s in readings if s.status == "failed" and s.facts.get("completed_at")), None)
+        child = any(s.facts.get("parent") == backtest for s in readings)
+        if ran and broken and not child and is_same_moment(broken.facts["completed_at"], at):
+            words = broken.facts.get("error_message") or "no reason given"
+            return (
+                broken,
+                f"another backtest failed with it, at the same moment by KTRDR's own times: {other} ({words})",
+            )
+    return None
 
 
 def _harmed_record(history: History, backtest: str, sent_s: float) -> tuple[Sample, str] | None:
@@ -183,6 +221,9 @@ def _handed_on(history: History, backtest: str, late_s: float) -> tuple[float, s
     for s in naming:
         if s.asked_s > late_s and s.subject not in {worker, *before}:
             return s.asked_s, f"it was handed to another worker: {s.subject} is {s.status} with it"
+        # The registry may lag; a worker's own word does not.
+        if s.asked_s > late_s and s.view == "health" and worker and s.subject != worker:
+            return s.asked_s, f"another worker has it as well: {s.subject} is {s.status} with it"
     return None
 
 

@@ -24,8 +24,8 @@ TICK_S = 0.01
 QUIET_MARGIN = 0.10
 """Cores above idle that still count as quiet, whatever the backtest used: the readings themselves and housekeeping
 cost a few hundredths. A smaller remainder is not seen."""
-BEYOND_S = 0.25
-"""So many seconds of processor time after the limit, by what had computed all the time since the cancel, are no housekeeping."""
+BEYOND_S = 0.1
+"""So many seconds of processor time after the limit, beyond what is allowed, are no housekeeping of what never paused before."""
 _STARTED = ("start_answered", "next_accepted")
 BUSY_HOST = 2.0
 """Runnable processes for each core of this host above which a process that computes may look quiet."""
@@ -102,12 +102,8 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     heard = of_late or (rate if stretches[-1][-1] is after[-1] else None)
     if heard is None:
         return rule.unknown(f"{used(rate)} within the limit, and then had other work", figures=before)
-    return rule.unknown(f"{used(heard)}, not yet quiet for long enough to tell", figures=figures(heard))
-
-
-def was_heard_busy(processor: Judgement) -> bool:
-    """Whether a processor that could not be called quiet was heard after the cancel, and was not quiet."""
-    return processor.unknown and processor.figures.get("after_cores", 0.0) > processor.figures.get("allowed_cores", 9e9)
+    seen = f"{used(heard)}, not yet quiet for long enough to tell"
+    return rule.unknown(seen, figures=figures(heard), heard=heard.cores > allowed)
 
 
 def tells_apart(history: History, worker: str, backtest: str) -> bool:
@@ -162,7 +158,7 @@ def _computes_beyond(stretch: Sequence[Sample], limit_s: float, allowed: float) 
     What ends soon after the limit was late as well (a measured KTRDR computes for 2.8 to 3.8 s, contract, surprise 9).
     Of two readings before and after the limit only what it cannot have used before it counts.
     """
-    beyond_s, most = 0.0, 1.0
+    beyond_s, most = 0.0, 0.0
     for at, pair in enumerate(pairwise(stretch), 2):
         rate = _rate(pair)
         if rate is None or rate.cores <= allowed:

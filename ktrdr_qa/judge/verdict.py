@@ -126,11 +126,11 @@ def outcome(found: Mapping[str, Judgement], asked: Collection[str] | None = None
     """``failed`` where anything is violated; ``passed`` only where everything that was asked for holds.
 
     That is all of it, or the judgements that are named: a scenario may ask for fewer. An unknown witness does not
-    spoil a pass: it was out of reach, and is reported as such. One that was heard, and not quiet by the end, does.
+    spoil a pass: it was out of reach, and is reported as such. One that was heard, and had not stopped by the end, does.
     """
     if any(judgement.violated for judgement in found.values()):
         return "failed"
-    if "processor quiet" in found and processor.was_heard_busy(found["processor quiet"]):
+    if any(judgement.heard for judgement in found.values()):
         return "inconclusive"
     witnesses = {name for names in table.WITNESSES.values() for name in names}
     needed = [

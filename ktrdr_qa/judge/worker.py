@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
+from ktrdr_qa.judge.afterwards import how_it_goes_on
 from ktrdr_qa.judge.crashes import SILENT_S, outages_in
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.pace import ends_by_itself_s, held_against, race, too_late_to_tell
@@ -73,6 +74,14 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
             climbs = f"its progress went on, from {percent_of(earlier)} to {percent_of(s)}"
             seen = f'its own view says "{s.status}", yet {climbs} {s.asked_s - since_s:.1f} s after the cancel'
             return rule.violated(seen, s.asked_s)
+    ended = [s for s in views if s.terminal and s.asked_s > since_s + limit_s]
+    if result := next((s for s in ended if s.facts.get("has_result") and s.status != "completed"), None):
+        seen = f'its own view says "{result.status}", yet carries a result summary as if it had completed'
+        return rule.violated(seen, result.answered_s)
+    if goes_on := how_it_goes_on(ended):
+        s, words = goes_on
+        seen = f'its own view says "{s.status}", yet {words} {s.asked_s - since_s:.1f} s after the cancel'
+        return rule.violated(seen, s.answered_s)
     for s in health:
         if s.facts.get("current_operation") in names and s.asked_s > since_s + limit_s:
             seen = f"its health still names the backtest {s.asked_s - since_s:.1f} s after the cancel"
@@ -85,7 +94,8 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         lacking = "view of the backtest" if not quiet_view else "health"
         if not history.of("worker", backtest) and not history.of("health", worker):
             return rule.unknown("the worker could not be asked")
-        return rule.unknown(f"no reading yet of the worker's {lacking} at rest")
+        heard = bool(views and not quiet_view) or _busy_with_no_word(history, worker, backtest, health)
+        return rule.unknown(f"no reading yet of the worker's {lacking} at rest", heard=heard)
     for readings, quiet in ((views, quiet_view), (health, quiet_health)):
         if unseen := _settled_unwatched(readings, quiet, since_s, limit_s):
             return rule.unknown(unseen)
@@ -111,10 +121,12 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
         seen = f"{whose(elsewhere.subject)} is {elsewhere.status} with the cancelled backtest"
         if elsewhere.asked_s > since_s + limit_s:
             return rule.violated(f"{seen} {elsewhere.asked_s - since_s:.1f} s later", elsewhere.asked_s)
-        return rule.unknown(seen)
+        return rule.unknown(seen, heard=True)
     free = _settled(readings, lambda s: _is_free(s, backtest))
     if not free:
-        return rule.unknown("the registry has not freed it yet")
+        late = [s for s in readings if s.asked_s > since_s + limit_s]
+        heard = _busy_with_no_word(history, worker, backtest, late)
+        return rule.unknown("the registry has not freed it yet", heard=heard)
     if unseen := _settled_unwatched(readings, free, since_s, limit_s):
         return rule.unknown(unseen)
     lag_s = free.answered_s - since_s
@@ -145,9 +157,12 @@ def _how_it_is_taken(
     if late and s.status != "busy" and freed is None:
         return f"it is {s.status} {later}, and was not free before"
     # Busy with what is not told, or unavailable after it was free, may have another reason: work that the worker has.
-    if late and (health := _with_no_other_work(history, worker, backtest, since_s, s)):
+    other_s = _last_other_work_s(history, worker, backtest, since_s, s)
+    health = [r for r in history.of("health", worker) if other_s < r.asked_s <= s.asked_s]
+    if health and s.asked_s > other_s + limit_s:
+        no_work = "no other work was seen there" + (f" for {s.asked_s - other_s:.0f} s" if other_s > since_s else "")
         if not _holds_on(health[-1], names_of(history, worker, backtest)):
-            return f"it is {s.status} {later}, while its own health is idle, and no other work was seen there"
+            return f"it is {s.status} {later}, while its own health is idle, and {no_work}"
         named = any(r.facts.get("current_operation") == backtest for r in history.of("health", worker))
         if named and health[-1].facts.get("current_operation") is None:
             # It names what it is busy with, where there is something.
@@ -165,20 +180,20 @@ def _held_elsewhere(history: History, worker: str, backtest: str, since_s: float
     return None
 
 
-def _with_no_other_work(
-    history: History, worker: str, backtest: str, since_s: float, until: Sample
-) -> Sequence[Sample]:
-    """The readings of the worker's own health since the cancel where each was had, and none names another operation.
+def _last_other_work_s(history: History, worker: str, backtest: str, since_s: float, until: Sample) -> float:
+    """When the worker was last known to have something else since the cancel, or could not be asked; ``since_s`` where never.
 
-    A short backtest may have run there between two readings of that: then its own record names the worker.
+    A short backtest may have run there between two readings of its health: then its own record names the worker.
     """
-    others = (s for s in history.samples if s.view == "backend" and s.subject != backtest)
-    if any(s.facts.get("worker") == worker for s in others):
-        return ()
-    health = [s for s in history.samples if (s.view, s.subject) == ("health", worker) and since_s < s.asked_s]
-    health = [s for s in health if s.asked_s <= until.asked_s]
     names = (None, *names_of(history, worker, backtest))
-    return health if all(not s.problem and s.facts.get("current_operation") in names for s in health) else ()
+    asked = (s for s in history.samples if (s.view, s.subject) == ("health", worker))
+    seen = [s for s in asked if s.problem or s.facts.get("current_operation") not in names]
+    for other in history.subjects("backend"):
+        records = history.of("backend", other)
+        if other != backtest and any(s.facts.get("worker") == worker for s in records):
+            ended = next((at for at, s in enumerate(records) if s.terminal), len(records))
+            seen += records[: ended + 1]
+    return max([since_s, *(s.answered_s for s in seen if s.asked_s <= until.asked_s)])
 
 
 def whose(worker: str) -> str:
@@ -193,6 +208,15 @@ def _holds_on(s: Sample, names: Collection[str]) -> bool:
     """Whether a worker is told to have the backtest, by any of its names, or to be busy without a word of what with."""
     has = s.facts.get("current_operation")
     return has in names or (s.status == "busy" and has is None)
+
+
+def _busy_with_no_word(history: History, worker: str, backtest: str, readings: Sequence[Sample]) -> bool:
+    """Whether what had named the backtest calls the worker busy with nothing that it names, in the last two readings."""
+    last = readings[-2:]
+    if len(last) < 2 or not all(_holds_on(s, {backtest}) for s in last):
+        return False
+    told = history.of(last[0].view, worker)
+    return any(s.facts.get("current_operation") == backtest for s in told)
 
 
 def _settled(readings: Sequence[Sample], at_rest: Callable[[Sample], bool]) -> Sample | None:
@@ -240,6 +264,13 @@ def _has_forgotten(history: History, backtest: str, since_s: float, anew_s: floa
     return had and not ended and first is not None and first.status == MISSING
 
 
+def _refused_before(history: History, worker: str, since_s: float, anew: Sample) -> bool:
+    """Whether the worker refused a connection between the cancel and the first reading of what was started anew."""
+    views = ("health", "processor")
+    asked = (s for s in history.samples if s.view in views and s.subject == worker and s.asked_s >= since_s)
+    return any(s.facts.get("refused") and s.answered_s <= anew.answered_s for s in asked)
+
+
 def gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
     """When, and in which words, the worker's process went down with the cancel; None where it stayed up.
 
@@ -261,6 +292,11 @@ def gone_for_good(history: History, worker: str, backtest: str, since_s: float) 
     anew = [
         b for a, b in pairwise(history.of("processor", worker)) if b.asked_s > since_s and cpu_s_of(b) < cpu_s_of(a)
     ]
+    if anew and _refused_before(history, worker, since_s, anew[0]):
+        return (
+            anew[0].asked_s,
+            "its process was not stopped but ended: it refused a connection after the cancel, and was started anew",
+        )
     if anew and _has_forgotten(history, backtest, since_s, anew[0].asked_s):
         return (
             anew[0].asked_s,

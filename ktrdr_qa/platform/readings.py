@@ -66,7 +66,9 @@ def backtest(client: Client, backtest_id: str, *, in_full: bool = False) -> Iter
 def of_record(answer: Exchange, backtest_id: str, *, in_full: bool = False) -> Reading:
     """What an answer that is a backtest's record says of it; see ``backtest``."""
     percentage, problem = _percentage(answer.find("$.data.progress.percentage"))
+    named = answer.find("$.data.operation_id")
     facts = {
+        "record_of": named if isinstance(named, str) and named != backtest_id else None,
         **_facts(answer.find("$.data"), _WHEN_AND_WHERE | _WHAT if in_full else _WHEN_AND_WHERE),
         "current_step": answer.find("$.data.progress.current_step"),
         "items_processed": answer.find("$.data.progress.items_processed"),
@@ -189,7 +191,11 @@ class Pages:
             return {}
         data = answer.need("$.data")
         rows = [r for r in data if isinstance(r, dict)] if isinstance(data, list) else []
-        page = {r.subject: r for row in rows if (r := _row(row))}
+        page: dict[str, Reading] = {}
+        for r in filter(None, map(_row, rows)):
+            # Where a list names one twice, what is active tells most, wherever it stands.
+            if r.subject not in page or page[r.subject].status in TERMINAL:
+                page[r.subject] = r
         new = {i: r for i, r in page.items() if i not in self._seen}
         self._seen |= set(page)
         self.read += 1

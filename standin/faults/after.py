@@ -232,6 +232,22 @@ class WorkerDead(Seam):
         self.worker.later(DIES_AFTER_S, lambda: os._exit(1))
 
 
+@fault("after-record-of-another")
+class RecordOfAnother(AfterCancel):
+    async def afterwards(self, ask: Ask, given: Answer) -> Answer:
+        if not ask.reads or ask.internal or ask.operation_id not in self._before or given.status != 200:
+            return given
+        record = given.json()
+        record["data"]["operation_id"] = contract.new_operation_id(self.backend.clock.now())
+        return given.with_json(record)
+
+
+@fault("after-worker-has-a-result")
+class WorkerHasAResult(Seam):
+    def worker_cancelled(self, job: Job) -> None:
+        job.operation.result_summary = {"total_return": 0.031, "trades": 12}
+
+
 @fault("after-items-go-on")
 class ItemsGoOn(AfterCancel):
     async def afterwards(self, ask: Ask, given: Answer) -> Answer:

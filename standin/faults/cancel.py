@@ -192,6 +192,14 @@ class CancelLosesAnother(Seam):
             del self.backend.operations[other.operation_id]
 
 
+@fault("cancel-fails-another")
+class CancelFailsAnother(Seam):
+    def cancelled(self, operation: Operation, before: Operation) -> None:
+        for other in [each for each in self.backend.operations.values() if each.active and each is not operation]:
+            self.backend.end(other, "failed", 0.0, "Worker pool was reset")
+            self.backend.soon(self.backend.tell_worker(other, None))
+
+
 @fault("cancel-takes-neighbour-along")
 class CancelTakesNeighbourAlong(Seam):
     def __init__(self) -> None:

@@ -301,6 +301,11 @@ def test_other_kinds_of_operations_are_left_out(asking: Asking) -> None:
     assert read(asking(ktrdr(rows, []))) == {"op_backtesting_2": "running"}
 
 
+@pytest.mark.parametrize("twice", [["running", "cancelled"], ["cancelled", "running"]])
+def test_of_one_that_is_named_twice_what_is_active_counts(asking: Asking, twice: list[str]) -> None:
+    assert read(asking(ktrdr([row(1, status) for status in twice], []))) == {"op_backtesting_1": "running"}
+
+
 def test_rows_tell_what_judgements_need(asking: Asking) -> None:
     told = row(
         1,

@@ -48,6 +48,14 @@ def test_a_list_that_is_null_names_nothing(answers: dict[str, Any]) -> None:
     assert [(r.subject, r.status) for r in readings.listed(answers["client"], B)] == [(B, MISSING)]
 
 
+@pytest.mark.parametrize(("named", "of"), [(B, None), (None, None), (7, None), ("op_9", "op_9")])
+def test_a_record_that_names_itself_another_is_another_s(answers: dict[str, Any], named: Any, of: str | None) -> None:
+    record = {"operation_id": named, "status": "cancelled", "progress": {"percentage": 0.0}}
+    answers[f"{readings.OPERATIONS}/{B}"] = {"success": True, "data": record}
+    (reading,) = readings.backtest(answers["client"], B)
+    assert reading.facts.get("record_of") == of
+
+
 @pytest.mark.parametrize(("summary", "has"), [(None, False), ({}, False), ({"trade_count": 3}, True)])
 def test_only_a_result_with_something_in_it_is_one(answers: dict[str, Any], summary: Any, has: bool) -> None:
     record = {"operation_id": B, "status": "cancelled", "progress": {"percentage": 0.0}, "result_summary": summary}

@@ -173,6 +173,7 @@ class Case:
     observations: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     final: bool = False
+    heard: bool = False
 
     def check(self, judgement: Judgement, name: str, expected: str) -> None:
         assert (judgement.verdict, judgement.seen) == (self.verdict, self.seen)
@@ -180,7 +181,7 @@ class Case:
         assert judgement.at_s == (self.at_s if self.at_s is None else pytest.approx(self.at_s))
         assert judgement.observations == self.observations
         assert dict(judgement.figures) == pytest.approx(dict(self.figures))
-        assert judgement.final is self.final
+        assert (judgement.final, judgement.heard) == (self.final, self.heard)
 
 
 def cases(*of: Case) -> pytest.MarkDecorator:

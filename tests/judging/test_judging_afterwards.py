@@ -850,6 +850,40 @@ def began_at(at_s: float, second: str) -> Sample:
         "it ended at 2026-11-22T18:52:35Z, before it began at 2026-11-22T18:52:36Z",
         10.2,
     ),
+    *(
+        Case(
+            f"its worker has a clock that is {words}",
+            ends(
+                "2026-11-22T18:52:44.5Z",
+                created_at="2026-11-22T18:52:36Z",
+                started_at=f"2026-11-22T18:{began}Z",
+                started_s=1.0,
+            ),
+            "holds",
+            "it ended at 2026-11-22T18:52:44.5Z",
+        )
+        for words, began in (
+            ("fast: it was seen running sooner", "52:45"),
+            ("slow: it began before it was made", "51:45"),
+        )
+    ),
+    Case(
+        "in the second in which it began, told without its fractions",
+        ends("2026-11-22T18:52:36Z", created_at="2026-11-22T18:52:36.75Z"),
+        "holds",
+        "it ended at 2026-11-22T18:52:36Z",
+    ),
+    Case(
+        "before it began, by less than a second, told with fractions",
+        ends("2026-11-22T18:52:36.5Z", created_at="2026-11-22T18:52:36.75Z"),
+        "violated",
+        "it ended at 2026-11-22T18:52:36.5Z, before it began at 2026-11-22T18:52:36.75Z",
+        10.2,
+    ),
+    Case("a number of seconds", ends(1795373564.5), "holds", "it ended at 1795373564.5"),
+    Case("in lower case", ends("2026-11-22t18:52:44z"), "holds", "it ended at 2026-11-22t18:52:44z"),
+    Case("a truth", ends(True), "violated", "completed_at is no time: True", 10.2),
+    Case("no number of seconds", ends(10**30), "violated", f"completed_at is no time: {10**30}", 10.2),
     Case(
         "so long after it began, by its own times, as has passed, and five seconds more",
         ends("2026-11-22T18:52:50.2Z", started_at="2026-11-22T18:52:36Z", started_s=1.0),

@@ -65,6 +65,14 @@ def a_wait(for_s: float, *meanwhile: Sample) -> History:
         "acknowledged with HTTP 200 after 0.25 s",
         figures={"acknowledged_s": 0.25},
     ),
+    Case(
+        "acknowledged, and running still by its own words",
+        film(SENT, answered(success=True, status="running")),
+        "holds",
+        "acknowledged with HTTP 200 after 0.25 s",
+        observations=('By the answer to the cancel the backtest was "running" still.',),
+        figures={"acknowledged_s": 0.25},
+    ),
     Case("no answer yet", film(SENT), "unknown", "no answer to the cancel yet"),
     Case(
         "the answer to another's cancel is none to this one",
@@ -508,6 +516,13 @@ CANCEL = cancelled(10.0, 0.5)
     ),
     Case("no cancel was sent", film(RAN, saw(20.0, "cancelled")), "unknown", "no cancel was sent"),
     Case(
+        "it is another's record that says so",
+        film(CANCEL, RAN, saw(10.6, "cancelled", record_of=OTHER)),
+        "violated",
+        "KTRDR answers with the record of another: op_9",
+        10.6,
+    ),
+    Case(
         "the limit runs from the answer of the repeat, where the first was lost",
         film(
             SENT,
@@ -599,6 +614,7 @@ def failed(at_s: float, second: str, **more: Any) -> Sample:
 
 
 WITH_IT = "another backtest was cancelled with it, at the same moment by KTRDR's own times: op_9"
+ROSE = saw(9.5, "running", 3.0, view="list", of=OTHER)
 LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", view="list", of=OTHER))
 
 
@@ -719,6 +735,38 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         10.0,
     ),
     Case(
+        "another one was cancelled with it, where others are cancelled all the time",
+        film(
+            CANCEL,
+            RAN,
+            LISTED,
+            [saw(at_s, status, view="list", of="op_3") for at_s, status in ((8.0, "running"), (9.5, "cancelled"))],
+            other(12.0, "42.5"),
+            mine_ended("43.0"),
+        ),
+        "unknown",
+        "another backtest was cancelled within half a second of it (op_9), "
+        "and others are cancelled here all the time: op_3",
+        final=True,
+        heard=True,
+    ),
+    Case(
+        "another one was cancelled with it, where others had been cancelled long before, or not by then",
+        film(
+            CANCEL,
+            RAN,
+            LISTED,
+            saw(9.5, "cancelled", view="list", of="op_3"),
+            [saw(at_s, status, view="list", of="op_4") for at_s, status in ((8.0, "running"), (9.5, "completed"))],
+            [saw(at_s, status, view="list", of="op_5") for at_s, status in ((8.0, "running"), (12.5, "cancelled"))],
+            other(12.0, "42.5"),
+            mine_ended("43.0"),
+        ),
+        "violated",
+        WITH_IT,
+        10.0,
+    ),
+    Case(
         "another one was called failed with it, as it was itself",
         film(CANCEL, RAN, LISTED[0], failed(12.0, "42.5", of=OTHER, view="other"), failed(11.0, "43.0")),
         "violated",
@@ -737,6 +785,42 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         film(CANCEL, RAN, LISTED[0], failed(12.0, "42.5", of=OTHER, view="other"), mine_ended("43.0")),
         "holds",
         "no other active backtest was cancelled meanwhile",
+    ),
+    Case(
+        "another one that had made progress failed at that time",
+        film(
+            CANCEL,
+            RAN,
+            ROSE,
+            failed(12.0, "42.5", of=OTHER, view="other"),
+            mine_ended("43.0"),
+        ),
+        "violated",
+        "another backtest failed with it, at the same moment by KTRDR's own times: op_9 (no reason given)",
+        12.0,
+    ),
+    *(
+        Case(
+            f"another one that failed {claim} is nobody's doing",
+            film(CANCEL, RAN, parts),
+            "holds",
+            "no other active backtest was cancelled meanwhile",
+        )
+        for claim, parts in {
+            "more than half a second later": (ROSE, failed(12.0, "43.51", of=OTHER, view="other"), mine_ended("43.0")),
+            "after it was not seen before": (
+                saw(10.5, "running", 3.0, view="list", of=OTHER),
+                failed(12.0, "42.5", of=OTHER, view="other"),
+                mine_ended("43.0"),
+            ),
+            "as a child of this one": (
+                saw(9.5, "running", 3.0, view="list", of=OTHER, parent=B),
+                failed(12.0, "42.5", of=OTHER, view="other"),
+                mine_ended("43.0"),
+            ),
+            "at a time that is not told": (ROSE, saw(12.0, "failed", of=OTHER, view="other"), mine_ended("43.0")),
+            "while this one still ran": (ROSE, failed(12.0, "42.5", of=OTHER, view="other")),
+        }.items()
     ),
     Case(
         "its time may be in the list already, and stays what it was told to be first",

@@ -362,6 +362,13 @@ UNSEEN = "it has not been seen to move: "
             "end_date": "2024-12-31T00:00:00",
         }.items()
     ),
+    Case(
+        "its record names itself another",
+        film(ACCEPTED, RISEN[:1], saw_next(20.5, "completed", 100.0, record_of=OTHER)),
+        "violated",
+        "its record is another's: it names itself op_9",
+        20.5,
+    ),
     *(
         Case(
             f"its strategy is another's, where one was asked for: {asked}",

@@ -352,6 +352,13 @@ def child(at_s: float, status: str = "running", *, view: Any = "other", **facts:
         "holds",
         NOTHING,
     ),
+    Case(
+        "who was told to have it before, and says so itself after the limit",
+        film(RUN, health(12.5, B, "worker_2"), health(12.7, B, "worker_2"), worker=W),
+        "violated",
+        "another worker has it as well: worker_2 is busy with it",
+        12.7,
+    ),
     Case("its own worker is another judgement's matter", film(RUN, registry(13.0, B), worker=W), "holds", NOTHING),
     Case(
         "another worker with another backtest, and another view",

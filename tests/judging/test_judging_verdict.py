@@ -297,21 +297,12 @@ def test_an_unknown_witness_does_not_keep_from_passing(name: str) -> None:
     assert outcome(found(**one(name, "unknown"))) == "passed"
 
 
-def busy(after_cores: float, verdict: Verdict = "unknown", **figures: float) -> dict[str, Judgement]:
-    told = {"allowed_cores": 0.1, "after_cores": after_cores, **figures}
-    return {**found(), "processor quiet": Judgement("processor quiet", verdict, "", "", figures=told)}
-
-
-def test_a_processor_that_was_heard_and_was_not_quiet_keeps_from_passing() -> None:
-    assert outcome(busy(0.11)) == "inconclusive"
-    assert outcome(busy(0.1)) == "passed", "quiet, but not for long enough, or nothing to tell it from"
-    assert outcome(busy(0.11, "holds")) == "passed"
-    assert outcome(busy(0.11, "violated")) == "failed"
-    unheard = busy(0.0)["processor quiet"]
-    assert outcome({**found(), "processor quiet": replace(unheard, figures={"allowed_cores": 0.1})}) == "passed"
-    assert outcome({**found(), "processor quiet": replace(unheard, figures={"after_cores": 1.0})}) == "passed"
-    unjudged = {name: judgement for name, judgement in found().items() if name != "processor quiet"}
-    assert outcome(unjudged) == "passed"
+@pytest.mark.parametrize("name", ["processor quiet", "worker stopped", "place free"])
+def test_a_witness_that_was_heard_and_had_not_stopped_keeps_from_passing(name: str) -> None:
+    unheard = replace(found()[name], verdict="unknown")
+    assert outcome({**found(), name: unheard}) == "passed"
+    assert outcome({**found(), name: replace(unheard, heard=True)}) == "inconclusive"
+    assert outcome({**found(frozen="violated"), name: replace(unheard, heard=True)}) == "failed"
 
 
 def test_a_violation_outweighs_what_is_unknown() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart, was_heard_busy
+from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart
 from ktrdr_qa.judge.worker import names_of, place_is_free, worker_let_go
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import (
@@ -45,11 +45,26 @@ def silent(seen_by: View, at_s: float, took_s: float) -> Sample:
     return lost(at_s, of=B if seen_by == "worker" else W, view=seen_by, took_s=took_s)
 
 
+def counts(at_s: float, **facts: Any) -> Sample:
+    """The worker's own record of the cancelled backtest, with what it counts or says."""
+    return saw(at_s, "cancelled", view="worker", **facts)
+
+
+def nameless(at_s: float, seen_by: View = "health") -> Sample:
+    """A worker that is busy, and does not say what with."""
+    return Sample(seen_by, W, at_s, at_s, "busy", facts={"current_operation": None})
+
+
+def nameless_to(until_s: float) -> list[Sample]:
+    return [nameless(11.0 + n, "registry") for n in range(round(until_s - 11.0) + 1)]
+
+
 IDLE = health(10.75, None)
 KNEW = saw(9.0, "running", view="worker")
 FORGOTTEN = (
     "its process was not stopped but ended: it was started anew after the cancel, and has forgotten the backtest"
 )
+ENDED = "its process was not stopped but ended: it refused a connection after the cancel, and was started anew"
 OWN = (did("start_sent", 0.0), health(9.0, "own_1", unlisted=True))
 """What it runs while the backtest runs, by an id that the backend does not have."""
 ANOTHER = (
@@ -215,6 +230,7 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         film(CUT, view(10.75, "cancelled"), view(11.0, "running", 5.0), IDLE),
         "unknown",
         "no reading yet of the worker's view of the backtest at rest",
+        heard=True,
     ),
     Case(
         "at rest, not, and again: the last time counts",
@@ -537,6 +553,97 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         "unknown",
         "no reading yet of the worker's health at rest",
     ),
+    *(
+        Case(
+            f"its own record of the cancelled backtest {words}",
+            film(CUT, IDLE, parts),
+            "violated",
+            f'its own view says "cancelled", yet {seen} after the cancel',
+            at_s,
+        )
+        for words, parts, seen, at_s in (
+            (
+                "counts on",
+                [view(11.0, "cancelled"), counts(12.75, items_processed=7), counts(13.75, items_processed=9)],
+                "it counts on, from 7 to 9 items, 3.2 s",
+                13.75,
+            ),
+            (
+                "goes through its steps",
+                [counts(12.75 + n, current_step=step) for n, step in enumerate("abc")],
+                'its current step goes on, from "a" to "c" by 4.2 s',
+                14.75,
+            ),
+        )
+    ),
+    Case(
+        "its own record has a result of the cancelled backtest",
+        film(CUT, IDLE, view(11.0, "cancelled"), counts(12.75, has_result=True)),
+        "violated",
+        'its own view says "cancelled", yet carries a result summary as if it had completed',
+        12.75,
+    ),
+    Case(
+        "what its own record says within the limit may be about the end itself",
+        film(CUT, IDLE, counts(12.5, has_result=True, items_processed=7), counts(13.0, items_processed=9)),
+        "holds",
+        "its own view says cancelled, and its health is idle, within 2.50 s of the cancel",
+        figures={"worker_idle_s": 2.5},
+    ),
+    Case(
+        "it refused a connection, and was started anew, with its record",
+        film(
+            CUT,
+            KNEW,
+            view(10.75, "cancelled"),
+            used(10.75, 9.0),
+            refused(11.5),
+            used(12.0, 0.5),
+            view(12.0, "cancelled"),
+        ),
+        "violated",
+        ENDED,
+        12.0,
+    ),
+    Case(
+        "it refused a connection and went on, or was started anew after that had been told",
+        film(CUT, KNEW, view(10.75, "cancelled"), used(10.75, 9.0), refused(11.5), used(12.0, 9.0), health(12.5, None)),
+        "holds",
+        "its own view says cancelled, and its health is idle, within 2.50 s of the cancel",
+        figures={"worker_idle_s": 2.5},
+    ),
+    Case(
+        "what refused a connection before the cancel, or after it was started anew, or is another's",
+        film(
+            *(CUT, KNEW, refused(9.75), view(10.75, "cancelled"), used(10.75, 9.0), used(12.0, 0.5), refused(12.25)),
+            lost(11.5, of="worker_2", view="health", refused=True),
+            health(12.5, None),
+        ),
+        "holds",
+        "its own view says cancelled, and its health is idle, within 2.50 s of the cancel",
+        figures={"worker_idle_s": 2.5},
+    ),
+    *(
+        Case(
+            f"its health is busy with nothing that it names, {words}",
+            film(CUT, view(10.75, "cancelled"), readings),
+            "unknown",
+            "no reading yet of the worker's health at rest",
+            heard=heard,
+        )
+        for words, readings, heard in (
+            ("where it had named the backtest", (health(9.0, B), nameless(11.0), nameless(12.0)), True),
+            ("where it never names anything", (health(9.0, None), nameless(11.0), nameless(12.0)), False),
+            ("in one reading", (health(9.0, B), nameless(12.0)), False),
+        )
+    ),
+    Case(
+        "its own view runs on to the end of a short recording",
+        film(CUT, IDLE, view(10.75, "running", 3.0), view(12.25, "running", 4.0)),
+        "unknown",
+        "no reading yet of the worker's view of the backtest at rest",
+        heard=True,
+    ),
     Case(
         "another worker's death is another matter",
         film(
@@ -653,6 +760,20 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         figures={"place_free_s": 0.5},
     ),
     Case("not freed yet", film(CUT, registry(25.5, B)), "unknown", "the registry has not freed it yet"),
+    *(
+        Case(
+            f"not freed after the limit, as it is busy with nothing that is named, {words}",
+            film(CUT, readings),
+            "unknown",
+            "the registry has not freed it yet",
+            heard=heard,
+        )
+        for words, readings, heard in (
+            ("where it had named the backtest", (registry(9.0, B), *nameless_to(27.0)), True),
+            ("where it never names anything", nameless_to(27.0), False),
+            ("in one late reading", (registry(9.0, B), *nameless_to(26.0)), False),
+        )
+    ),
     Case(
         "not freed a hair after the limit",
         film(CUT, registry(25.51, B)),
@@ -807,6 +928,7 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         film(CUT, registry(11.0, None), registry(25.5, B, worker="worker_2")),
         "unknown",
         "the worker worker_2 is busy with the cancelled backtest",
+        heard=True,
     ),
     Case(
         "another worker is busy with the cancelled backtest still",
@@ -946,6 +1068,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "unknown",
         f"it used 1.00 cores over 0.8 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 1.0},
+        heard=True,
     ),
     Case(
         "what ends soon after the limit was late as well",
@@ -957,10 +1080,10 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
     ),
     Case(
         "of two readings before and after the limit what it can have used before it does not count",
-        film(BEFORE, rate(0.75, 10.75, 12.75), rate(0.0, 13.25, 16.25, base_s=8.5)),
+        film(BEFORE, rate(0.75, 10.75, 12.25), used(12.75, 8.375), rate(0.0, 13.25, 16.25, base_s=8.375)),
         "holds",
-        f"it used 0.09 cores over 4.0 s {COMPARED}",
-        figures={**FIGURES, "after_cores": 0.09375},
+        f"it used 0.06 cores over 4.0 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.0625},
     ),
     Case(
         "what had paused before is a busy moment",
@@ -1099,6 +1222,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "unknown",
         f"it used 1.00 cores over 1.0 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 1.0},
+        heard=True,
     ),
     Case(
         "three readings are enough to call it busy",
@@ -1114,6 +1238,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "unknown",
         f"it used 1.00 cores over 0.9 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 1.0},
+        heard=True,
     ),
     Case(
         "a third of the backtest's speed goes on",
@@ -1167,6 +1292,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "unknown",
         f"it used 0.29 cores over 3.5 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 1 / 3.5},
+        heard=True,
     ),
     Case(
         "a busy second after a quiet one is one moment so far",
@@ -1174,6 +1300,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "unknown",
         f"it used 0.50 cores over 2.0 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 0.5},
+        heard=True,
     ),
     Case(
         "one busy moment, however busy, is housekeeping",
@@ -1229,6 +1356,7 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "unknown",
         f"it used 0.75 cores over 1.5 s {COMPARED}, not yet quiet for long enough to tell",
         figures={**FIGURES, "after_cores": 0.75},
+        heard=True,
     ),
     Case(
         "not quiet for long, and its own end has not come yet",
@@ -1519,7 +1647,7 @@ def test_busy_within_the_limit_only_and_then_with_other_work_is_not_heard_busy(
 ) -> None:
     judgement = processor_is_quiet(film(BEFORE, parts), W, B, 2.0)
     assert (judgement.verdict, judgement.seen) == ("unknown", seen.format(COMPARED))
-    assert was_heard_busy(judgement) is heard
+    assert judgement.heard is heard
     assert FIGURES.items() <= judgement.figures.items()
 
 

@@ -505,6 +505,29 @@ def _(it: Launched) -> None:
     assert it.operation(operation_id)["status"] == "cancelled"
 
 
+@shows("cancel-fails-another")
+def _(it: Launched) -> None:
+    neighbour = eventually(lambda: _active(it))[0]
+    operation_id = _cancelled(it)
+    assert it.operation(neighbour)["status"] == "failed"
+    assert it.operation(operation_id)["status"] == "cancelled"
+
+
+@shows("after-record-of-another")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    seen = it.operation(operation_id)
+    assert seen["status"] == "cancelled" and seen["operation_id"] != operation_id
+
+
+@shows("after-worker-has-a-result")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert not it.operation(operation_id)["result_summary"]
+    own = it.operation(operation_id, it.worker_url(operation_id))
+    assert own["status"] == "cancelled" and own["result_summary"]
+
+
 @shows("cancel-hits-another")
 def _(it: Launched) -> None:
     def active() -> list[str]:

@@ -79,13 +79,14 @@ def statuses_near(readings: Sequence[Sample], s: Sample, lag_s: float) -> set[st
 def lists_agree(history: History, backtest: str) -> Judgement:
     """At every time the list, under each filter, shows the backtest as its own record does, and where it belongs.
 
-    That it is not there is only held against a list that was not full. Progress is compared until the cancel; a list that
-    tells it must have been read late enough for one that stands still to show.
+    That it is not there is only held against a list that was not full. Progress is compared until the cancel, and does not
+    go on once it has ended; a list that tells it must have been read late enough for one that stands still to show.
     """
     rule = Rule("lists agree", "the list and its filters show the backtest at all times as its own record does")
     record = history.of("backend", backtest)
     cancel = history.event("cancel_sent", backtest)
     compared, progress_told, would_show = 0, False, False
+    ended: dict[str, float] = {}
     for s in _listings(history):
         near = statuses_near(record, s, COVERED_GAP_S)
         if not near or near - KNOWN:
@@ -98,6 +99,11 @@ def lists_agree(history: History, backtest: str) -> Judgement:
             return rule.violated(f"{under} does not name it, and its record {said}", s.answered_s)
         compared += 1
         height, before = _height(s, backtest), _record_before(record, s)
+        if height is not None and shown in TERMINAL:
+            was = ended.setdefault(s.subject, height)
+            if height > was + ROUNDED:
+                goes_on = f"its progress goes on, from {percent(was)} to {percent(height)}"
+                return rule.violated(f'{under} has it as "{shown}", and {goes_on}', s.answered_s)
         if height is None or (cancel and s.answered_s > cancel.at_s):
             continue
         progress_told = True

@@ -20,8 +20,8 @@ def listing(at_s: float, question: str = "", *, full: bool = False, **rows: str)
     return Sample("listing", question, at_s, at_s + 0.01, facts=facts)
 
 
-def height(at_s: float, percentage: float) -> Sample:
-    return Sample("listing", "", at_s, at_s + 0.01, facts={"rows": {B: "running"}, "heights": {B: percentage}})
+def height(at_s: float, percentage: float, status: str = "running", question: str = "") -> Sample:
+    return Sample("listing", question, at_s, at_s + 0.01, facts={"rows": {B: status}, "heights": {B: percentage}})
 
 
 def counting(at_s: float, total: int | None, active: int | None = None, *, full: bool = False) -> Sample:
@@ -68,6 +68,21 @@ def watched(*parts: Part, lists: list[Sample] | None = None, own: list[Sample] |
 
 def judged(history: History) -> dict[str, Judgement]:
     return {j.name: j for j in views.judgements(history, verdict.LIMITS_S)}
+
+
+def test_in_the_list_the_progress_of_an_ended_backtest_does_not_go_on() -> None:
+    goes_on = [
+        height(12.0, 3.0, "cancelled"),
+        height(12.5, 2.0, "cancelled", "active_only=x"),
+        height(13.0, 4.0, "cancelled"),
+    ]
+    found = judged(watched(lists=[*LISTED, *goes_on]))["lists agree"]
+    assert found.violated and found.at_s == 13.01
+    assert found.seen == 'the list has it as "cancelled", and its progress goes on, from 3.0 % to 4.0 %'
+    falls = [height(12.0, 3.0, "cancelled"), height(12.5, 3.1, "cancelled"), height(13.0, 0.0, "cancelled")]
+    other = [height(12.0, 3.0, "cancelled"), height(13.0, 4.0, "cancelled", "status=cancelled")]
+    for lists in (falls, other):
+        assert judged(watched(lists=[*LISTED, *lists]))["lists agree"].holds
 
 
 def test_how_far_a_list_is_behind_is_told_by_the_last_record_that_it_may_have_missed() -> None:
