@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -39,6 +40,7 @@ COMES_AND_GOES = 3
 """So many times a record that is gone for a moment is no accident, and no view that lags either."""
 DONE = 99.9
 """Percent from which on a backtest looks as if it were completed."""
+_DIGITS = re.compile(r"\d+")
 RECORD_SETTLES_S = 0.5
 """How long after its status a record may be completed by the time of the end."""
 
@@ -148,7 +150,8 @@ def _how_it_moves(ran: Sequence[Sample], end: Sample, after: Sequence[Sample]) -
         return risen[0][1], _how_it_rose(end, risen)
     # A row of the list tells less than the record, and what comes within a second may be about the end itself.
     told = [s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S]
-    moves = how_it_goes_on([s for s in told if not s.facts.get("in_list")])
+    told = [s for s in told if not s.facts.get("in_list")]
+    moves = how_it_goes_on(told) or _how_its_step_comes_back(ran, told)
     return (moves[0], f"{moves[1]} {moves[0].answered_s - end.answered_s:.1f} s after it had ended") if moves else None
 
 
@@ -181,6 +184,19 @@ def _how_its_step_goes_on(told: Sequence[Sample]) -> tuple[Sample, str] | None:
     if len(turns) < 2:
         return None
     return turns[1][2], f'its current step goes on, from "{turns[0][0]}" to "{turns[1][1]}" by'
+
+
+def _how_its_step_comes_back(ran: Sequence[Sample], told: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """What an ended record says anew that is, but for its numbers, what it said while it ran."""
+
+    def form(s: Sample) -> str:
+        return _DIGITS.sub("#", str(s.facts.get("current_step") or ""))
+
+    forms = {form(s) for s in ran} - {""}
+    for was, s in pairwise(told):
+        if form(s) in forms and form(was) != form(s):
+            return s, f'its current step is "{s.facts["current_step"]}" again,'
+    return None
 
 
 def _number_of(told: Any) -> float:

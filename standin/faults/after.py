@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from standin.job import Job
 
 WORKERS = "/api/v1/workers"
+STEP_BACK_AFTER_S = 1.6
+"""More than a second after the end, so that it is no word about that."""
 ONCE_AFTER_S = 1.9
 LATER_S = 1.0
 GONE_EACH = 3
@@ -263,6 +265,12 @@ class ItemsGoOn(AfterCancel):
 class StepGoesOn(AfterCancel):
     def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
         return operation.copy(current_step=f"Bar {10 * elapsed_s:.0f}")
+
+
+@fault("after-step-comes-back")
+class StepComesBack(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        return operation.copy(current_step=before.current_step) if elapsed_s >= STEP_BACK_AFTER_S else operation
 
 
 @fault("after-end-moves")

@@ -611,6 +611,36 @@ LOST = "The record of progress was lost: 4.5 % before the cancel, 0.0 % after it
         "only 1.0 s of the 3.8 s are covered by readings (7 readings)",
     ),
     Case(
+        "its step comes back, but for its numbers",
+        film(
+            CUT,
+            RAN,
+            stepped(9.5, "Bar 12 of 90", "running"),
+            still(to_s=11.0),
+            [stepped(11.2, None), stepped(12.0, "Bar 13 of 90"), stepped(13.0, "Bar 13 of 90")],
+        ),
+        "violated",
+        'its current step is "Bar 13 of 90" again, 1.8 s after it had ended',
+        12.0,
+    ),
+    *(
+        Case(
+            f"{claim}",
+            film(CUT, RAN, stepped(9.5, before, "running"), still(to_s=11.0), steps),
+            "unknown",
+            "only 2.8 s of the 3.8 s are covered by readings (7 readings)",
+        )
+        for claim, before, steps in (
+            ("its step stays", "Bar 12", [stepped(at, "Bar 12") for at in (11.2, 12.0, 13.0)]),
+            (
+                "its step is a word about the end",
+                "Bar 12",
+                [stepped(11.2, None), stepped(12.0, "Over"), stepped(13.0, "Over")],
+            ),
+            ("it had no step, and has none", "", [stepped(11.2, "Over"), stepped(12.0, None), stepped(13.0, None)]),
+        )
+    ),
+    Case(
         "a row of the list tells neither step nor count",
         film(
             CUT,

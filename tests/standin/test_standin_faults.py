@@ -1129,6 +1129,14 @@ def _(it: Launched) -> None:
     assert first and seen["status"] == "cancelled" and seen["progress"]["percentage"] == 0.0
 
 
+@shows("after-step-comes-back")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.operation(operation_id)["progress"]["current_step"] is None
+    seen = it.wait(operation_id, lambda seen: seen["progress"]["current_step"])
+    assert seen["progress"]["current_step"].startswith("Backtesting ") and seen["status"] == "cancelled"
+
+
 @shows("after-end-moves")
 def _(it: Launched) -> None:
     operation_id = _cancelled(it)
