@@ -65,23 +65,8 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     if completed and (why := held_against(history, backtest, completed, limit_s)):
         seen = f'its own view says "completed", seen {completed.answered_s - sent_s:.2f} s after the cancel: '
         return rule.violated(f"{seen}it computed on to its end, although {why}", completed.answered_s)
-    for s in views:
-        if not s.terminal and s.status != MISSING and s.asked_s > since_s + limit_s:
-            seen = f"its own view still says {state_of(s)} {s.asked_s - since_s:.1f} s after the cancel"
-            return rule.violated(seen, s.asked_s)
-    for earlier, s in pairwise(s for s in views if s.asked_s > since_s + limit_s and s.percentage is not None):
-        if height_of(s) > height_of(earlier):
-            climbs = f"its progress went on, from {percent_of(earlier)} to {percent_of(s)}"
-            seen = f'its own view says "{s.status}", yet {climbs} {s.asked_s - since_s:.1f} s after the cancel'
-            return rule.violated(seen, s.asked_s)
-    ended = [s for s in views if s.terminal and s.asked_s > since_s + limit_s]
-    if result := next((s for s in ended if s.facts.get("has_result") and s.status != "completed"), None):
-        seen = f'its own view says "{result.status}", yet carries a result summary as if it had completed'
-        return rule.violated(seen, result.answered_s)
-    if goes_on := how_it_goes_on(ended):
-        s, words = goes_on
-        seen = f'its own view says "{s.status}", yet {words} {s.asked_s - since_s:.1f} s after the cancel'
-        return rule.violated(seen, s.answered_s)
+    if at_work := _record_at_work([s for s in views if s.asked_s > since_s + limit_s], since_s):
+        return rule.violated(f"its own view {at_work[1]}", at_work[0].asked_s)
     for s in health:
         if s.facts.get("current_operation") in names and s.asked_s > since_s + limit_s:
             seen = f"its health still names the backtest {s.asked_s - since_s:.1f} s after the cancel"
@@ -105,6 +90,27 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     state = "forgotten" if quiet_view.status == MISSING else quiet_view.status
     seen = f"its own view says {state}, and its health is {quiet_health.status}, within {idle_s:.2f} s of the cancel"
     return rule.holds(seen, figures={"worker_idle_s": idle_s})
+
+
+def _record_at_work(late: Sequence[Sample], since_s: float) -> tuple[Sample, str] | None:
+    """The reading of the worker's own record after the limit which shows that it has not stopped, with the words for it."""
+
+    def after(s: Sample) -> str:
+        return f"{s.asked_s - since_s:.1f} s after the cancel"
+
+    if s := next((s for s in late if not s.terminal and s.status != MISSING), None):
+        return s, f"still says {state_of(s)} {after(s)}"
+    for earlier, s in pairwise(s for s in late if s.percentage is not None):
+        if height_of(s) > height_of(earlier):
+            climbs = f"its progress went on, from {percent_of(earlier)} to {percent_of(s)}"
+            return s, f'says "{s.status}", yet {climbs} {after(s)}'
+    ended = [s for s in late if s.terminal]
+    if s := next((s for s in ended if s.facts.get("has_result") and s.status != "completed"), None):
+        return s, f'says "{s.status}", yet carries a result summary as if it had completed'
+    if goes_on := how_it_goes_on(ended):
+        s, words = goes_on
+        return s, f'says "{s.status}", yet {words} {after(s)}'
+    return None
 
 
 def place_is_free(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
