@@ -26,6 +26,7 @@ QUIET_MARGIN = 0.10
 cost a few hundredths. A smaller remainder is not seen."""
 BEYOND_S = 0.1
 """So many seconds of processor time after the limit, beyond what is allowed, are no housekeeping of what never paused before."""
+WITHOUT_A_PAUSE = "after the cancel, without a pause: it computed on beyond the limit"
 _STARTED = ("start_answered", "next_accepted")
 BUSY_HOST = 2.0
 """Runnable processes for each core of this host above which a process that computes may look quiet."""
@@ -43,9 +44,8 @@ class Rate(NamedTuple):
 def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: float) -> Judgement:
     """From the limit on at the latest, the worker's processor is near what it was idle.
 
-    The only witness that every HTTP view can be wrong against (contract, surprises 9 and 20). What is allowed does not
-    depend on what the backtest used: a third of its speed is not stopped. Time in which the worker runs something else
-    proves nothing and is left out.
+    The only witness that every HTTP view can be wrong against (contract, surprises 9 and 20). A third of the backtest's
+    speed is not stopped. Time in which the worker runs something else proves nothing and is left out.
     """
     rule = Rule("processor quiet", f"the processor of {whose(worker)} is quiet within {limit_s:.1f} s of the cancel")
     since_s = cancel_due_from(history, backtest)
@@ -74,11 +74,8 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     stretches = _undisturbed(history, worker, backtest, after)
     ends_s = ends_by_itself_s(history, backtest)
     if quiet := next((r for stretch in stretches if (r := _quiet_stretch(stretch, allowed, ends_s))), None):
-        first = _undisturbed(history, worker, backtest, after, surely=True)[:1]
-        watched = first and first[0][0] is after[0] and after[0].asked_s <= since_s + COVERED_GAP_S
-        if watched and (beyond := _computes_beyond(first[0], since_s + limit_s, allowed)):
-            seen = f"{used(beyond)} after the cancel, without a pause: it computed on beyond the limit"
-            return rule.violated(seen, since_s + limit_s, figures(beyond))
+        if beyond := _computes_beyond(_from_the_cancel(history, worker, backtest, after), since_s + limit_s, allowed):
+            return rule.violated(f"{used(beyond)} {WITHOUT_A_PAUSE}", since_s + limit_s, figures(beyond))
         # Cancelled at once it had no time to show what it uses; on a busy host nothing can show it either.
         shown = history.about.get("cancelled_at_once") and history.about.get("load_per_core", 0.0) <= BUSY_HOST
         if not shown and (busy.cores - idle if busy else 0.0) < TELLING_CONTRAST:
@@ -150,6 +147,13 @@ def _computes_on(stretch: Sequence[Sample], allowed: float) -> Rate | None:
                     return mean
                 break
     return None
+
+
+def _from_the_cancel(history: History, worker: str, backtest: str, after: Sequence[Sample]) -> Sequence[Sample]:
+    """The readings after the cancel, without a gap at its beginning, in which the worker surely had no other operation."""
+    since_s = cancel_due_from(history, backtest) or 0.0
+    first = next(iter(_undisturbed(history, worker, backtest, after, surely=True)), [])
+    return first if first and first[0] is after[0] and first[0].asked_s <= since_s + COVERED_GAP_S else []
 
 
 def _computes_beyond(stretch: Sequence[Sample], limit_s: float, allowed: float) -> Rate | None:
