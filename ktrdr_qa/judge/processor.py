@@ -74,7 +74,7 @@ def processor_is_quiet(history: History, worker: str, backtest: str, limit_s: fl
     stretches = _undisturbed(history, worker, backtest, after)
     ends_s = ends_by_itself_s(history, backtest)
     if quiet := next((r for stretch in stretches if (r := _quiet_stretch(stretch, allowed, ends_s))), None):
-        if beyond := _computes_beyond(_from_the_cancel(history, worker, backtest, after), since_s + limit_s, allowed):
+        if beyond := _computes_beyond(_from_the_cancel(history, worker, backtest, since_s), since_s + limit_s, allowed):
             return rule.violated(f"{used(beyond)} {WITHOUT_A_PAUSE}", since_s + limit_s, figures(beyond))
         # Cancelled at once it had no time to show what it uses; on a busy host nothing can show it either.
         shown = history.about.get("cancelled_at_once") and history.about.get("load_per_core", 0.0) <= BUSY_HOST
@@ -149,9 +149,9 @@ def _computes_on(stretch: Sequence[Sample], allowed: float) -> Rate | None:
     return None
 
 
-def _from_the_cancel(history: History, worker: str, backtest: str, after: Sequence[Sample]) -> Sequence[Sample]:
+def _from_the_cancel(history: History, worker: str, backtest: str, since_s: float) -> Sequence[Sample]:
     """The readings after the cancel, without a gap at its beginning, in which the worker surely had no other operation."""
-    since_s = cancel_due_from(history, backtest) or 0.0
+    after = [s for s in _of_processor(history, worker) if s.asked_s >= since_s]
     first = next(iter(_undisturbed(history, worker, backtest, after, surely=True)), [])
     return first if first and first[0] is after[0] and first[0].asked_s <= since_s + COVERED_GAP_S else []
 

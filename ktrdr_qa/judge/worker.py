@@ -79,7 +79,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         lacking = "view of the backtest" if not quiet_view else "health"
         if not history.of("worker", backtest) and not history.of("health", worker):
             return rule.unknown("the worker could not be asked")
-        heard = bool(views and not quiet_view) or _busy_with_no_word(history, worker, backtest, health)
+        heard = bool(views and not quiet_view) or _busy_with_no_word(history.of("health", worker), backtest, health)
         return rule.unknown(f"no reading yet of the worker's {lacking} at rest", heard=heard)
     for readings, quiet in ((views, quiet_view), (health, quiet_health)):
         if unseen := _settled_unwatched(readings, quiet, since_s, limit_s):
@@ -131,7 +131,7 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     free = _settled(readings, lambda s: _is_free(s, backtest))
     if not free:
         late = [s for s in readings if s.asked_s > since_s + limit_s]
-        heard = _busy_with_no_word(history, worker, backtest, late)
+        heard = _busy_with_no_word(history.of("registry", worker), backtest, late)
         return rule.unknown("the registry has not freed it yet", heard=heard)
     if unseen := _settled_unwatched(readings, free, since_s, limit_s):
         return rule.unknown(unseen)
@@ -196,9 +196,9 @@ def _last_other_work_s(history: History, worker: str, backtest: str, since_s: fl
     seen = [s for s in asked if s.problem or s.facts.get("current_operation") not in names]
     for other in history.subjects("backend"):
         records = history.of("backend", other)
+        over = history.end_of(other)
         if other != backtest and any(s.facts.get("worker") == worker for s in records):
-            ended = next((at for at, s in enumerate(records) if s.terminal), len(records))
-            seen += records[: ended + 1]
+            seen += [s for s in records if over is None or s.answered_s <= over.answered_s]
     return max([since_s, *(s.answered_s for s in seen if s.asked_s <= until.asked_s)])
 
 
@@ -216,12 +216,11 @@ def _holds_on(s: Sample, names: Collection[str]) -> bool:
     return has in names or (s.status == "busy" and has is None)
 
 
-def _busy_with_no_word(history: History, worker: str, backtest: str, readings: Sequence[Sample]) -> bool:
-    """Whether what had named the backtest calls the worker busy with nothing that it names, in the last two readings."""
+def _busy_with_no_word(told: Sequence[Sample], backtest: str, readings: Sequence[Sample]) -> bool:
+    """Whether a view that had told of the backtest calls the worker busy with nothing that it names, in the last two readings."""
     last = readings[-2:]
     if len(last) < 2 or not all(_holds_on(s, {backtest}) for s in last):
         return False
-    told = history.of(last[0].view, worker)
     return any(s.facts.get("current_operation") == backtest for s in told)
 
 

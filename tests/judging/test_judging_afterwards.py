@@ -810,6 +810,9 @@ def ends(completed_at: object, started_s: float | None = None, **facts: Any) -> 
     return film(started, CUT, RAN, saw(10.2, "cancelled", 0.0, completed_at=completed_at, **facts))
 
 
+MADE = {"created_at": "2026-11-22T18:52:36Z"}
+
+
 def seen_running(from_s: float) -> list[Sample]:
     """Readings answered from then on, the last one asked at 9.9 s."""
     return [saw(from_s - 0.3, "running", took_s=0.3), saw(9.9, "running", took_s=0.05)]
@@ -895,6 +898,21 @@ def began_at(at_s: float, second: str) -> Sample:
         for words, began in (
             ("fast: it was seen running sooner", "52:45"),
             ("slow: it began before it was made", "51:45"),
+        )
+    ),
+    *(
+        Case(
+            f"before it began, {words} after it was made, and was seen running two seconds after its start",
+            film(CUT, did("start_sent", 1.0), saw(3.0, "running"), ends(over, **MADE, started_at=began).samples[-1:]),
+            verdict,
+            f"it ended at {over}{f', before it began at {began}' if verdict == 'violated' else ''}",
+            10.2 if verdict == "violated" else None,
+        )
+        for words, began, over, verdict in (
+            ("at once", "2026-11-22T18:52:36.000Z", "2026-11-22T18:52:35.5Z", "violated"),
+            ("half a second", "2026-11-22T18:52:36.5Z", "2026-11-22T18:52:36.25Z", "violated"),
+            ("two seconds", "2026-11-22T18:52:38Z", "2026-11-22T18:52:37.5Z", "violated"),
+            ("three seconds", "2026-11-22T18:52:39Z", "2026-11-22T18:52:38.5Z", "holds"),
         )
     ),
     Case(

@@ -740,12 +740,14 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
             CANCEL,
             RAN,
             LISTED,
-            [saw(at_s, status, view="list", of="op_3") for at_s, status in ((8.0, "running"), (9.5, "cancelled"))],
+            [saw(at_s, status, view="list", of="op_3") for at_s, status in ((8.0, "running"), (10.0, "cancelled"))],
+            saw(9.5, "running", view="list", of="op_4"),
             other(12.0, "42.5"),
+            other(12.0, "42.5", "op_4"),
             mine_ended("43.0"),
         ),
         "unknown",
-        "another backtest was cancelled within half a second of it (op_9), "
+        "another backtest was cancelled within half a second of it (op_4, op_9), "
         "and others are cancelled here all the time: op_3",
         final=True,
         heard=True,
@@ -798,6 +800,22 @@ LISTED = (saw(9.5, "running", view="list", of=OTHER), saw(10.6, "cancelled", vie
         "violated",
         "another backtest failed with it, at the same moment by KTRDR's own times: op_9 (no reason given)",
         12.0,
+    ),
+    *(
+        Case(
+            f"another one that had made progress failed at that time, as the {view} view says",
+            film(
+                CANCEL,
+                RAN,
+                saw(10.0, "running", 3.0, view=view, of="op_3"),
+                failed(12.0, "42.5", of="op_3", view=view, error_message="Worker pool was reset"),
+                mine_ended("43.0"),
+            ),
+            "violated",
+            "another backtest failed with it, at the same moment by KTRDR's own times: op_3 (Worker pool was reset)",
+            12.0,
+        )
+        for view in ("list", "other")
     ),
     *(
         Case(

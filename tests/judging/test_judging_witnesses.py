@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_qa.judge.processor import processor_is_quiet, tells_apart
+from ktrdr_qa.judge.processor import WITHOUT_A_PAUSE, processor_is_quiet, tells_apart
 from ktrdr_qa.judge.worker import names_of, place_is_free, worker_let_go
 from ktrdr_qa.record.history import Sample, View
 from tests.judging.film import (
@@ -506,7 +506,10 @@ DEAD = "its process is gone: it refuses connections since the cancel"
     ),
     Case(
         "its pace was not seen, and its own view was running up to the limit",
-        film(CUT, IDLE, saw(12.75, "running"), view(12.5, "running"), view(13.5, "completed"), view(14, "cancelled")),
+        film(
+            *(CUT, IDLE, saw(12.75, "running"), view(12.5, "running"), view(14, "cancelled")),
+            saw(13.5, "completed", view="worker", has_result=True),
+        ),
         "unknown",
         "it was completed 3.50 s after the cancel, too close to its own end to tell: "
         "its pace was not seen before the cancel",
@@ -604,6 +607,20 @@ DEAD = "its process is gone: it refuses connections since the cancel"
         "violated",
         ENDED,
         12.0,
+    ),
+    *(
+        Case(
+            f"it refused a connection {words}, and was started anew",
+            film(CUT, KNEW, view(10.25, "cancelled"), used(10.25, 9.0), gap, used(12.0, 0.5), view(12.0, "cancelled")),
+            "violated",
+            ENDED,
+            12.0,
+        )
+        for words, gap in (
+            ("in the moment in which the cancel was answered", refused(10.5)),
+            ("in the moment in which it was read again", refused(12.0)),
+            ("when its processor was asked", lost(11.5, of=W, view="processor", refused=True)),
+        )
     ),
     Case(
         "it refused a connection and went on, or was started anew after that had been told",
@@ -772,6 +789,7 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
             ("where it had named the backtest", (registry(9.0, B), *nameless_to(27.0)), True),
             ("where it never names anything", nameless_to(27.0), False),
             ("in one late reading", (registry(9.0, B), *nameless_to(26.0)), False),
+            ("and in one at the limit", (registry(9.0, B), *nameless_to(26.0), nameless(25.5, "registry")), False),
         )
     ),
     Case(
@@ -884,6 +902,34 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         ),
         "unknown",
         "the registry has not freed it yet",
+    ),
+    *(
+        Case(
+            f"busy without a word of what with, and other work was there {words}",
+            film(
+                CUT,
+                [registry(at, None, "busy") for at in (11.0, until_s)],
+                health(10.6, B),
+                health(until_s - 1, None),
+                work,
+            ),
+            "violated" if for_s else "unknown",
+            f"it is busy {until_s - 10.5:.1f} s later, while its own health is idle, and no other work was seen there "
+            f"for {for_s} s"
+            if for_s
+            else "the registry has not freed it yet",
+            until_s if for_s else None,
+        )
+        for words, work, until_s, for_s in (
+            ("a while ago", saw(12.0, "completed", of=NEXT, worker=W), 28.0, 16),
+            ("until the limit", saw(12.0, "completed", of=NEXT, worker=W), 27.0, None),
+            ("and had ended", [saw(at, "completed", of=NEXT, worker=W) for at in (12.0, 20.0)], 28.0, 16),
+            ("a little longer", [saw(at, "running", of=NEXT, worker=W) for at in (12.0, 13.5)], 28.0, None),
+            ("and is again", [saw(at, "running", of=NEXT, worker=W) for at in (12.0, 28.0)], 28.0, None),
+            ("by its health", (saw(12.0, "completed", of=NEXT, worker=W), health(14.0, OTHER)), 28.0, None),
+            ("by its health, a while ago", (saw(12.0, "completed", of=NEXT, worker=W), health(14.0, OTHER)), 30.0, 16),
+            ("or could not be asked", lost(14.0, of=W, view="health"), 28.0, None),
+        )
     ),
     Case(
         "busy so within the limit",
@@ -1084,6 +1130,60 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "holds",
         f"it used 0.06 cores over 4.0 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.0625},
+    ),
+    *(
+        Case(
+            f"what computes until after the limit {words}",
+            film(BEFORE, readings, rate(0.0, 14.0, 16.0, base_s=(last := readings[-1].cpu_s or 0.0))),
+            "violated",
+            f"it used {cores:.2f} cores over {span_s:.1f} s {COMPARED} {WITHOUT_A_PAUSE}",
+            at_s=12.5,
+            figures={**FIGURES, "after_cores": cores},
+        )
+        for words, readings, cores, span_s in (
+            ("by what is beyond it of two readings around it", rate(0.75, 10.75, 12.75), 0.75, 2.0),
+            (
+                "by the sum of two readings",
+                [*rate(0.75, 10.5, 12.5), used(12.9375, 8.625), used(13.375, 8.75)],
+                0.608696,
+                2.9,
+            ),
+        )
+    ),
+    Case(
+        "what is within what is allowed, and a little beyond the limit",
+        film(BEFORE, rate(0.75, 10.5, 12.5), used(13.0, 8.609375), rate(0.0, 13.5, 16.0, base_s=8.609375)),
+        "holds",
+        f"it used 0.12 cores over 4.0 s {COMPARED}",
+        figures={**FIGURES, "after_cores": 0.12109375},
+    ),
+    *(
+        Case(
+            f"what computes until after the limit, {words}",
+            film(BEFORE, rate(0.75, 10.5, 13.0), rate(0.0, 13.5, 17.0, base_s=8.875), health_of_it),
+            verdict_,
+            seen,
+            at_s,
+            figures={**FIGURES, "after_cores": cores},
+        )
+        for words, health_of_it, verdict_, seen, at_s, cores in (
+            (
+                "where its health was not read after it",
+                health(10.75, None),
+                "holds",
+                f"it used 0.08 cores over 4.5 s {COMPARED}",
+                None,
+                0.375 / 4.5,
+            ),
+            (
+                "where its health named the backtest, and nothing later",
+                (health(10.75, B), at_rest(11.75, 17.75)),
+                "violated",
+                f"it used 0.75 cores over 2.5 s {COMPARED} {WITHOUT_A_PAUSE}",
+                12.5,
+                0.75,
+            ),
+        )
     ),
     Case(
         "what had paused before is a busy moment",
