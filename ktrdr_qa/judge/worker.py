@@ -79,8 +79,9 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
         lacking = "view of the backtest" if not quiet_view else "health"
         if not history.of("worker", backtest) and not history.of("health", worker):
             return rule.unknown("the worker could not be asked")
-        heard = bool(views and not quiet_view) or _busy_with_no_word(history.of("health", worker), backtest, health)
-        return rule.unknown(f"no reading yet of the worker's {lacking} at rest", heard=heard)
+        if quiet_view and _busy_with_no_word(history.of("health", worker), backtest, health):
+            return rule.unknown("its health calls it busy to the end, and does not say what with", heard=True)
+        return rule.unknown(f"no reading yet of the worker's {lacking} at rest", heard=bool(views and not quiet_view))
     for readings, quiet in ((views, quiet_view), (health, quiet_health)):
         if unseen := _settled_unwatched(readings, quiet, since_s, limit_s):
             return rule.unknown(unseen)
@@ -131,8 +132,9 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     free = _settled(readings, lambda s: _is_free(s, backtest))
     if not free:
         late = [s for s in readings if s.asked_s > since_s + limit_s]
-        heard = _busy_with_no_word(history.of("registry", worker), backtest, late)
-        return rule.unknown("the registry has not freed it yet", heard=heard)
+        if _busy_with_no_word(history.of("registry", worker), backtest, late):
+            return rule.unknown("the registry calls it busy to the end, and does not say what with", heard=True)
+        return rule.unknown("the registry has not freed it yet")
     if unseen := _settled_unwatched(readings, free, since_s, limit_s):
         return rule.unknown(unseen)
     lag_s = free.answered_s - since_s

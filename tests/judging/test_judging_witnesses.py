@@ -645,7 +645,9 @@ DEAD = "its process is gone: it refuses connections since the cancel"
             f"its health is busy with nothing that it names, {words}",
             film(CUT, view(10.75, "cancelled"), readings),
             "unknown",
-            "no reading yet of the worker's health at rest",
+            "its health calls it busy to the end, and does not say what with"
+            if heard
+            else "no reading yet of the worker's health at rest",
             heard=heard,
         )
         for words, readings, heard in (
@@ -782,7 +784,9 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
             f"not freed after the limit, as it is busy with nothing that is named, {words}",
             film(CUT, readings),
             "unknown",
-            "the registry has not freed it yet",
+            "the registry calls it busy to the end, and does not say what with"
+            if heard
+            else "the registry has not freed it yet",
             heard=heard,
         )
         for words, readings, heard in (
