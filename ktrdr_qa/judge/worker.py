@@ -90,7 +90,7 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     idle_s = max(quiet_view.answered_s, quiet_health.answered_s) - sent_s
     state = "forgotten" if quiet_view.status == MISSING else quiet_view.status
     seen = f"its own view says {state}, and its health is {quiet_health.status}, within {idle_s:.2f} s of the cancel"
-    return rule.holds(seen, figures={"worker_idle_s": idle_s})
+    return rule.holds(seen, _restarted_afterwards(history, worker, since_s), {"worker_idle_s": idle_s})
 
 
 def _record_at_work(late: Sequence[Sample], since_s: float) -> tuple[Sample, str] | None:
@@ -271,11 +271,25 @@ def _has_forgotten(history: History, backtest: str, since_s: float, anew_s: floa
     return had and not ended and first is not None and first.status == MISSING
 
 
-def _refused_before(history: History, worker: str, since_s: float, anew: Sample) -> bool:
-    """Whether the worker refused a connection between the cancel and the first reading of what was started anew."""
+def _started_anew(history: History, worker: str, since_s: float) -> list[Sample]:
+    """The readings since the cancel with which the counter of the process's processor time began anew."""
+    counted_ones = pairwise(history.of("processor", worker))
+    return [b for a, b in counted_ones if b.asked_s > since_s and cpu_s_of(b) < cpu_s_of(a)]
+
+
+def _restarted_afterwards(history: History, worker: str, since_s: float) -> tuple[str, ...]:
+    """That the worker, which had stopped the backtest, ended as well: an observation, it may do so after each of them.
+
+    It refused a connection before its counter began anew; else several processes may answer in turn.
+    """
     views = ("health", "processor")
-    asked = (s for s in history.samples if s.view in views and s.subject == worker and s.asked_s >= since_s)
-    return any(s.facts.get("refused") and s.answered_s <= anew.answered_s for s in asked)
+    asked = [s for s in history.samples if s.view in views and s.subject == worker and s.facts.get("refused")]
+    for s in _started_anew(history, worker, since_s):
+        if any(since_s <= gap.asked_s and gap.answered_s <= s.answered_s for gap in asked):
+            return (
+                f"The worker's process ended after it had stopped the backtest, and ran anew {s.asked_s - since_s:.1f} s later.",
+            )
+    return ()
 
 
 def gone_for_good(history: History, worker: str, backtest: str, since_s: float) -> tuple[float, str] | None:
@@ -296,14 +310,7 @@ def gone_for_good(history: History, worker: str, backtest: str, since_s: float) 
             if outage.until_s > since_s and outage.from_s >= since_s - SILENT_S:
                 words = f"its process does not answer: nothing came for {outage.lasted_s:.1f} s: {outage.words}"
                 return outage.from_s, words
-    anew = [
-        b for a, b in pairwise(history.of("processor", worker)) if b.asked_s > since_s and cpu_s_of(b) < cpu_s_of(a)
-    ]
-    if anew and _refused_before(history, worker, since_s, anew[0]):
-        return (
-            anew[0].asked_s,
-            "its process was not stopped but ended: it refused a connection after the cancel, and was started anew",
-        )
+    anew = _started_anew(history, worker, since_s)
     if anew and _has_forgotten(history, backtest, since_s, anew[0].asked_s):
         return (
             anew[0].asked_s,

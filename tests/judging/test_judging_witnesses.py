@@ -64,7 +64,7 @@ KNEW = saw(9.0, "running", view="worker")
 FORGOTTEN = (
     "its process was not stopped but ended: it was started anew after the cancel, and has forgotten the backtest"
 )
-ENDED = "its process was not stopped but ended: it refused a connection after the cancel, and was started anew"
+RAN_ANEW = "The worker's process ended after it had stopped the backtest, and ran anew 1.5 s later."
 OWN = (did("start_sent", 0.0), health(9.0, "own_1", unlisted=True))
 """What it runs while the backtest runs, by an id that the backend does not have."""
 ANOTHER = (
@@ -603,18 +603,24 @@ DEAD = "its process is gone: it refuses connections since the cancel"
             refused(11.5),
             used(12.0, 0.5),
             view(12.0, "cancelled"),
+            health(12.5, None),
         ),
-        "violated",
-        ENDED,
-        12.0,
+        "holds",
+        "its own view says cancelled, and its health is idle, within 2.50 s of the cancel",
+        observations=(RAN_ANEW,),
+        figures={"worker_idle_s": 2.5},
     ),
     *(
         Case(
             f"it refused a connection {words}, and was started anew",
-            film(CUT, KNEW, view(10.25, "cancelled"), used(10.25, 9.0), gap, used(12.0, 0.5), view(12.0, "cancelled")),
-            "violated",
-            ENDED,
-            12.0,
+            film(
+                *(CUT, KNEW, view(10.25, "cancelled"), used(10.25, 9.0), gap, used(12.0, 0.5), view(12.0, "cancelled")),
+                health(12.5, None),
+            ),
+            "holds",
+            "its own view says cancelled, and its health is idle, within 2.50 s of the cancel",
+            observations=(RAN_ANEW,),
+            figures={"worker_idle_s": 2.5},
         )
         for words, gap in (
             ("in the moment in which the cancel was answered", refused(10.5)),
