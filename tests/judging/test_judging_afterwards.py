@@ -1086,6 +1086,12 @@ def began_at(at_s: float, second: str) -> Sample:
         "it ended at 2026-11-22T18:52:44.0Z",
     ),
     Case(
+        "by half a second, long after the end",
+        film(CUT, RAN, ended_at(10.2, "44.0"), began_at(11.5, "36.0"), began_at(12.5, "36.5")),
+        "holds",
+        "it ended at 2026-11-22T18:52:44.0Z",
+    ),
+    Case(
         "missing in a later record, though another has it",
         film(
             CUT,

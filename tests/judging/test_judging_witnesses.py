@@ -660,6 +660,7 @@ DEAD = "its process is gone: it refuses connections since the cancel"
             ("where it had named the backtest", (health(9.0, B), nameless(11.0), nameless(12.0)), True),
             ("where it never names anything", (health(9.0, None), nameless(11.0), nameless(12.0)), False),
             ("in one reading", (health(9.0, B), nameless(12.0)), False),
+            ("after it was idle", (health(9.0, B), health(10.75, None), nameless(11.0), nameless(12.0)), True),
         )
     ),
     Case(
@@ -1208,6 +1209,14 @@ def at_rest(from_s: float, to_s: float, operation: str | None = None) -> list[Sa
         "holds",
         f"it used 0.08 cores over 4.5 s {COMPARED}",
         figures={**FIGURES, "after_cores": 0.375 / 4.5},
+    ),
+    Case(
+        "what was watched from a second after the cancel on did not pause",
+        film(BEFORE, rate(0.75, 11.5, 13.0), rate(0.0, 13.5, 16.0, base_s=8.125)),
+        "violated",
+        f"it used 0.75 cores over 1.5 s {COMPARED} {WITHOUT_A_PAUSE}",
+        at_s=12.5,
+        figures={**FIGURES, "after_cores": 0.75},
     ),
     Case(
         "what was not watched from the cancel on may have paused",
@@ -1794,6 +1803,18 @@ AT_ONCE = (did("start_sent", -5.0), did("cancel_sent", -1.0), did("cancel_answer
 def quiet_at_once(*readings: Sample, at_once: bool = True) -> str:
     history = film(AT_ONCE, readings, **({"cancelled_at_once": True} if at_once else {}))
     return processor_is_quiet(history, W, B, 2.0).verdict
+
+
+def test_the_most_that_counts_as_quiet_is_not_heard_busy() -> None:
+    for cpu_s, heard in ((0.05, False), (0.055, True)):
+        history = film(AT_ONCE, used(2.0, 0.0), used(2.5, cpu_s), cancelled_at_once=True)
+        assert processor_is_quiet(history, W, B, 2.0).heard is heard
+
+
+def test_the_most_that_counts_as_quiet_is_a_pause() -> None:
+    busy = (used(2.0, 0.55), used(2.75, 1.05), used(3.25, 1.05), used(5.25, 1.05))
+    assert quiet_at_once(used(1.0, 0.0), used(1.5, 0.05), *busy) == "holds"
+    assert quiet_at_once(used(1.0, 0.0), used(1.5, 0.055), *busy) == "violated"
 
 
 def test_the_most_that_counts_as_quiet_is_quiet() -> None:

@@ -236,6 +236,9 @@ def test_one_that_is_called_completed_long_before_it_can_be_is_told() -> None:
     assert told.seen == f'{OTHER} was "completed" 1.0 s after it was at 46.0 %, with 27 s left by its own pace'
     # By four times its pace, and a step of a second: 86 % and 7 s left, of which 8 s have passed.
     assert done(11.0, 68.0).holds and done(11.0, 67.0).violated
+    lags = saw(9.9, "running", 80.0, of=OTHER)
+    lagging = beside(saw(11.0, "completed", 100.0, of=OTHER), before=[*runs(2.0, 10.0, base=67.0), lags])
+    assert on(lagging).holds, "of several replicas one lags"
     assert on(beside(saw(11.0, "completed", 100.0, of=OTHER), before=runs(2.0, 3.0, base=4.0))).holds, (
         "no pace is known"
     )

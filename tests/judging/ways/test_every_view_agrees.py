@@ -79,7 +79,7 @@ def test_in_the_list_the_progress_of_an_ended_backtest_does_not_go_on() -> None:
     found = judged(watched(lists=[*LISTED, *goes_on]))["lists agree"]
     assert found.violated and found.at_s == 13.01
     assert found.seen == 'the list has it as "cancelled", and its progress goes on, from 3.0 % to 4.0 %'
-    falls = [height(12.0, 3.0, "cancelled"), height(12.5, 3.1, "cancelled"), height(13.0, 0.0, "cancelled")]
+    falls = [height(12.0, 3.0, "cancelled"), height(12.5, 3.11, "cancelled"), height(13.0, 0.0, "cancelled")]
     other = [height(12.0, 3.0, "cancelled"), height(13.0, 4.0, "cancelled", "status=cancelled")]
     for lists in (falls, other):
         assert judged(watched(lists=[*LISTED, *lists]))["lists agree"].holds
@@ -337,6 +337,11 @@ def test_what_is_not_the_whole_list_is_not_counted() -> None:
         for at_s in (5.0, 6.5)
     ]
     assert judged(watched(lists=[*full, *filtered]))["counts right"].final
+
+
+def test_a_list_without_counts_counts_nothing() -> None:
+    found = judged(watched(lists=[counting(at_s, None) for at_s in (5.0, 6.5)]))["counts right"]
+    assert (found.seen, found.final) == ("the list of this KTRDR has no counts", True)
 
 
 def test_each_page_counts_the_whole_list() -> None:

@@ -91,6 +91,8 @@ def test_a_refused_start_leaves_no_record() -> None:
     left = starts(FIRST, refused(), seen_at(1.5), seen_at(2.0), seen_at(3.0))
     assert left.violated and left.at_s == 2.0
     assert left.seen == 'a start was refused, and left a record: op_left is "pending" at 0.0 % 1.0 s later'
+    beside = starts(FIRST, refused(), seen_at(1.5, of="op_a", symbol="GBPUSD"), seen_at(2.0))
+    assert beside.violated and beside.at_s == 2.0
     listed = starts(FIRST, refused(), seen_at(1.5), saw(9.0, "running", 3.0, view="list", of="op_left"))
     assert listed.seen == 'a start was refused, and left a record: op_left is "running" at 3.0 % 8.0 s later'
 
@@ -150,8 +152,17 @@ def test_without_a_pace_of_the_first_nothing_is_too_soon() -> None:
     waits = "the pace of the first, the same work, is not known yet"
     assert running["starts run"].unknown and not running["starts run"].final
     assert running["starts run"].seen == f'op_3 was "completed" 1.0 s after its start, and was not seen to run; {waits}'
-    over = judged(film(started(), begun, saw(1.0, "running", 3.0), saw(2.0, "completed"), *done, backtest=B))
-    assert over["starts run"].holds
+    ran = (saw(1.0, "running", 3.0), saw(1.5, "running", 3.0), saw(2.0, "completed"))
+    assert judged(film(started(), begun, ran, *done, backtest=B))["starts run"].holds
+
+
+@pytest.mark.parametrize(("made", "done_s", "seen"), [(8.0, 6.25, ""), (8.0, 6.2, "25 s"), (2.0, 6.25, "100 s")])
+def test_four_times_as_fast_as_the_first_one_may_be(made: float, done_s: float, seen: str) -> None:
+    begun = did("oversubscribed", 0.9, "", workers=2, places=2)
+    first = (saw(1.0, "running", 2.0), saw(2.0, "running", 2.0 + made))
+    done = saw(done_s, "completed", 100.0, of="op_3")
+    found = judged(film(started(), begun, first, accepted("op_3"), done, backtest=B))["starts run"]
+    assert found.violated is bool(seen) and (f"takes {seen} by its own pace" in found.seen) is bool(seen)
 
 
 def test_where_every_start_was_refused_none_has_failed() -> None:

@@ -200,6 +200,37 @@ def refused(*times_s: float, of: str = W) -> list[Sample]:
         f"the worker worker_1 has not answered since: {NOBODY}",
     ),
     Case(
+        "a worker that had answered in the moment of the cancel, beside a KTRDR that had not",
+        film(health(4.9, None), in_vain(5.0), refused(5.4, 6.3, 7.4), saw(5.5, "running"), saw(7.3, "running")),
+        "violated",
+        f"the worker worker_1 did not answer for 2.0 s by now, from 0.5 s after the cancel of it: {NOBODY}",
+        5.4,
+    ),
+    Case(
+        "the last words are told",
+        film(
+            saw(4.0, "running"),
+            health(4.5, None),
+            in_vain(5.0),
+            [lost(at, f"HTTP 500: {at}", view="health", of=W) for at in (5.4, 6.0, 6.3)],
+            saw(7.3, "running"),
+        ),
+        "unknown",
+        "the worker worker_1 has not answered since: HTTP 500: 6.3",
+    ),
+    Case(
+        "it was lost in between, and asked early as well as late",
+        film(
+            saw(4.0, "running"),
+            [health(at, None) for at in (4.5, 5.2)],
+            in_vain(5.0),
+            [lost(at, "HTTP 500: oops", view="health", of=W) for at in (4.7, 6.0)],
+            [health(6.5, None), saw(6.5, "running")],
+        ),
+        "holds",
+        "KTRDR itself and the worker worker_1 answered",
+    ),
+    Case(
         "a worker that is silent may have to compute",
         film(
             saw(4.0, "running"),
