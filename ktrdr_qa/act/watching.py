@@ -58,9 +58,21 @@ class Watching:
                 self._scene.recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
 
     def await_idle_processors(self) -> None:
-        """Before a start, see long enough what the processors use without it."""
+        """Before a start, see long enough what the processors use without it.
+
+        Where the platform is watched for longer than the sentences take, so long that housekeeping which comes and goes
+        shows: until each has been read twice at the usual interval.
+        """
         watched = [w.worker for w in self._scene.witnesses.values() if w.processor]
         if not watched:
+            return
+
+        def read_for_s(history: History) -> float:
+            read = [history.of("processor", w) for w in watched]
+            return min(r[-1].asked_s - r[0].asked_s if r else 0.0 for r in read)
+
+        if self._scene.target.watched_s >= processor.QUIET_SPAN_S:
+            self._scene.until(lambda h: read_for_s(h) >= WITNESS_INTERVAL_S / 2, 2 * WITNESS_INTERVAL_S)
             return
 
         def watched_s(history: History) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from honest_behave.outcomes import Inconclusive
 from ktrdr_qa.film import Film, Films
+from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
 from ktrdr_qa.tell.summary import gist
 from tests.gallery.behave_run import SHORT_LIMITS
 from tests.judging.film import B, healthy, plus, registry, without
@@ -133,3 +135,18 @@ def test_what_is_not_known_any_more_at_the_end_makes_its_step_inconclusive(watch
     ((scenario, step, broken),) = failed
     assert (scenario, step) == ("its scenario", "its step") and isinstance(broken, Inconclusive)
     assert "the registry has not freed it yet" in str(broken) and AFTERWARDS in str(broken)
+
+
+def test_where_it_is_watched_on_a_processor_that_works_now_and_then_is_not_taken_for_an_idle_one(
+    tmp_path: Path,
+) -> None:
+    """What comes and goes shows in the time between two usual readings; in a glimpse before the start it may not."""
+    told = run(suite(tmp_path, limits=f"{SHORT_LIMITS}watched_s = 1\n"), "-D", "target=target.toml", MAIN)
+    film = film_of(told, main_of(told))
+    started_s = min(e["at_s"] for e in film["events"] if e["kind"] == "start_sent")
+    before = [s for s in film["samples"] if s["view"] == "processor" and s["answered_s"] <= started_s]
+    workers = {s["subject"] for s in before}
+    assert len(workers) == 2
+    for worker in workers:
+        times_s = [s["asked_s"] for s in before if s["subject"] == worker]
+        assert len(times_s) >= 2 and min(b - a for a, b in pairwise(times_s)) >= WITNESS_INTERVAL_S / 2
