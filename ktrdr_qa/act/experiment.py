@@ -231,8 +231,8 @@ class Experiment:
         """Go on recording while one of the judgements that held has become unknown, and the next readings will tell.
 
         A processor that begins to compute in the last moment of a recording is neither quiet nor busy by then. Whether a
-        step asks for it or not, a witness that says it has not stopped is listened to, a list that has begun to forget is read again, and a
-        place that the cancelled backtest has is watched to the limit of its sentence.
+        step asks for it or not, a witness that says that the backtest has not stopped is listened to, a list that has
+        begun to forget is read again, and a place that the cancelled backtest has is watched to the limit of its sentence.
         """
 
         scene, began_s = self.scene, self.scene.recorder.clock()

@@ -27,8 +27,8 @@ def list_agrees(history: History, backtest: str) -> Judgement:
     """KTRDR's list of backtests and its single record say the same once the backtest has ended.
 
     A list that lags by less than ``COVERED_GAP_S`` is not held against it; later on, one disagreement is one too many.
-    It has it with the data that were asked for, too. One that named it, and for so long does not any more though it is whole, has forgotten it; one that never did is
-    another KTRDR's.
+    It has it with the data that were asked for, too. One that named it, and for so long does not any more though it is
+    whole, has forgotten it; one that never did is another KTRDR's.
     """
     rule = Rule("list agrees", "the list of backtests says the same as the backtest's own record")
     ended = end_and_after(history, backtest)
