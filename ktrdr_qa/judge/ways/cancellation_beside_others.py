@@ -37,6 +37,8 @@ SLOWER = 0.6
 SLOWER_ON_A_BUSY_HOST = 0.5
 IN_DOUBT = 0.8
 """One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
+FEWEST_STEPS = 5
+"""Of fewer steps one that is late by a little looks like half the pace: it is watched longer."""
 LONGER = 4
 """So many times as long."""
 FALLEN_S = 0.5
@@ -160,6 +162,8 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
     if made < share * due - step:
         if meanwhile := others_begun(history, from_s):
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
+        if made and due < FEWEST_STEPS * step and span_s < LONGER * window_s:
+            return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
         theirs = _kept_by_the_others(history, other, from_s, last.asked_s)
         # No host makes one stand still.
         if not made or made < share * theirs * due - step:

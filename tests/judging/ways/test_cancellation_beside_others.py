@@ -219,6 +219,26 @@ def test_how_much_the_others_made_is_taken_at_its_boundaries() -> None:
     assert made(0.1, 0.3).unknown and made(0.0, 0.3).violated, "no host makes one stand still"
 
 
+@pytest.mark.parametrize(("at_s", "verdict"), [(30.0, "unknown"), (32.25, "unknown"), (32.5, "violated")])
+def test_of_few_coarse_steps_it_takes_longer_to_tell_that_it_is_slower(at_s: float, verdict: str) -> None:
+    """Steps of 10 % at 2 % a second: four are due in 20 s, and one was made."""
+    before = [saw(2.0 + 5.0 * n, "running", 10.0 * n, of=OTHER) for n in range(3)]
+    after = [saw(13.0, "running", 30.0, of=OTHER), saw(at_s, "running", 30.0, of=OTHER)]
+    cut = cancelled(12.5)
+    seen = film(
+        cut,
+        did("neighbour_started", 1.0, OTHER),
+        saw(1.0, "running", 1.0),
+        saw(12.0, "running", 9.0),
+        before,
+        after,
+        backtest=B,
+        worker=W,
+    )
+    told = neighbours.run_on(seen, B, 2.0, 1)
+    assert told.verdict == verdict, told.seen
+
+
 def test_one_that_completes_or_that_this_run_ends_itself_is_in_order() -> None:
     nearly_done = runs(2.0, 10.0, base=78.0)
     completed = beside(saw(12.0, "completed", 100.0, of=OTHER), before=nearly_done)
