@@ -216,9 +216,21 @@ def _usual_paces(history: History, backtest: str) -> dict[str, float]:
     if started := _next_one(history):
         # Workers may share a host: its pace is the one that it had beside the others.
         beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began.values())]
-        found = (pace_of(readings, lag_s, BRIEF_S) for readings in (beside_them, before))
+        found = (_pace_until(readings, before, lag_s) for readings in (beside_them, before))
         paces[started.subject] = next((pace for pace in found if pace), None)
     return {other: pace for other, pace in paces.items() if pace}
+
+
+def _pace_until(readings: Sequence[Sample], all_of_it: Sequence[Sample], lag_s: float) -> float | None:
+    """Percent a second in some of a backtest's readings; of a brief time no more than it made since it was seen running.
+
+    For a moment it may be faster than it is, to make up for a late beginning.
+    """
+    brief = pace_of(readings, lag_s, BRIEF_S)
+    if brief is None or pace_of(readings, lag_s) is not None:
+        return brief
+    ran, last = next(s for s in all_of_it if s.status == "running"), rises_in(readings)[-1]
+    return min(brief, height_of(last) / (last.answered_s - ran.answered_s + lag_s))
 
 
 def _next_one(history: History) -> Event | None:

@@ -359,6 +359,18 @@ def test_two_updates_of_the_cancelled_one_are_its_pace() -> None:
     assert next_one_at(2.0, saw(8.0, "running", 2.0, worker=W), saw(9.0, "running", 4.0, worker=W)).holds
 
 
+def test_what_makes_up_for_a_late_beginning_is_not_that_fast() -> None:
+    """5 % in a second, and 10 % in the five since it began: what follows makes 2 % a second."""
+    caught_up = [
+        saw(4.0, "running", 0.0, worker=W),
+        saw(8.0, "running", 5.0, worker=W),
+        saw(9.0, "running", 10.0, worker=W),
+    ]
+    told = next_one_at(2.0, caught_up)
+    assert told.holds and told.seen == f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
+    assert next_one_at(0.5, caught_up).violated
+
+
 def test_the_pace_to_keep_is_the_one_beside_the_others() -> None:
     """Alone it made 8 % a second, and beside the neighbour, on the same host, 1 %."""
     alone = [saw(0.5 * n, "running", 4.0 * n, worker=W) for n in range(1, 4)]
