@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.judge.judgement import Judgement
+from ktrdr_qa.judge.pace import PACE_S
 from ktrdr_qa.judge.ways.cancellation_beside_others import are_moving
 from ktrdr_qa.platform import readings
 
@@ -24,7 +25,11 @@ def start_on_the_other_workers(experiment: Experiment, *, watched: bool) -> None
 
 
 def await_moving(experiment: Experiment, limit_s: float) -> Judgement:
-    return experiment.scene.wait(lambda h: are_moving(h, limit_s), limit_s + experiment.scene.slack_s)
+    judgement = experiment.scene.wait(lambda h: are_moving(h, limit_s), limit_s + experiment.scene.slack_s)
+    if judgement.holds:
+        # What takes its place before the cancel is to be seen as long as the others, or the next one has no pace to keep.
+        experiment.let_it_run_on(PACE_S)
+    return judgement
 
 
 def start_once_more(experiment: Experiment) -> None:
