@@ -109,8 +109,8 @@ class Films:
             self.album.begin(history)
         found = verdict.judge_all(history)
         for judgement in found.values():
-            open_ = judgement.unknown and not judgement.final and judgement.name in film.asserted
-            in_doubt = judgement.heard or open_
+            asserted = judgement.unknown and not judgement.final and judgement.name in film.asserted
+            in_doubt = asserted or judgement.heard
             if (in_doubt and watched_to_its_end) or (judgement.violated and judgement.name not in film.failed):
                 self._fail_afterwards(film, judgement)
         for scenario, end in film.scenarios:

@@ -234,7 +234,6 @@ class Experiment:
         step asks for it or not, a witness that says that the backtest has not stopped is listened to, a list that has
         begun to forget is read again, and a place that the cancelled backtest has is watched to the limit of its sentence.
         """
-
         scene, began_s = self.scene, self.scene.recorder.clock()
         sent = scene.event("cancel_sent")
         if sent:

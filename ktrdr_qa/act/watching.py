@@ -15,7 +15,7 @@ from ktrdr_qa.platform.client import Client
 from ktrdr_qa.platform.exchange import TransportError
 from ktrdr_qa.platform.statuses import MISSING
 from ktrdr_qa.platform.witnesses import Witness
-from ktrdr_qa.record.history import History
+from ktrdr_qa.record.history import History, Sample
 from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
 
 
@@ -67,17 +67,18 @@ class Watching:
         if not watched:
             return
 
+        def read(history: History) -> list[tuple[Sample, ...]]:
+            return [history.of("processor", w) for w in watched]
+
         def read_for_s(history: History) -> float:
-            read = [history.of("processor", w) for w in watched]
-            return min(r[-1].asked_s - r[0].asked_s if r else 0.0 for r in read)
+            return min(r[-1].asked_s - r[0].asked_s if r else 0.0 for r in read(history))
+
+        def watched_s(history: History) -> float:
+            return min(history.until_s - r[0].asked_s if r else 0.0 for r in read(history))
 
         if self._scene.target.watched_s >= processor.QUIET_SPAN_S:
             self._scene.until(lambda h: read_for_s(h) >= WITNESS_INTERVAL_S / 2, 2 * WITNESS_INTERVAL_S)
             return
-
-        def watched_s(history: History) -> float:
-            read = [history.of("processor", w) for w in watched]
-            return min(history.until_s - r[0].asked_s if r else 0.0 for r in read)
 
         self._scene.until(lambda h: watched_s(h) > 0, processor.IDLE_SPAN_S)
         left_s = processor.IDLE_SPAN_S - watched_s(self._scene.recorder.history())

@@ -76,6 +76,11 @@ def pace_of(readings: Sequence[Sample], lag_s: float, least_s: float = PACE_S) -
     return (height_of(rises[-1]) - height_of(rises[0])) / (span_s + lag_s)
 
 
+def is_too_soon(left: float, passed_s: float, usual: float) -> bool:
+    """Whether so many percent cannot have been made in so many seconds, by a usual pace in percent a second."""
+    return left / usual > HURRIED * passed_s
+
+
 def lasted_s(end: Sample) -> float | None:
     """How long a backtest ran by KTRDR's own times in its last record, in seconds; None where they are not told."""
     began, ended = (moment_of(end.facts.get(name)) for name in ("started_at", "completed_at"))

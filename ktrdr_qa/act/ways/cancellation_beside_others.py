@@ -46,7 +46,8 @@ def start_once_more(experiment: Experiment) -> None:
         started = experiment.starting.begin_another(scene.used_now)
         scene.watch(started)
         scene.read_fresh("backend", [started])
-        told = [s.facts.get("worker") for s in scene.recorder.history().of("backend", started)]
-        if told[-1:] in ([], [None], [experiment.worker]):
+        read = scene.recorder.history().of("backend", started)
+        given_to = read[-1].facts.get("worker") if read else None
+        if given_to in (None, experiment.worker):
             break
     scene.recorder.note("follower_started", started, began_s)

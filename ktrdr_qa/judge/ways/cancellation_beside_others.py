@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.pace import BRIEF_S, HURRIED, PACE_S, pace_of
+from ktrdr_qa.judge.pace import BRIEF_S, PACE_S, is_too_soon, pace_of
 from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
@@ -121,12 +121,11 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
 def _done_too_soon(readings: Sequence[Sample], done: Sample, usual: float, lag_s: float) -> str:
     """That a backtest is called completed long before it can be, by its own pace, in words; empty where it may be."""
     last = [s for s in readings[: readings.index(done)] if s.percentage is not None][-1]
-    left_s, passed_s = (100.0 - height_of(last)) / usual, done.answered_s - last.asked_s
-    if left_s <= HURRIED * (passed_s + lag_s + longest_step_s(readings)):
+    left, passed_s = 100.0 - height_of(last), done.answered_s - last.asked_s
+    if not is_too_soon(left, passed_s + lag_s + longest_step_s(readings), usual):
         return ""
-    return (
-        f'was "completed" {passed_s:.1f} s after it was at {percent_of(last)}, with {left_s:.0f} s left by its own pace'
-    )
+    left_s = f"with {left / usual:.0f} s left by its own pace"
+    return f'was "completed" {passed_s:.1f} s after it was at {percent_of(last)}, {left_s}'
 
 
 @dataclass(frozen=True)

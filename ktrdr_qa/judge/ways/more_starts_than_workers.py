@@ -14,7 +14,7 @@ from typing import Any
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.others import same_work
-from ktrdr_qa.judge.pace import BRIEF_S, HURRIED, pace_of
+from ktrdr_qa.judge.pace import BRIEF_S, is_too_soon, pace_of
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
     before_cancel,
@@ -157,7 +157,7 @@ def _can_be_done(history: History, rule: Rule, accepted: Event, done: Sample) ->
     usual = pace_of(first, COVERED_GAP_S, BRIEF_S)
     if usual is None and first and not first[-1].terminal:
         return rule.unknown(f"{seen}; the pace of the first, the same work, is not known yet")
-    if usual is None or 100.0 / usual <= HURRIED * (passed_s + COVERED_GAP_S):
+    if usual is None or not is_too_soon(100.0, passed_s + COVERED_GAP_S, usual):
         return rule.holds(seen)
     whole = f"the first, the same work, takes {100.0 / usual:.0f} s by its own pace"
     return rule.violated(f"{seen}: {whole}", done.answered_s)
