@@ -32,6 +32,8 @@ Found = tuple[int, int, float]
 FEWEST_SEARCHED = 500
 BUSY_PAUSE_S = 0.01
 """How long a computation that is to use less than a whole core pauses when it is ahead."""
+MAKES_UP_S = 0.25
+"""A backtest that was held up, as by a host with other work, makes up for so much of it; a real one's bars take their time."""
 
 
 class CancelledError(Exception):
@@ -211,9 +213,10 @@ class Worker:
     def _step_through(self, job: Job, run: Backtest, search: Iterator[Found], bars_per_second: float) -> None:
         began, used = time.monotonic(), time.thread_time()
         busy, every = self.settings.busy, max(1, self.settings.progress_every_bars)
+        due = began
         while not run.finished and job.burning == 0:
             if bars_per_second > 0:
-                due = began + (run.done + 1) / bars_per_second
+                due = max(due + 1 / bars_per_second, time.monotonic() - MAKES_UP_S)
                 while (left_s := due - time.monotonic()) > 0 and not job.cancel.is_set():
                     if busy > 0 and time.thread_time() - used < busy * (time.monotonic() - began):
                         next(search, None)

@@ -7,6 +7,7 @@ from typing import Any
 from behave import given, then, when
 
 from ktrdr_qa.act.ways import every_view_agrees
+from ktrdr_qa.judge import verdict
 
 
 @given("the list has backtests enough for several pages")
@@ -24,7 +25,7 @@ def watch_every_view(context: Any) -> None:
 @when("it runs on for {least_s:g} seconds while every view is read")
 def run_on_while_read(context: Any, least_s: float) -> None:
     """The backtest is left alone for this long, and until its progress is such that a list which lags behind it would show."""
-    context.steps.experiment.let_it_run_on(least_s, until_told="lists agree")
+    context.steps.experiment.let_it_run_on(least_s, lambda h: not verdict.judge_all(h)["lists agree"].unknown)
 
 
 @then("the list and its filters have shown it at all times as its own record does")

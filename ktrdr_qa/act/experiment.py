@@ -47,7 +47,7 @@ class Experiment:
         self.cancelling = Cancelling(scene, self.watching, self.others)
         self._following = NextBacktest(scene, self.starting, self.others, self.places)
         self._running_limit_s, self._motion_limit_s, self._runs_on_s = 10.0, 30.0, 0.0
-        self._runs_until_told = ""
+        self._runs_until: Callable[[History], bool] = lambda history: True
 
     @property
     def passed_over(self) -> list[tuple[Candidate, str]]:
@@ -121,12 +121,12 @@ class Experiment:
         self._motion_limit_s = limit_s
         return self.choosing.go_through([self._running, self._moving])
 
-    def let_it_run_on(self, least_s: float, until_told: str = "") -> None:
+    def let_it_run_on(self, least_s: float, until: Callable[[History], bool] = lambda history: True) -> None:
         """It is left alone for so long after it was seen moving, and so is one that takes its place later on.
 
-        And for as long again as it had to begin to move, until a judgement, by its name, is not unknown any more.
+        And until a history tells enough, though for no longer than it had to begin to move.
         """
-        self._runs_on_s, self._runs_until_told = least_s, until_told
+        self._runs_on_s, self._runs_until = least_s, until
         self.choosing.go_through([self._running, self._moving, self._runs_on])
 
     def await_enough_left(self) -> None:
@@ -166,17 +166,16 @@ class Experiment:
         return self.choosing.unless_ended(judge, limit_s, slack_s=self.scene.slack_s + 1.5 * limit_s)
 
     def _runs_on(self) -> Judgement:
-        backtest, least_s, name = self.scene.backtest, self._runs_on_s, self._runs_until_told
+        backtest, least_s = self.scene.backtest, self._runs_on_s
         rule = Rule("runs on", f"it runs on for {least_s:.1f} s")
-        longest_s = least_s + (self._motion_limit_s if name else 0.0)
+        longest_s = least_s + self._motion_limit_s
 
         def judge(history: History) -> Judgement:
             since_s = next((s.answered_s for s in rises_in(history.of("backend", backtest))), history.until_s)
             ran_s = history.until_s - since_s
             seen = f"it was seen moving for {ran_s:.1f} s"
-            if ran_s >= least_s and name and verdict.judge_all(history)[name].unknown:
-                return rule.holds(seen) if ran_s >= longest_s else rule.unknown(seen)
-            return rule.holds(seen) if ran_s >= least_s else rule.unknown(seen)
+            told = ran_s >= longest_s or (ran_s >= least_s and self._runs_until(history))
+            return rule.holds(seen) if told else rule.unknown(seen)
 
         return self.choosing.unless_ended(judge, longest_s)
 

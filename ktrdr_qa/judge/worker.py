@@ -65,6 +65,9 @@ def worker_let_go(history: History, worker: str, backtest: str, limit_s: float) 
     if completed and (why := held_against(history, backtest, completed, limit_s)):
         seen = f'its own view says "completed", seen {completed.answered_s - sent_s:.2f} s after the cancel: '
         return rule.violated(f"{seen}it computed on to its end, although {why}", completed.answered_s)
+    if s := next((s for s in views if s.terminal and s.status != "completed" and s.facts.get("has_result")), None):
+        seen = f'its own view says "{s.status}", yet carries a result summary as if it had completed'
+        return rule.violated(seen, s.asked_s)
     if at_work := _record_at_work([s for s in views if s.asked_s > since_s + limit_s], since_s):
         return rule.violated(f"its own view {at_work[1]}", at_work[0].asked_s)
     for s in health:
@@ -105,10 +108,7 @@ def _record_at_work(late: Sequence[Sample], since_s: float) -> tuple[Sample, str
         if height_of(s) > height_of(earlier):
             climbs = f"its progress went on, from {percent_of(earlier)} to {percent_of(s)}"
             return s, f'says "{s.status}", yet {climbs} {after(s)}'
-    ended = [s for s in late if s.terminal]
-    if s := next((s for s in ended if s.facts.get("has_result") and s.status != "completed"), None):
-        return s, f'says "{s.status}", yet carries a result summary as if it had completed'
-    if goes_on := how_it_goes_on(ended):
+    if goes_on := how_it_goes_on([s for s in late if s.terminal]):
         s, words = goes_on
         return s, f'says "{s.status}", yet {words} {after(s)}'
     return None

@@ -581,14 +581,14 @@ DEAD = "its process is gone: it refuses connections since the cancel"
     ),
     Case(
         "its own record has a result of the cancelled backtest",
-        film(CUT, IDLE, view(11.0, "cancelled"), counts(12.75, has_result=True)),
+        film(CUT, IDLE, view(11.0, "cancelled"), counts(11.5, has_result=True)),
         "violated",
         'its own view says "cancelled", yet carries a result summary as if it had completed',
-        12.75,
+        11.5,
     ),
     Case(
         "what its own record says within the limit may be about the end itself",
-        film(CUT, IDLE, counts(12.5, has_result=True, items_processed=7), counts(13.0, items_processed=9)),
+        film(CUT, IDLE, counts(12.5, items_processed=7), counts(13.0, items_processed=9)),
         "holds",
         "its own view says cancelled, and its health is idle, within 2.50 s of the cancel",
         figures={"worker_idle_s": 2.5},

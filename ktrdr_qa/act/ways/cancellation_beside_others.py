@@ -5,7 +5,7 @@ from __future__ import annotations
 from ktrdr_qa.act.experiment import Experiment
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.pace import PACE_S
-from ktrdr_qa.judge.ways.cancellation_beside_others import are_moving
+from ktrdr_qa.judge.ways.cancellation_beside_others import are_moving, has_a_pace_beside_others
 from ktrdr_qa.platform import readings
 
 
@@ -28,7 +28,7 @@ def await_moving(experiment: Experiment, limit_s: float) -> Judgement:
     judgement = experiment.scene.wait(lambda h: are_moving(h, limit_s), limit_s + experiment.scene.slack_s)
     if judgement.holds:
         # What takes its place before the cancel is to be seen as long as the others, or the next one has no pace to keep.
-        experiment.let_it_run_on(PACE_S)
+        experiment.let_it_run_on(PACE_S, lambda history: has_a_pace_beside_others(history, experiment.scene.backtest))
     return judgement
 
 

@@ -7,7 +7,6 @@ a time, so what comes next on the same worker has it for itself.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,12 +34,18 @@ from ktrdr_qa.words import percent
 SLOWER = 0.6
 """A neighbour that makes less than this part of the progress that was due, and one usual step less, is slower."""
 SLOWER_ON_A_BUSY_HOST = 0.5
+SLOWER_ALONE_ON_A_BUSY_HOST = 1 / 3
+"""Where no other of this run ran meanwhile, nothing tells how much of the host is left for one of them."""
 IN_DOUBT = 0.8
 """One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
 FEWEST_STEPS = 5
 """Of fewer steps one that is late by a little looks like half the pace: it is watched longer."""
+PACE_STEPS = 2
+"""Of fewer steps than that no pace is taken where there is time for more: the moments at their ends are not exact."""
 LONGER = 4
 """So many times as long."""
+LONGER_ON_A_BUSY_HOST = 3
+"""So many times as long at least what is slower is watched there: others may take the processors for some seconds."""
 FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
@@ -85,6 +90,12 @@ def are_moving(history: History, limit_s: float) -> Judgement:
     return rule.holds(f"{len(neighbours)} are moving") if neighbours else rule.unknown("there is none", final=True)
 
 
+def has_a_pace_beside_others(history: History, backtest: str) -> bool:
+    """The backtest to be cancelled was seen beside the neighbours long enough to know its pace, coarse as its steps may be."""
+    readings = _beside_them(history, before_cancel(history, backtest))
+    return len(rises_in(readings)) > PACE_STEPS and pace_of(readings, _lag_s(history)) is not None
+
+
 def run_on(history: History, backtest: str, least_s: float, updates: float) -> Judgement:
     """After the cancel each neighbour makes the progress that its pace before it promised, or completes."""
     rule = Rule("neighbours run on", "the other backtests run on at the pace that they had before the cancel")
@@ -111,7 +122,8 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
         if usual is None:
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
         window_s = max(least_s, updates * longest_step_s(before))
-        judged = _keeps(history, rule, _Watched(other, usual, before, after, sent.at_s, window_s))
+        step = _usual_step([*before, *after])
+        judged = _keeps(history, rule, _Watched(other, usual, step, before, after, sent.at_s, window_s))
         if not judged.holds:
             return judged
         told.append(judged.seen)
@@ -130,10 +142,14 @@ def _done_too_soon(readings: Sequence[Sample], done: Sample, usual: float, lag_s
 
 @dataclass(frozen=True)
 class _Watched:
-    """A backtest that has to go on at its usual pace, in percent a second, from a time on and for at least so long."""
+    """A backtest that has to go on at its usual pace, in percent a second, from a time on and for at least so long.
+
+    ``step`` is the usual granularity of its progress, in percent.
+    """
 
     backtest: str
     usual: float
+    step: float
     before: Sequence[Sample]
     after: Sequence[Sample]
     from_s: float
@@ -153,30 +169,33 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
     # What was lost of it is for ``are_untouched``.
     made, left = heights[-1] - min(heights), 100.0 - heights[0]
     due = min(usual * (span_s - lag_s), left)
-    share, step = _slower(history), _usual_step([*before, *after])
+    step, theirs = watched.step, _kept_by_the_others(history, other, from_s, last.asked_s)
+    share = _slower(history, alone=theirs is None)
     if share * due <= step:
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
-    theirs = 1.0
-    if made < share * due - step:
+    host = 1.0 if theirs is None else theirs
+    slower = made < share * due - step
+    if slower:
         if meanwhile := others_begun(history, from_s):
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
-        if made and due < FEWEST_STEPS * step and span_s < LONGER * window_s:
+        few = due < FEWEST_STEPS * step and span_s < LONGER * window_s
+        if made and (few or (_is_busy(history) and span_s < LONGER_ON_A_BUSY_HOST * window_s)):
             return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
-        theirs = _kept_by_the_others(history, other, from_s, last.asked_s)
         # No host makes one stand still.
-        if not made or made < share * theirs * due - step:
+        if not made or made < share * host * due - step:
             return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
-        seen += f"; meanwhile the others of this run made at most {percent(100 * theirs)} of what was due of them"
+        seen += f"; meanwhile the others of this run made at most {percent(100 * host)} of what was due of them"
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
-        height_of(s) - heights[0] >= IN_DOUBT * min(theirs * usual * (s.asked_s - from_s - lag_s), left)
+        height_of(s) - heights[0]
+        >= IN_DOUBT * min((host if slower else 1.0) * usual * (s.asked_s - from_s - lag_s), left)
         for s in after
         if s.asked_s - from_s >= window_s
     )
     if not kept and due < left and span_s < LONGER * window_s:
         return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
-    return rule.holds(seen) if theirs == 1.0 or _is_busy(history) else rule.unknown(seen, final=True)
+    return rule.unknown(seen, final=True) if slower and not _is_busy(history) else rule.holds(seen)
 
 
 def others_begun(history: History, since_s: float) -> list[str]:
@@ -188,10 +207,10 @@ def others_begun(history: History, since_s: float) -> list[str]:
     return sorted({s.subject for s in active} - before)
 
 
-def _kept_by_the_others(history: History, other: str, from_s: float, until_s: float) -> float:
+def _kept_by_the_others(history: History, other: str, from_s: float, until_s: float) -> float | None:
     """Which part of its own pace, and one usual step, the best of this run's other backtests made at that time.
 
-    Infinite where none of them was seen to move for ``PACE_S`` of that time: they excuse nothing.
+    None where none of them was seen to move for ``PACE_S`` of that time: they excuse nothing.
     """
     kept = []
     for each, usual in _usual_paces(history, history.backtest).items():
@@ -201,23 +220,27 @@ def _kept_by_the_others(history: History, other: str, from_s: float, until_s: fl
             continue
         if made := height_of(meanwhile[-1]) - height_of(meanwhile[0]):
             kept.append((made + _usual_step(readings)) / (usual * span_s))
-    return max(kept, default=math.inf)
+    return max(kept, default=None)
 
 
 def _usual_paces(history: History, backtest: str) -> dict[str, float]:
     """Percent a second: of each neighbour before the cancel, of the next one what the cancelled one made."""
     before, lag_s = before_cancel(history, backtest), _lag_s(history)
-    sent, began = history.event("cancel_sent", backtest), neighbours_of(history)
+    sent = history.event("cancel_sent", backtest)
     paces = {
         other: pace_of([s for s in history.of("backend", other) if sent and s.answered_s <= sent.at_s], lag_s)
-        for other in began
+        for other in neighbours_of(history)
     }
     if started := _next_one(history):
         # Workers may share a host: its pace is the one that it had beside the others.
-        beside_them = [s for s in before if all(s.asked_s >= began_s for began_s in began.values())]
-        found = (_pace_until(readings, before, lag_s) for readings in (beside_them, before))
+        found = (_pace_until(readings, before, lag_s) for readings in (_beside_them(history, before), before))
         paces[started.subject] = next((pace for pace in found if pace), None)
     return {other: pace for other, pace in paces.items() if pace}
+
+
+def _beside_them(history: History, readings: Sequence[Sample]) -> list[Sample]:
+    began_s = max(neighbours_of(history).values(), default=0.0)
+    return [s for s in readings if s.asked_s >= began_s]
 
 
 def _pace_until(readings: Sequence[Sample], all_of_it: Sequence[Sample], lag_s: float) -> float | None:
@@ -256,9 +279,11 @@ def _is_busy(history: History) -> bool:
     return float(history.about.get("load_per_core", 0.0)) > BUSY_HOST
 
 
-def _slower(history: History) -> float:
+def _slower(history: History, *, alone: bool) -> float:
     """The part of the progress that was due which one that is not disturbed makes at least."""
-    return SLOWER_ON_A_BUSY_HOST if _is_busy(history) else SLOWER
+    if not _is_busy(history):
+        return SLOWER
+    return SLOWER_ALONE_ON_A_BUSY_HOST if alone else SLOWER_ON_A_BUSY_HOST
 
 
 def _usual_step(readings: Sequence[Sample]) -> float:
@@ -359,7 +384,9 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     window_s = max(least_s, updates * longest_step_s(before))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
-    return _keeps(history, rule, _Watched(follower, usual, [first], after, first.answered_s, window_s))
+    # Of coarse steps it may have shown none yet, and is the same work.
+    step = _usual_step(readings) or _usual_step(before)
+    return _keeps(history, rule, _Watched(follower, usual, step, [first], after, first.answered_s, window_s))
 
 
 def in_words(history: History, found: Found) -> Iterator[str]:
