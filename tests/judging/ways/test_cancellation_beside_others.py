@@ -137,6 +137,26 @@ def test_a_host_with_two_processes_a_core_is_not_busy_yet() -> None:
     assert on(film(half.samples, half.events, backtest=B, load_per_core=2.0)).violated
 
 
+@pytest.mark.parametrize(("at_s", "verdict"), [(18.75, "unknown"), (19.0, "violated")])
+def test_on_a_busy_host_it_takes_three_times_as_long_to_tell_that_it_is_slower(at_s: float, verdict: str) -> None:
+    """For some seconds others may have the processors; 9 s are three times the 3 s that it is watched for."""
+    slow = beside(runs(10.25, at_s, pace=0.3, base=16.0))
+    busy = on(film(slow.samples, slow.events, backtest=B, load_per_core=2.1))
+    assert busy.verdict == verdict, busy.seen
+    assert on(slow).violated
+    stands = beside(runs(10.25, 15.0, pace=0.0, base=16.0))
+    assert on(film(stands.samples, stands.events, backtest=B, load_per_core=2.1)).violated
+
+
+@pytest.mark.parametrize(("made", "verdict"), [(8.0, "holds"), (7.9, "violated")])
+def test_on_a_busy_host_where_nothing_tells_what_it_gives_a_third_will_do(made: float, verdict: str) -> None:
+    """30 % are due in 15 s: a third of that less one step of 2 %."""
+    after = [saw(11.0, "running", 18.0, of=OTHER), saw(25.0, "running", 16.0 + made, of=OTHER)]
+    third = beside(after, before=runs(2.0, 10.0))
+    alone = on(film(third.samples, third.events, backtest=B, load_per_core=2.1))
+    assert alone.verdict == verdict, alone.seen
+
+
 def test_where_others_have_begun_meanwhile_a_slower_neighbour_tells_nothing() -> None:
     slow = runs(10.25, 25.0, pace=0.5, base=16.0)
 
@@ -369,6 +389,31 @@ def test_what_makes_up_for_a_late_beginning_is_not_that_fast() -> None:
     told = next_one_at(2.0, caught_up)
     assert told.holds and told.seen == f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
     assert next_one_at(0.5, caught_up).violated
+
+
+def test_of_the_next_one_that_has_shown_no_step_yet_as_coarse_ones_are_due_as_of_the_cancelled_one() -> None:
+    coarse = [saw(1.0 + n, "running", 5.0 * n, worker=W) for n in range(9)]
+
+    def next_one(*seen: tuple[float, float]) -> Judgement:
+        follows = [saw(at_s, "running", height, of=NEXT, worker=W) for at_s, height in seen]
+        history = film(started(), coarse, cancelled(10.0), did("follower_started", 12.0, NEXT), follows, worker=W)
+        return neighbours.follower_keeps_pace(history, B, 1.0, 1, 30.0)
+
+    one = next_one((12.5, 5.0), (14.0, 5.0))
+    assert one.unknown and one.seen == f"{NEXT} was to make 7.5 % only, too little to tell"
+    assert next_one((12.5, 5.0), (15.0, 5.0)).violated, "12.5 % due, and nothing came"
+    # Once it has steps of its own they count.
+    assert next_one((12.5, 5.0), (13.0, 5.5), (15.0, 6.0)).violated
+
+
+@pytest.mark.parametrize(("rises", "known"), [(2, False), (3, True)])
+def test_two_steps_beside_the_others_are_a_pace_to_cancel_at(rises: int, known: bool) -> None:
+    alone = [saw(0.5 * n, "running", 4.0 * n, worker=W) for n in range(1, 4)]
+    beside_it = [saw(3.0 + 3.0 * n, "running", 12.0 + 5.0 * n, worker=W) for n in range(rises)]
+    seen = film(started(), alone, did("neighbour_started", 2.0, OTHER), beside_it, worker=W)
+    assert neighbours.has_a_pace_beside_others(seen, B) is known
+    brief = [saw(3.0 + 0.9 * n, "running", 12.0 + n, worker=W) for n in range(rises)]
+    assert not neighbours.has_a_pace_beside_others(film(started(), brief, worker=W), B)
 
 
 def test_the_pace_to_keep_is_the_one_beside_the_others() -> None:
