@@ -174,28 +174,27 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
     if share * due <= step:
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
-    host = 1.0 if theirs is None else theirs
-    slower = made < share * due - step
-    if slower:
+    host = 1.0
+    if made < share * due - step:
         if meanwhile := others_begun(history, from_s):
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
         few = due < FEWEST_STEPS * step and span_s < LONGER * window_s
         if made and (few or (_is_busy(history) and span_s < LONGER_ON_A_BUSY_HOST * window_s)):
             return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
         # No host makes one stand still.
-        if not made or made < share * host * due - step:
+        if not made or theirs is None or made < share * theirs * due - step:
             return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
+        host = theirs
         seen += f"; meanwhile the others of this run made at most {percent(100 * host)} of what was due of them"
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
-        height_of(s) - heights[0]
-        >= IN_DOUBT * min((host if slower else 1.0) * usual * (s.asked_s - from_s - lag_s), left)
+        height_of(s) - heights[0] >= IN_DOUBT * min(host * usual * (s.asked_s - from_s - lag_s), left)
         for s in after
         if s.asked_s - from_s >= window_s
     )
     if not kept and due < left and span_s < LONGER * window_s:
         return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
-    return rule.unknown(seen, final=True) if slower and not _is_busy(history) else rule.holds(seen)
+    return rule.holds(seen) if host == 1.0 or _is_busy(history) else rule.unknown(seen, final=True)
 
 
 def others_begun(history: History, since_s: float) -> list[str]:
@@ -239,8 +238,8 @@ def _usual_paces(history: History, backtest: str) -> dict[str, float]:
 
 
 def _beside_them(history: History, readings: Sequence[Sample]) -> list[Sample]:
-    began_s = max(neighbours_of(history).values(), default=0.0)
-    return [s for s in readings if s.asked_s >= began_s]
+    began = neighbours_of(history).values()
+    return [s for s in readings if all(s.asked_s >= began_s for began_s in began)]
 
 
 def _pace_until(readings: Sequence[Sample], all_of_it: Sequence[Sample], lag_s: float) -> float | None:

@@ -130,6 +130,9 @@ def test_what_was_due_is_taken_at_its_boundaries() -> None:
     busy = film(little.samples, little.events, backtest=B, load_per_core=2.1)
     too_little = neighbours.run_on(busy, B, 2.0, 1)
     assert too_little.unknown and too_little.seen == f"{OTHER} was to make 4.0 % only, too little to tell"
+    coarse = [saw(0.5 + 3.0 * n, "running", 6.0 * n, of=OTHER) for n in range(4)]
+    one_step = neighbours.run_on(beside(read((10.25, 18.0), (15.0, 18.0)), before=coarse), B, 2.0, 1)
+    assert one_step.unknown and one_step.seen == f"{OTHER} was to make 10.0 % only, too little to tell"
 
 
 def test_a_host_with_two_processes_a_core_is_not_busy_yet() -> None:
@@ -143,6 +146,7 @@ def test_on_a_busy_host_it_takes_three_times_as_long_to_tell_that_it_is_slower(a
     slow = beside(runs(10.25, at_s, pace=0.3, base=16.0))
     busy = on(film(slow.samples, slow.events, backtest=B, load_per_core=2.1))
     assert busy.verdict == verdict, busy.seen
+    assert busy.violated or busy.seen.endswith("17.5 % was due: it is watched for 12.0 s to tell")
     assert on(slow).violated
     stands = beside(runs(10.25, 15.0, pace=0.0, base=16.0))
     assert on(film(stands.samples, stands.events, backtest=B, load_per_core=2.1)).violated
@@ -237,6 +241,7 @@ def test_how_much_the_others_made_is_taken_at_its_boundaries() -> None:
     )
     assert made(2.9, 1.0).violated, "half of half of 20 %, less a step of 2 %"
     assert made(0.1, 0.3).unknown and made(0.0, 0.3).violated, "no host makes one stand still"
+    assert made(4.0, 0.3).holds, "three in twenty were made by the next one, and this one kept up with that"
 
 
 @pytest.mark.parametrize(("at_s", "verdict"), [(30.0, "unknown"), (32.25, "unknown"), (32.5, "violated")])
@@ -389,6 +394,11 @@ def test_what_makes_up_for_a_late_beginning_is_not_that_fast() -> None:
     told = next_one_at(2.0, caught_up)
     assert told.holds and told.seen == f"{NEXT} made 14.0 % in 7.0 s, and 14.0 % was due"
     assert next_one_at(0.5, caught_up).violated
+    between = saw(8.5, "running", 7.5, worker=W)
+    assert next_one_at(2.0, *caught_up[:2], between, caught_up[2]).seen == told.seen
+    lags = saw(9.5, "running", 5.0, worker=W)
+    lagging = next_one_at(2.0, *caught_up[:2], between, caught_up[2], lags)
+    assert lagging.seen == f"{NEXT} made 14.0 % in 7.0 s, and 10.0 % was due", "it may be a second older than it looks"
 
 
 def test_of_the_next_one_that_has_shown_no_step_yet_as_coarse_ones_are_due_as_of_the_cancelled_one() -> None:
