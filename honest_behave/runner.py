@@ -6,8 +6,9 @@ would have to be importable before Behave reads `features/`, which it is in an i
 - a run in which no scenario was selected, or none was run, fails and says so;
 - the counts of Behave, JUnit XML and Allure are compared when all three are complete, and a difference
   fails the run (a formatter or an after_all hook comes too early: the files are closed after both);
-- SIGTERM and SIGHUP are taken like Ctrl-C: hooks and clean-ups run, and the results say what was not run. The first
-  signal does not interrupt a clean-up, a second one does;
+- SIGTERM, SIGHUP and a console that cannot be written any more are taken like Ctrl-C: hooks and clean-ups run, and
+  the results say what was not run. The first signal does not interrupt a clean-up, a second one does;
+- where a run crashes, as in a formatter, it is cleaned up all the same;
 - errors of hooks and clean-ups are kept for the report, and so are errors before the first scenario;
 - allure-behave's own formatter, which QA teams type by habit, is replaced by `HonestAllureFormatter`, as
   the stock one leaves out errors; two formatters for one directory become one;
@@ -73,7 +74,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         self.at_end: Callable[[bool], None] = lambda failed: None
         self._interrupts = Interrupts(self._abort_after_the_cleanup)
         self._stack = ExitStack()
-        self._begun = self._cannot_open = False
+        self._begun = self._cannot_open = self._after_all = False
         self._failures: list[str] = []
         self.failed_features: list[Feature] = []
         """Those with a step that failed when its scenario was over."""
@@ -165,6 +166,7 @@ class HonestRunner(Runner):  # type: ignore[misc]
         return bool(super().should_run_hook(hook_name))
 
     def run_hook(self, hook_name: str, *args: Any) -> bool:
+        self._after_all |= hook_name == "after_all"
         if hook_name == "before_feature" and FIRST in self.hooks and not (self.opened or self._cannot_open):
             feature = args[-1]
             if any(scenario.should_run(self.config) for scenario in feature.walk_scenarios()):
@@ -188,11 +190,21 @@ class HonestRunner(Runner):  # type: ignore[misc]
                 failed = self._run_strictly(features)
             except BaseException as error:
                 self._report_crash(error)
+                self._clean_up_after_a_crash()
                 if not isinstance(error, SystemExit):
                     self._tell_the_end(failed=True)
                     raise
                 failed = self._fail("The run did not finish", describe(error))
             return self._tell_the_end(failed)
+
+    def _clean_up_after_a_crash(self) -> None:
+        """What Behave does after the last feature, where it has not come so far; the problems are kept (see `Watch`)."""
+        if self.context is None:
+            return
+        if not self._after_all:
+            self.run_hook("after_all")
+        with suppress(Exception):
+            self.context._do_remaining_cleanups()
 
     def _tell_the_end(self, failed: bool) -> bool:
         try:

@@ -155,6 +155,77 @@ def test_a_terminal_that_is_closed_ends_the_run_in_good_order(place: Place) -> N
     assert told["outcome"] == "inconclusive" and "SIGHUP" in json.dumps(told["reasons"])
 
 
+def suite_into_a_pipe(place: Place, url: str, *options: str) -> subprocess.Popen[bytes]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("behave")), "--no-color", *options, MAIN],
+        cwd=place.path,
+        env={**kept, **place.environment, "KTRDR_API_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "plain")], ids=["our console", "plain"])
+@pytest.mark.parametrize("words", [b"is above 0", b"the new backtest is accepted"])
+def test_a_pipe_that_nobody_reads_any_more_ends_the_run_in_good_order(
+    place: Place, words: bytes, options: tuple[str, ...]
+) -> None:
+    """As `| head` or a pager that is left: what is still said goes nowhere, and that stops no clean-up."""
+    with started(*LAG_0) as platform:
+        run = suite_into_a_pipe(place, platform.url, *options)
+        assert run.stdout and run.stderr
+        _read_until(run.stdout.fileno(), words)
+        assert platform.active(), "it is left in mid-run"
+        run.stdout.close()
+        assert run.wait(GIVE_UP_S) == 1
+        assert platform.active() == []
+        told = run.stderr.read().decode()
+    assert "Traceback" not in told and not list((place.path / "reports" / "journal").glob("*.json"))
+    summary = json.loads((place.path / "reports" / "summary.json").read_text())
+    assert summary["outcome"] == "inconclusive"
+    assert "an output that cannot be written any more (Broken pipe)" in json.dumps(summary["reasons"])
+
+
+def test_a_ctrl_c_that_ends_the_reader_of_a_pipe_as_well_leaves_nothing(place: Place) -> None:
+    with started(*LAG_0) as platform:
+        run = suite_into_a_pipe(place, platform.url)
+        assert run.stdout
+        _read_until(run.stdout.fileno(), b"the new backtest is accepted")
+        assert platform.active(), "the new one is running"
+        run.stdout.close()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(GIVE_UP_S) == 1
+        assert platform.active() == []
+    assert not list((place.path / "reports" / "journal").glob("*.json"))
+
+
+CRASHES = """
+from behave.formatter.base import Formatter
+
+
+class Crashes(Formatter):
+    name = "crashes"
+
+    def result(self, step):
+        if "above 0" in step.name:
+            raise RuntimeError("a formatter of somebody's own")
+"""
+
+
+def test_a_formatter_that_crashes_leaves_nothing(place: Place) -> None:
+    (place.path / "crashing.py").write_text(CRASHES)
+    place.environment["PYTHONPATH"] = str(place.path)
+    with started(*LAG_0) as platform:
+        run = suite_into_a_pipe(place, platform.url, "--format", "crashing:Crashes", "--outfile", "crashes.txt")
+        out, _ = run.communicate(timeout=GIVE_UP_S)
+        assert run.returncode == 1 and b"a formatter of somebody's own" in out
+        assert platform.active() == []
+    assert not list((place.path / "reports" / "journal").glob("*.json"))
+    told = json.loads((place.path / "reports" / "summary.json").read_text())
+    assert told["outcome"] == "inconclusive"
+
+
 def _read_until(terminal: int, words: bytes) -> None:
     seen = b""
     while words not in seen and (piece := os.read(terminal, 4096)):
