@@ -240,6 +240,8 @@ class Run:
             say("Point it at yours with KTRDR_API_URL=http://HOST:PORT, KTRDR_API_PORT or -D target=NAME.")
             say("=" * 78)
         say(f"target: {self.target.name} at {self.target.base_url} (chosen by: {self.target.chosen_by})")
+        for fault in self.target.faults:
+            say(f"fault: {fault}")
         if self.target.unused:
             say(f"seen and not used: {', '.join(self.target.unused)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from ktrdr_qa.target.settings import (
 )
 from ktrdr_qa.words import cut
 
+FAULTS = Path(__file__).parents[2] / "standin" / "faults.toml"
 DEFAULT_PORT = 8000
 """KTRDR's own default; the seed writes ``${KTRDR_API_PORT:-8000}``."""
 OPTIONS = ("target", "fault", "cure", "disturb")
@@ -122,12 +124,30 @@ def _no_fault(target: Target, userdata: Mapping[str, str]) -> None:
 
 
 def _with_fault(target: Target, userdata: Mapping[str, str]) -> Target:
-    """``-D fault=NAME[,NAME]``: the embedded KTRDR with a fault, to see the suite fail."""
-    faults = [name for name in userdata.get("fault", "").split(",") if name]
-    if not faults:
+    """``-D fault=NAME[,NAME]``: the embedded KTRDR with a fault, to see the suite fail.
+
+    With what else the fault needs to show, by the table of the faults: that goes before what the target file says.
+    """
+    given = userdata.get("fault")
+    if given is None:
         return target
-    arguments = [*target.embedded.arguments, *(word for name in faults for word in ("--fault", name))]
-    return replace(target, embedded=Embedded(arguments=arguments))
+    if given in ("", "true"):  # The second is what Behave makes of a name without a value.
+        raise BadConfiguration(
+            "-D fault names no fault; expected -D fault=NAME, and python -m standin --list-faults lists them"
+        )
+    names = [name for name in given.split(",") if name]
+    rows = {row["name"]: row for row in tomllib.loads(FAULTS.read_text(encoding="utf-8"))["fault"]}
+    needed = [rows.get(name, {}) for name in names]
+    arguments = [word for row in needed for word in row.get("arguments", ())]
+    limits = {k: v for row in needed for k, v in tomllib.loads(row.get("limits", "")).items()}
+    faults = [word for name in names for word in ("--fault", name)]
+    return replace(
+        target,
+        chosen_by=f"{target.chosen_by}, with the fault {' and '.join(names)}",
+        embedded=Embedded(arguments=[*target.embedded.arguments, *arguments, *faults]),
+        limits=replace(target.limits, **limits),
+        faults=tuple(f"{row['name']}: {row['sentence']}" for row in needed if row),
+    )
 
 
 @dataclass(frozen=True)

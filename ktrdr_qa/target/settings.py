@@ -228,6 +228,9 @@ class Target:
     unused: tuple[str, ...] = field(default=(), metadata=NOT_IN_A_FILE)
     """Settings that name a KTRDR, were seen and are not used: another one may have been meant."""
 
+    faults: tuple[str, ...] = field(default=(), metadata=NOT_IN_A_FILE)
+    """What the embedded KTRDR was asked to do wrong: the name of each fault, and its sentence."""
+
     @property
     def embedded_one(self) -> bool:
         return self.kind == "embedded"

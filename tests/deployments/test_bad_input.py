@@ -36,6 +36,8 @@ def the_line(console: str, words: str) -> str:
         (["cure=maybe"], "-D cure=maybe: expected on or off"),
         (["disturb=1"], "-D disturb=1: expected on or off"),
         (["fault=no-such-fault"], "no-such-fault"),
+        (["fault="], "-D fault names no fault; expected -D fault=NAME, and python -m standin --list-faults"),
+        (["fault"], "-D fault names no fault; expected -D fault=NAME, and python -m standin --list-faults"),
         (["target=sandbox", "fault=cancel-ignored"], "faults are the embedded KTRDR's, and the target is sandbox"),
         (["target=own.toml"], "own.toml: unknown key 'base_ur'; did you mean 'base_url'?"),
         (["target=own.toml"], "own.toml: limits.running_s: Input should be greater than 0 (it is 0)"),

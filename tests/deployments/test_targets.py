@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ from ktrdr_qa.target.__main__ import main as list_targets
 from ktrdr_qa.target.choosing import choose, sandbox_settings
 from ktrdr_qa.target.sections import read
 from ktrdr_qa.target.settings import Target, load
+from standin import faults
 from tests.deployments.harness import BRISK, Place, started
 from tests.deployments.proxy import Answer, Asked, proxy
 
@@ -677,3 +679,26 @@ def test_tls_is_refused_in_one_sentence_and_works_with_the_ca_file_or_without_ve
         ran = place.live(url, more=BRISK + "[tls]\nverify = false\n").passed()
         assert "Warning" not in ran.output
         assert platform.active() == []
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in faults.table() if row.arguments or row.limits], ids=lambda row: row.name
+)
+def test_a_fault_is_shown_with_what_it_needs_to_show(row: faults.FaultRow, tmp_path: Path) -> None:
+    chosen = choose({"fault": row.name}, {}, tmp_path)
+    plain = choose({}, {}, tmp_path).embedded.arguments
+    assert chosen.embedded.arguments == [*plain, *row.arguments, "--fault", row.name]
+    assert chosen.faults == (f"{row.name}: {row.sentence}",)
+    assert chosen.chosen_by == f"no KTRDR was named, with the fault {row.name}"
+    for name, limit_s in tomllib.loads(row.limits).items():
+        assert getattr(chosen.limits, name) == limit_s
+
+
+def test_what_faults_need_goes_before_what_a_target_file_says(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('kind = "embedded"\n[embedded]\narguments = ["--workers", "4"]\n[limits]\nwatched_s = 3\n')
+    late, several = "after-completed-4-s-later", "cancel-fails-another"
+    chosen = choose({"target": str(own), "fault": f"{late},{several}"}, {}, tmp_path)
+    assert chosen.limits.watched_s == 6 and len(chosen.faults) == 2
+    needed = ["--neighbour", "--workers", "3"]
+    assert chosen.embedded.arguments == ["--workers", "4", *needed, "--fault", late, "--fault", several]
