@@ -64,9 +64,11 @@ STAY_AT_THE_TOP = """
   }
 """
 
-# The verdict's words before the labels, which go last; on a small screen one fact a line, and nothing
-# cut off: a step's time and an attachment's buttons stand under its name.
+# The verdict's words before the labels, which go last; a table is shown whole, or can be scrolled, where a frame of
+# 150 px showed its head; on a small screen one fact a line, and nothing cut off: a step's time and an attachment's
+# buttons stand under its name.
 LAYOUT = """
+  iframe[title="Markdown attachment"] { height: 75vh; }
   :has(> [data-testid=test-result-description]) { display: flex; flex-direction: column; }
   :has(> [data-testid=test-result-description]) > div:has(+ [data-testid=test-result-description]):not([data-testid]) {
     order: 1;
@@ -87,6 +89,12 @@ LAYOUT = """
     pre { overflow-wrap: anywhere; white-space: pre-wrap !important; }
   }
 """
+
+# What is written in the generator's program about its frames for Markdown, and what is to be there.
+TABLES = {
+    r"!important;\n  white-space: nowrap;\n}": r"!important;\n}\n\ntd:last-child {\n  overflow-wrap: anywhere;\n}",
+    r"overflow-x: hidden;\n  overflow-y: hidden;\n": r"overflow-x: hidden;\n  overflow-y: auto;\n",
+}
 
 # A sign for each verdict that reads in grey as well.
 SIGNS = {
@@ -363,7 +371,7 @@ def mend(page: str) -> str:
     page, heads = re.subn(r'(<meta charset="utf-8">\n?)', lambda match: match[1] + start, page, count=1)
     page, programs = re.subn(
         r'<script[^>]*\ssrc="data:text/javascript;base64,([^"]*)"></script>',
-        lambda match: f"<script>{as_inline(base64.b64decode(match[1]).decode())}</script>",
+        lambda match: f"<script>{as_inline(with_whole_tables(base64.b64decode(match[1]).decode()))}</script>",
         page,
         count=1,
     )
@@ -371,6 +379,20 @@ def mend(page: str) -> str:
     if (analytics, heads, programs) != (1, 1, 1) or elsewhere:
         raise NoReport("the generator's page is not as expected; has its version changed? See ktrdr_qa/tell/report.py")
     return page
+
+
+def with_whole_tables(program: str) -> str:
+    """The program with other styles in its frames for Markdown: there words do not wrap, and what is below is cut off.
+
+    Raises NoReport where they are not found.
+    """
+    for theirs, ours in TABLES.items():
+        if theirs not in program:
+            raise NoReport(
+                "the generator's tables are not as expected; has its version changed? See ktrdr_qa/tell/report.py"
+            )
+        program = program.replace(theirs, ours)
+    return program
 
 
 def as_inline(program: str) -> str:

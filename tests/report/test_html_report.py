@@ -306,3 +306,18 @@ def test_on_a_small_screen_names_have_room_and_no_fact_is_cut_off(browser_checks
     told = json.loads(node(Path(__file__).with_name("narrow.mjs"), tmp_path / "report.html", "390"))
     assert told["cut"] == []
     assert len(told["titles"]) >= 2 and min(width for _, width in told["titles"]) >= 100, told["titles"]
+
+
+@needs_node
+@needs_chromium
+def test_a_table_is_shown_to_its_last_word(browser_checks, tmp_path):
+    """Its frame was 150 px high, whatever was in it, and no word of it wrapped."""
+    rows = "".join(f"| criterion | row {n} | {'it was seen to be as it should be; ' * 6} |\n" for n in range(60))
+    source = "17566308-55de-4ea8-8bdd-ac244f3154b0-attachment.md"
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / source).write_text(f"| kind | check | what was seen |\n|---|---|---|\n{rows}")
+    attached = {"name": "Criteria and sanity checks", "source": source, "type": "text/markdown"}
+    write_results(tmp_path / "results", [result() | {"attachments": [attached]}], EMBEDDED)
+    report.write_report(tmp_path / "results", tmp_path / "report.html", tmp_path / "history")
+    told = json.loads(node(Path(__file__).with_name("table.mjs"), tmp_path / "report.html", attached["name"]))
+    assert told == {"cut": 0, "seen": True}
