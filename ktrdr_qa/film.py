@@ -124,8 +124,13 @@ class Films:
                 self.album.tell(experiment, replace(history, about=about), end, page)
 
     def _fail_afterwards(self, film: Film, judgement: Judgement) -> None:
-        """Fail the step that asserted a judgement which was broken after it, or else the last one of the recording."""
+        """Fail the step that asserted a judgement which was broken after it, or else the last one of the recording.
+
+        That one is about something else: where its scenario has failed already, the table tells what was broken besides.
+        """
         film.failed.add(judgement.name)
+        if judgement.name not in film.asserted and any(end.outcome == "failed" for _, end in film.scenarios[:1]):
+            return
         when = "judged at the end of the recording"
         if judgement.name in film.asserted:
             when = "judged once more at the end of the recording, after this step had passed"

@@ -60,6 +60,7 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
             return rule.unknown(race(history, backtest, end), final=True)
         return rule.violated(f"it was {state_of(end)} instead", end.answered_s)
     due_s = (cancel_due_from(history, backtest) or end.answered_s) + limit_s
+    ran = [s for s in before_cancel(history, backtest) if s.status == "running"]
     lagged, gaps = 0, 0
     odd: list[Sample] = []
     missing: list[Sample] = []
@@ -73,11 +74,15 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
             return rule.violated(
                 f"its record comes and goes: HTTP 404 once more {later_s:.1f} s after the end", s.answered_s
             )
+        if odd and (anew := [r for r in (odd[-1], s) if _is_anew(ran, r)])[1:]:
+            return rule.violated(_what_it_turned_to(history, (end, *after), anew[0]), anew[1].answered_s)
         odd.append(s)
         missing = [*missing, s] if s.status == MISSING else []
         if gone_from(missing) if missing else s.terminal or s.asked_s > due_s:
             first = next(o for o in odd if o.status == s.status)
             return rule.violated(_what_it_turned_to(history, (end, *after), first), first.answered_s)
+    if other := _other_reason(history, end, after):
+        return rule.violated(other[1], other[0].answered_s)
     if odd:
         return rule.unknown(f"last {state_of(odd[-1])}; it may come right")
     if not after:
@@ -85,6 +90,33 @@ def stays_cancelled(history: History, backtest: str, limit_s: float = 2.0) -> Ju
     told = (f"{lagged} readings after the cancel still showed what was before it: a view that lags.",) if lagged else ()
     stayed_s = after[-1].answered_s - end.answered_s
     return rule.holds(f'it stayed "{end.status}" for {stayed_s:.1f} s ({counted(after)})', told)
+
+
+def _other_reason(history: History, end: Sample, after: Sequence[Sample]) -> tuple[Sample, str] | None:
+    """The reading from which on the record gives another reason for its end, for good, with the words for it.
+
+    Where nothing else was done to it: what further cancels, and a restart, make of it is asked by rules of their own.
+    """
+    if any(e.kind in ("second_cancel_answered", ONE_OF_SEVERAL_ANSWERED, "restart_begun") for e in history.events):
+        return None
+    settled = [
+        s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S and not s.facts.get("in_list")
+    ]
+    reasons = [s.facts.get("error_message") for s in settled]
+    if len(settled) < 2 or not reasons[0] or reasons[-1] == reasons[0] or reasons[-2] != reasons[-1]:
+        return None
+    first = next(s for s, reason in zip(settled, reasons, strict=True) if reason == reasons[-1])
+    changed = f"error_message changed from {reasons[0]!r} to {reasons[-1]!r}"
+    return first, f"its {changed}, {first.answered_s - end.answered_s:.1f} s after it had ended"
+
+
+def _is_anew(ran: Sequence[Sample], s: Sample) -> bool:
+    """Whether a reading is none of what was before the end, as a view that lags shows it: it never was as low in its last time."""
+    if s.status != "running" or s.percentage is None or not ran:
+        return False
+    lags_from_s = ran[-1].asked_s - 2 * COVERED_GAP_S
+    last = [r for r in ran if r.answered_s >= lags_from_s and r.percentage is not None]
+    return bool(last) and height_of(s) < min(map(height_of, last))
 
 
 def _what_it_turned_to(history: History, readings: Sequence[Sample], turned: Sample) -> str:
@@ -292,6 +324,10 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     same = [s for s in records if s.status == end.status and s.facts.get("completed_at")]
     settled = [s for s in same if s.asked_s >= end.answered_s + COVERED_GAP_S]
     moves = [(first, s) for s in same if moved_on(first, s)]
+    # It may be told first by KTRDR and then by the worker; one that ran in between has ended twice.
+    if ran_again := next((s for s in after if s.status == "running" and not s.facts.get("in_list")), None):
+        later = (s for s in same if s.asked_s > ran_again.asked_s)
+        moves += [(first, s) for s in later if moved_on(first, s, SAME_MOMENT_S)]
     # Whether several cancels ended it twice is asked by a rule of its own.
     if settled and not any(e.kind == ONE_OF_SEVERAL_ANSWERED for e in history.events):
         then = str(settled[0].facts["completed_at"])

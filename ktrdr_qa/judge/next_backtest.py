@@ -8,6 +8,7 @@ from typing import Any
 
 from ktrdr_qa.judge.afterwards import CLOCK_SLACK_S, RECORD_SETTLES_S
 from ktrdr_qa.judge.judgement import Judgement, Rule
+from ktrdr_qa.judge.others import twin_of
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
     before_cancel,
@@ -96,6 +97,11 @@ def next_runs(history: History, backtest: str, limit_s: float) -> Judgement:
             return rule.violated(_does_not_move(readings[:at], since_s), s.asked_s)
         known = known or s.status != MISSING
         before = s
+    if runs and (twin := twin_of(history, backtest, history.about.get("next_payload"))):
+        # Somebody else may have asked for the same at the same time.
+        return rule.unknown(
+            f"one start may have begun two: {twin.subject} is the same, made in that moment", heard=True
+        )
     return runs or rule.unknown(f"it has not been seen to move: {not_known_yet(history, backtest)}")
 
 

@@ -196,7 +196,7 @@ def does_not_come_back(history: History, backtest: str, limit_s: float) -> Judge
             continue  # It belongs to a backtest that this run has started since.
         if s.view == "list" or s.subject in before or (began := _began_after(history, backtest, s)) is False:
             continue
-        same = same_work(history, s)
+        same = same_work(history.about.get("payload"), s)
         if same and began:
             seen = f"{s.subject} does the same work{where}: it was begun after the cancel, and was {state_of(s)} "
             return rule.violated(f"{seen}{s.asked_s - sent.at_s:.1f} s after it", s.answered_s)
@@ -262,9 +262,20 @@ def _began_after(history: History, backtest: str, other: Sample) -> bool | None:
     return True if listed and not other.terminal else None
 
 
-def same_work(history: History, other: Sample) -> bool | None:
-    """Whether another backtest is the same as the cancelled one; None where its period is not told, or cannot be read."""
-    payload = history.about.get("payload")
+def twin_of(history: History, backtest: str, payload: Any) -> Sample | None:
+    """A reading of a backtest that is not this run's, does the same work, and was made in the same moment: by one start."""
+    made = next((s.facts["created_at"] for s in history.of("backend", backtest) if s.facts.get("created_at")), None)
+    mine = _mine(history)
+    for other in history.subjects("other"):
+        for s in history.of("other", other):
+            as_one = is_same_moment(made, s.facts.get("created_at"))
+            if other not in mine and as_one and not s.facts.get("parent") and same_work(payload, s):
+                return s
+    return None
+
+
+def same_work(payload: Any, other: Sample) -> bool | None:
+    """Whether another backtest is what was asked for; None where its period is not told, or cannot be read."""
     if not isinstance(payload, dict):
         return False
     for name, field_name in (("symbol", "symbol"), ("timeframe", "timeframe"), ("strategy", "strategy_name")):
@@ -279,7 +290,7 @@ def same_work(history: History, other: Sample) -> bool | None:
 
 def all_can_be_stopped(history: History) -> Judgement:
     """Whatever else this run had to end (the new backtest, further ones) ended when it was cancelled."""
-    rule = Rule("others can be stopped", "this run's other backtests end as well when they are cancelled")
+    rule = Rule("others can be stopped", "what this run has left running ends when it is cancelled")
     asked = [e for e in history.events if e.kind == "clean_up"]
     ran_on = next((e for e in history.events if e.kind == "not_stopped"), None)
     if ran_on:

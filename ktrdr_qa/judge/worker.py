@@ -18,6 +18,8 @@ SAME_START_S = 2.0
 """What a worker runs under an id of its own is the backtest if it began as close to it as this."""
 TAKEN_AGAIN_S = 2.0
 """For so long the registry takes back that a worker is free, before it counts: what answers may be a replica that lags."""
+FREE = frozenset({"available", "idle", "ready"})
+"""What a registry calls a worker that takes work (contract: "available"), besides what it called one before the cancel."""
 NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
 """What the registry says of a worker that is not busy and takes no backtest all the same."""
 
@@ -120,16 +122,17 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
     since_s = cancel_due_from(history, backtest)
     if since_s is None:
         return rule.unknown("no cancel was answered")
+    calls_free = _calls_free(history, since_s)
     readings = [s for s in history.of("registry", worker) if s.asked_s > since_s]
     for at, s in enumerate(readings):
-        if taken := _how_it_is_taken(history, worker, backtest, readings[: at + 1], since_s, limit_s):
+        if taken := _how_it_is_taken(history, worker, backtest, readings[: at + 1], since_s, limit_s, calls_free):
             return rule.violated(taken, s.asked_s)
     if elsewhere := _held_elsewhere(history, worker, backtest, since_s):
         seen = f"{whose(elsewhere.subject)} is {elsewhere.status} with the cancelled backtest"
         if elsewhere.asked_s > since_s + limit_s:
             return rule.violated(f"{seen} {elsewhere.asked_s - since_s:.1f} s later", elsewhere.asked_s)
         return rule.unknown(seen, heard=True)
-    free = _settled(readings, lambda s: _is_free(s, backtest))
+    free = _settled(readings, lambda s: _is_free(s, backtest, calls_free))
     if not free:
         late = [s for s in readings if s.asked_s > since_s + limit_s]
         if _busy_with_no_word(history.of("registry", worker), backtest, late):
@@ -144,16 +147,22 @@ def place_is_free(history: History, worker: str, backtest: str, limit_s: float) 
 
 
 def _how_it_is_taken(
-    history: History, worker: str, backtest: str, readings: Sequence[Sample], since_s: float, limit_s: float
+    history: History,
+    worker: str,
+    backtest: str,
+    readings: Sequence[Sample],
+    since_s: float,
+    limit_s: float,
+    calls_free: Collection[str],
 ) -> str:
     """In which way the last of these readings shows a place that is not free and has no reason to be so; or nothing.
 
     What was free once is not free any more as soon as the readings say so for ``TAKEN_AGAIN_S``; else the limit counts.
     """
     s = readings[-1]
-    if _is_free(s, backtest):
+    if _is_free(s, backtest, calls_free):
         return ""
-    freed = max((at for at, r in enumerate(readings) if _is_free(r, backtest)), default=None)
+    freed = max((at for at, r in enumerate(readings) if _is_free(r, backtest, calls_free)), default=None)
     late, later = s.asked_s > since_s + limit_s, f"{s.asked_s - since_s:.1f} s later"
     again = freed is not None and s.asked_s - readings[freed + 1].asked_s >= TAKEN_AGAIN_S
     if s.status == MISSING:
@@ -208,8 +217,18 @@ def whose(worker: str) -> str:
     return f"the worker {worker}" if worker else "its worker"
 
 
-def _is_free(s: Sample, backtest: str) -> bool:
-    return s.status not in (MISSING, *NOT_TAKING_WORK) and not _holds_on(s, {backtest})
+def _calls_free(history: History, since_s: float) -> set[str]:
+    """The words for a worker that takes work: this registry's own are those of workers that had none before the cancel."""
+    seen = (s for worker in history.subjects("registry") for s in history.of("registry", worker))
+    had_none = (s for s in seen if s.asked_s <= since_s and not s.facts.get("current_operation"))
+    return {*FREE, *(str(s.status) for s in had_none)} - {"None", MISSING, "busy", *NOT_TAKING_WORK}
+
+
+def _is_free(s: Sample, backtest: str, calls_free: Collection[str]) -> bool:
+    """Whether its place is not the cancelled one's any more: it takes work, or has other work."""
+    if s.facts.get("current_operation"):
+        return s.status not in (MISSING, *NOT_TAKING_WORK) and not _holds_on(s, {backtest})
+    return s.status is None or s.status in calls_free or s.status.startswith("no status")
 
 
 def _holds_on(s: Sample, names: Collection[str]) -> bool:

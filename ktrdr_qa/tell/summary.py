@@ -19,6 +19,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from honest_behave.outcomes import BadConfiguration
 from honest_behave.problems import describe
 from honest_behave.results import CATEGORY_RULES, INCONCLUSIVE, PLATFORM_NOT_READY, PRODUCT_DEFECT, SUITE_ERROR
 from ktrdr_qa.judge import table, verdict
@@ -343,6 +344,8 @@ def verdict_line(told: Mapping[str, Any]) -> str:
 
 def _what_is_wrong(told: Mapping[str, Any]) -> str:
     """What its category means; of an inconclusive run in which some passed, of how many scenarios nothing was learnt."""
+    if told["reasons"] and told["reasons"][0].startswith(BadConfiguration.__name__):
+        return "a setting is wrong, so nothing was learnt about cancellation"
     means, outcomes = _MEANINGS[told["category"]], [scenario["outcome"] for scenario in told["scenarios"]]
     if told["outcome"] != "inconclusive" or "passed" not in outcomes:
         return means

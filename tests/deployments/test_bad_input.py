@@ -51,6 +51,8 @@ def test_a_wrong_option_is_one_clear_line(place: Place, options: list[str], word
     ran = place.behave(MAIN, *[word for option in options for word in ("-D", option)])
     console = ran.refused()
     assert words in the_line(console, words)
+    means = "nothing was learnt" if "did not start" in console else "a setting is wrong, so nothing was learnt"
+    assert f"INCONCLUSIVE: {means} about cancellation" in console
     assert "EMBEDDED" not in console or "did not start" in words or "fault" in words
 
 

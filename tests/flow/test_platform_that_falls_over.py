@@ -129,7 +129,7 @@ def test_backtest_that_the_clean_up_cannot_stop_is_ktrdrs_defect(tmp_path: Path)
             ran: Ran = Place(tmp_path).live(url, MAIN, more=f"{BRISK}watched_s = 1\n").failed()
         (left,) = platform.active()
     assert ran.summary["category"] == "Product defect"
-    assert f"this run's other backtests end as well when they are cancelled, but {left} is still" in ran.reasons
+    assert f"what this run has left running ends when it is cancelled, but {left} is still" in ran.reasons
     (scenario,) = [s for s in ran.summary["scenarios"] if s["outcome"] == "failed"]
     assert "judged at the end of the recording\n" in scenario["reason"], "no step had asked for it"
     assert 'is still "running"' in scenario["reason"] and "after its cancel was acknowledged" in scenario["reason"]

@@ -26,6 +26,14 @@ CUT = cancelled(10.0, 0.1)
 GONE_BEFORE = film(CUT, saw(9.0, "completed", 100.0), saw(10.5, "completed", 100.0))
 
 
+def because(at_s: float, reason: str | None = "cancelled by user", **facts: Any) -> Sample:
+    return saw(at_s, "cancelled", 0.0, error_message=reason, **facts)
+
+
+BY_THE_USER = [because(10.2 + 0.2 * n) for n in range(8)]
+NO_SUCH_KEY = [*BY_THE_USER, because(14.2, "no such key"), because(15.2, "no such key")]
+
+
 def processed(at_s: float, items: Any) -> Sample:
     return saw(at_s, "cancelled", 0.0, items_processed=items)
 
@@ -234,6 +242,79 @@ NOT_ENDED = (
         "holds",
         'it stayed "cancelled" for 3.8 s (13 readings)',
         observations=("3 readings after the cancel still showed what was before it: a view that lags.",),
+    ),
+    Case(
+        "running again within the limit at a height at which it was not before",
+        film(CUT, RAN, saw(10.2, "cancelled", 0.0), saw(11.0, "running", 0.0), saw(11.2, "running", 0.0)),
+        "violated",
+        'it turned from "cancelled" to "running" at 0.0 %, 0.8 s later',
+        11.2,
+    ),
+    *(
+        Case(
+            f"a view that lags shows {what}",
+            film(CUT, RAN, saw(10.2, "cancelled", 0.0), readings, [saw(12.2 + 0.2 * n, "cancelled") for n in range(3)]),
+            "holds",
+            'it stayed "cancelled" for 2.4 s (5 readings)',
+            observations=(
+                f"{len(readings)} readings after the cancel still showed what was before it: a view that lags.",
+            ),
+        )
+        for what, readings in {
+            "what it was a moment before": [saw(11.0 + 0.2 * n, "running", 4.5) for n in range(2)],
+            "no progress at all": [saw(11.0 + 0.2 * n, "running", None) for n in range(2)],
+            "the state of before twice, the progress of after it once": [
+                saw(11.0, "running", 0.0),
+                saw(11.2, "running", 4.5),
+            ],
+            "that it is pending": [saw(11.0 + 0.2 * n, "pending", 0.0) for n in range(2)],
+        }.items()
+    ),
+    Case(
+        "what was two seconds before its last reading may be shown, and nothing older",
+        film(
+            *(CUT, saw(7.5, "running", 1.0), saw(7.75, "running", 2.0), saw(9.75, "running", 4.5)),
+            *(saw(10.2, "cancelled", 0.0), saw(11.0, "running", 2.0), saw(11.2, "running", 2.0)),
+            [saw(12.2 + 0.2 * n, "cancelled") for n in range(3)],
+        ),
+        "holds",
+        'it stayed "cancelled" for 2.4 s (5 readings)',
+        observations=("2 readings after the cancel still showed what was before it: a view that lags.",),
+    ),
+    Case(
+        "older than that",
+        film(
+            *(CUT, saw(7.5, "running", 1.0), saw(7.75, "running", 2.0), saw(9.75, "running", 4.5)),
+            *(saw(10.2, "cancelled", 0.0), saw(11.0, "running", 1.0), saw(11.2, "running", 1.0)),
+        ),
+        "violated",
+        'it turned from "cancelled" to "running" at 1.0 %, 0.8 s later',
+        11.2,
+    ),
+    Case(
+        "it ended for another reason, four seconds later",
+        film(CUT, RAN, BY_THE_USER, because(14.2, "no such key"), because(14.4, "no such key")),
+        "violated",
+        "its error_message changed from 'cancelled by user' to 'no such key', 4.0 s after it had ended",
+        14.2,
+    ),
+    *(
+        Case(
+            f"its reason is another one {words}",
+            film(CUT, RAN, readings, *more),
+            "holds",
+            f'it stayed "cancelled" for 5.0 s ({len(readings) - 1} readings)',
+        )
+        for words, readings, *more in (
+            ("for a moment", [*BY_THE_USER, because(14.2, "x"), because(15.2)]),
+            ("in one reading so far", [*BY_THE_USER, because(14.2), because(15.2, "x")]),
+            ("where none was told first", [because(10.2, None), because(11.2, None), because(14.2), because(15.2)]),
+            ("within a second of the end", [because(10.2, "x"), because(11.1, "x"), because(14.2), because(15.2)]),
+            ("in a row of the list", [*BY_THE_USER, *(because(at, "x", in_list=True) for at in (14.2, 15.2))]),
+            ("after a second cancel", NO_SUCH_KEY, did("second_cancel_answered", 13.0)),
+            ("after one of several", NO_SUCH_KEY, did(ONE_OF_SEVERAL_ANSWERED, 10.1)),
+            ("after a restart", NO_SUCH_KEY, did("restart_begun", 13.0)),
+        )
     ),
     Case(
         "a view that lags has not come right so far",
@@ -1012,6 +1093,30 @@ def began_at(at_s: float, second: str) -> Sample:
         "violated",
         "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:46.6Z",
         10.8,
+    ),
+    Case(
+        "it ended, ran again, and ended once more",
+        film(CUT, RAN, ended_at(10.2, "44.0"), saw(10.6, "running", 4.5), ended_at(10.8, "44.6")),
+        "violated",
+        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:44.6Z",
+        10.8,
+    ),
+    *(
+        Case(
+            f"it moves by half a second, and {words}",
+            film(CUT, RAN, ended_at(10.2, "44.0"), readings),
+            "holds",
+            f"it ended at 2026-11-22T18:52:{last}Z",
+        )
+        for words, last, readings in (
+            ("it was shown running before that", "44.5", [saw(10.6, "running", 4.5), ended_at(10.8, "44.5")]),
+            ("more, shown running after that", "45.0", [ended_at(10.4, "45.0"), saw(10.6, "running", 4.5)]),
+            (
+                "more, running in a row of the list",
+                "45.0",
+                [saw(10.6, "running", 4.5, in_list=True), ended_at(10.8, "45.0")],
+            ),
+        )
     ),
     Case(
         "it moves by more than half a second, a second after the end",

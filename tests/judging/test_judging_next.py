@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ktrdr_qa.judge.next_backtest import next_is_accepted, next_runs
 from ktrdr_qa.record.history import Event, Sample
 from tests.judging.film import NEXT, OTHER, B, Case, cases, did, film, lost, saw
@@ -756,3 +758,44 @@ CANCELLED = (did("cancel_sent", 19.0), saw(19.2, "cancelled", 0.0, **END))
 )
 def test_it_has_nothing_of_the_cancelled_one(case: Case) -> None:
     case.check(next_runs(case.history, NEXT, 30.0), "next runs", "the new backtest really runs within 30.0 s")
+
+
+NEXT_ASKED_FOR = {
+    "symbol": "EURUSD",
+    "timeframe": "1d",
+    "strategy_name": "neuro_mean_reversion",
+    "start_date": "2024-01-01",
+    "end_date": "2024-12-31",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict", "changed"),
+    [
+        ("made in the same moment", "unknown", {"created_at": "2026-11-22T18:52:40.5Z"}),
+        ("made later", "holds", {"created_at": "2026-11-22T18:52:40.6Z"}),
+        ("made at a time that is not told", "holds", {"created_at": None}),
+        ("over another period", "holds", {"end_date": "2024-01-31"}),
+        ("whose period is not told", "holds", {"end_date": None}),
+        ("which belongs to one of this run's", "holds", {"parent": B}),
+        ("which is this run's own", "holds", {"of": B}),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_another_that_is_the_same_and_was_made_with_it_may_be_of_the_same_start(
+    words: str, verdict: str, changed: dict[str, Any]
+) -> None:
+    made = {"created_at": "2026-11-22T18:52:40Z"}
+    told = {**NEXT_ASKED_FOR, **made, "strategy": NEXT_ASKED_FOR["strategy_name"], "of": OTHER, **changed}
+    history = film(
+        did("start_sent", 1.0, B),
+        did("next_accepted", 20.0, NEXT),
+        [saw(20.5 + n, "running", 2.0 * n, of=NEXT, **made) for n in range(4)],
+        saw(23.0, "running", 3.0, view="other", **told),
+        next_payload=NEXT_ASKED_FOR,
+    )
+    judged = next_runs(history, NEXT, 30.0)
+    assert judged.verdict == verdict, judged.seen
+    if judged.unknown:
+        assert judged.seen == f"one start may have begun two: {OTHER} is the same, made in that moment"
+        assert judged.heard, "a run in which it is not known in the end is inconclusive"

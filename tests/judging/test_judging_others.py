@@ -459,5 +459,5 @@ def test_all_can_be_stopped(case: Case) -> None:
     case.check(
         all_can_be_stopped(case.history),
         "others can be stopped",
-        "this run's other backtests end as well when they are cancelled",
+        "what this run has left running ends when it is cancelled",
     )

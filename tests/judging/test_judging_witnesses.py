@@ -859,6 +859,53 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         26.0,
     ),
     Case(
+        "in a state of which nobody has heard",
+        film(CUT, registry(11.0, None, "draining"), registry(26.0, None, "draining")),
+        "violated",
+        "it is draining 15.5 s later, and was not free before",
+        26.0,
+    ),
+    Case(
+        "in such a state so far",
+        film(CUT, registry(11.0, None, "draining"), registry(12.0, None, "draining")),
+        "unknown",
+        "the registry has not freed it yet",
+    ),
+    Case(
+        "free by a word of this registry's own",
+        film(CUT, registry(5.0, None, "waiting"), registry(11.0, None, "waiting"), registry(12.0, None, "waiting")),
+        "holds",
+        "it was waiting within 0.50 s of the answer to the cancel",
+        figures={"place_free_s": 0.5},
+    ),
+    Case(
+        "a word of before the cancel is none for a free worker where it had work, or is none at all",
+        film(
+            *(CUT, registry(5.0, B, "draining"), registry(5.5, None, "busy")),
+            *(registry(11.0, None, "draining"), registry(26.0, None, "draining")),
+        ),
+        "violated",
+        "it is draining 15.5 s later, and was not free before",
+        26.0,
+    ),
+    *(
+        Case(
+            f"free, called {word}",
+            film(CUT, registry(11.0, None, word), registry(12.0, None, word)),
+            "holds",
+            f"it was {word} within 0.50 s of the answer to the cancel",
+            figures={"place_free_s": 0.5},
+        )
+        for word in ("idle", "ready", "no status (None)")
+    ),
+    Case(
+        "in such a state with other work",
+        film(CUT, registry(11.0, "op_7", "draining"), registry(12.0, "op_7", "draining")),
+        "holds",
+        "it was draining within 0.50 s of the answer to the cancel",
+        figures={"place_free_s": 0.5},
+    ),
+    Case(
         "out of service after it was free",
         film(CUT, registry(11.0, None), registry(26.0, None, "temporarily_unavailable")),
         "unknown",

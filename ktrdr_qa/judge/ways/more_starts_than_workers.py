@@ -97,7 +97,7 @@ def _left_by_a_refused_one(history: History, refused: Sequence[Event]) -> tuple[
     for other in others:
         told = history.of("other", other)
         made = moment_of(_created(told))
-        if not (created and made and made > created) or same_work(history, told[-1]) is False:
+        if not (created and made and made > created) or same_work(history.about.get("payload"), told[-1]) is False:
             continue
         for s in (*told, *history.of("list", other)):
             if s.asked_s >= until_s and not s.terminal and s.status != MISSING:
