@@ -323,11 +323,13 @@ def records_its_end(history: History, backtest: str) -> Judgement:
     first = ended_at(history, backtest)
     same = [s for s in records if s.status == end.status and s.facts.get("completed_at")]
     settled = [s for s in same if s.asked_s >= end.answered_s + COVERED_GAP_S]
-    moves = [(first, s) for s in same if moved_on(first, s)]
     # It may be told first by KTRDR and then by the worker; one that ran in between has ended twice.
     if ran_again := next((s for s in after if s.status == "running" and not s.facts.get("in_list")), None):
         later = (s for s in same if s.asked_s > ran_again.asked_s)
-        moves += [(first, s) for s in later if moved_on(first, s, SAME_MOMENT_S)]
+        if anew := next((s for s in later if moved_on(first, s, SAME_MOMENT_S)), None):
+            seen = f"it was {state_of(ran_again)} again, and ended once more"
+            return rule.violated(f"{seen}: first {first}, then {anew.facts['completed_at']}", anew.answered_s)
+    moves = [(first, s) for s in same if moved_on(first, s)]
     # Whether several cancels ended it twice is asked by a rule of its own.
     if settled and not any(e.kind == ONE_OF_SEVERAL_ANSWERED for e in history.events):
         then = str(settled[0].facts["completed_at"])

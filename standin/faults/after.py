@@ -22,6 +22,8 @@ WORKERS = "/api/v1/workers"
 STEP_BACK_AFTER_S = 1.6
 """More than a second after the end, so that it is no word about that."""
 ONCE_AFTER_S = 1.9
+MOMENT_S = (0.4, 0.9)
+"""From when to when after its cancel a backtest runs again; the limit for being cancelled is a second at least."""
 LATER_S = 1.0
 GONE_EACH = 3
 ITEMS_A_SECOND = 100
@@ -181,6 +183,14 @@ class WorkerDropped(Registered):
         return None
 
 
+@fault("after-worker-draining")
+class WorkerDraining(Registered):
+    from_s = 0.3
+
+    def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
+        return {**row, "status": "draining", "current_operation_id": None}
+
+
 @fault("after-worker-put-out-of-service")
 class WorkerPutOutOfService(Registered):
     def shown(self, row: dict[str, Any], operation: str) -> dict[str, Any] | None:
@@ -280,6 +290,23 @@ class EndMoves(AfterCancel):
         return operation.copy(
             completed_at=operation.completed_at and operation.completed_at + timedelta(seconds=moved_s)
         )
+
+
+@fault("after-runs-for-a-moment")
+class RunsForAMoment(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        if elapsed_s < MOMENT_S[0]:
+            return operation
+        if elapsed_s < MOMENT_S[1]:
+            return operation.copy(status="running", completed_at=None)
+        later = timedelta(seconds=MOMENT_S[1])
+        return operation.copy(completed_at=operation.completed_at and operation.completed_at + later)
+
+
+@fault("after-reason-changes")
+class ReasonChanges(AfterCancel):
+    def shows(self, operation: Operation, before: Operation, elapsed_s: float) -> Operation | None:
+        return operation.copy(error_message="KeyError: 'progress'") if elapsed_s >= STEP_BACK_AFTER_S else operation
 
 
 @fault("after-beginning-moves")

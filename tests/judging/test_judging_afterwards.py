@@ -1098,7 +1098,8 @@ def began_at(at_s: float, second: str) -> Sample:
         "it ended, ran again, and ended once more",
         film(CUT, RAN, ended_at(10.2, "44.0"), saw(10.6, "running", 4.5), ended_at(10.8, "44.6")),
         "violated",
-        "the time of its end moves: first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:44.6Z",
+        'it was "running" at 4.5 % again, and ended once more: '
+        "first 2026-11-22T18:52:44.0Z, then 2026-11-22T18:52:44.6Z",
         10.8,
     ),
     *(

@@ -713,6 +713,11 @@ def _(it: Launched) -> None:
     _registered(it, lambda seen, operation: seen is None)
 
 
+@shows("after-worker-draining")
+def _(it: Launched) -> None:
+    _registered(it, lambda seen, operation: bool(seen) and seen["status"] == "draining")
+
+
 @shows("after-worker-put-out-of-service")
 def _(it: Launched) -> None:
     _registered(it, lambda seen, operation: bool(seen) and seen["status"] == "temporarily_unavailable")
@@ -1143,6 +1148,24 @@ def _(it: Launched) -> None:
     first = it.operation(operation_id)["completed_at"]
     moved = it.wait(operation_id, lambda seen: seen["completed_at"] != first)["completed_at"]
     assert (datetime.fromisoformat(moved) - datetime.fromisoformat(first)).total_seconds() == 1.0
+
+
+@shows("after-runs-for-a-moment")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    first = it.operation(operation_id)
+    assert first["status"] == "cancelled"
+    assert it.wait(operation_id, lambda seen: seen["status"] == "running")["completed_at"] is None
+    again = it.wait(operation_id, lambda seen: seen["status"] == "cancelled")
+    assert again["completed_at"] > first["completed_at"]
+
+
+@shows("after-reason-changes")
+def _(it: Launched) -> None:
+    operation_id = _cancelled(it)
+    assert it.operation(operation_id)["error_message"] == "Operation cancelled by user"
+    changed = it.wait(operation_id, lambda seen: seen["error_message"] != "Operation cancelled by user")
+    assert changed["status"] == "cancelled" and changed["error_message"] == "KeyError: 'progress'"
 
 
 @shows("after-beginning-moves")
