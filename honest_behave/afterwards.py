@@ -1,7 +1,8 @@
-"""A step of an ended scenario that turns out to have failed: Behave's model, the exit status and the console follow."""
+"""What happens when Behave is done with it: a step of an ended scenario turns out to have failed, or a run has crashed."""
 
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from behave.model import Scenario, Step
@@ -44,3 +45,11 @@ def _say(scenario: Scenario, step: Step) -> None:
     lines = [f"    {line}" for line in [*str(problem and problem.message).splitlines(), f"at {step.location}"]]
     head = f"FAILED AFTERWARDS: {scenario.keyword}: {scenario.name}\n  {step.keyword} {step.name}"
     print("\n".join(["", head, *lines]), file=sys.__stderr__ or sys.stderr, flush=True)
+
+
+def clean_up(runner: Any, *, after_all: bool) -> None:
+    """After a crash: what Behave does after the last feature, and has not come to; the problems are kept (see `Watch`)."""
+    with suppress(Exception):
+        if after_all:
+            runner.run_hook("after_all")
+        runner.context._do_remaining_cleanups()

@@ -190,21 +190,12 @@ class HonestRunner(Runner):  # type: ignore[misc]
                 failed = self._run_strictly(features)
             except BaseException as error:
                 self._report_crash(error)
-                self._clean_up_after_a_crash()
+                afterwards.clean_up(self, after_all=not self._after_all)
                 if not isinstance(error, SystemExit):
                     self._tell_the_end(failed=True)
                     raise
                 failed = self._fail("The run did not finish", describe(error))
             return self._tell_the_end(failed)
-
-    def _clean_up_after_a_crash(self) -> None:
-        """What Behave does after the last feature, where it has not come so far; the problems are kept (see `Watch`)."""
-        if self.context is None:
-            return
-        if not self._after_all:
-            self.run_hook("after_all")
-        with suppress(Exception):
-            self.context._do_remaining_cleanups()
 
     def _tell_the_end(self, failed: bool) -> bool:
         try:
