@@ -18,7 +18,7 @@ SAME_START_S = 2.0
 """What a worker runs under an id of its own is the backtest if it began as close to it as this."""
 TAKEN_AGAIN_S = 2.0
 """For so long the registry takes back that a worker is free, before it counts: what answers may be a replica that lags."""
-FREE = frozenset({"available", "idle", "ready"})
+FREE = frozenset({"available", "idle", "ready", "free", "online", "healthy", "active"})
 """What a registry calls a worker that takes work (contract: "available"), besides what it called one before the cancel."""
 NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
 """What the registry says of a worker that is not busy and takes no backtest all the same."""

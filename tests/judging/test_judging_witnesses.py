@@ -896,7 +896,7 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
             f"it was {word} within 0.50 s of the answer to the cancel",
             figures={"place_free_s": 0.5},
         )
-        for word in ("idle", "ready", "no status (None)")
+        for word in ("idle", "ready", "free", "online", "healthy", "active", "no status (None)")
     ),
     Case(
         "in such a state with other work",
