@@ -38,6 +38,8 @@ WHOLE_SECONDS_S = 1.0
 clock is not set back to the very same time."""
 COMES_AND_GOES = 3
 """So many times a record that is gone for a moment is no accident, and no view that lags either."""
+LAGS_S = 2.0
+"""A view that lags shows what was by so much before its last reading at the most."""
 DONE = 99.9
 """Percent from which on a backtest looks as if it were completed."""
 _DIGITS = re.compile(r"\d+")
@@ -103,19 +105,19 @@ def _other_reason(history: History, end: Sample, after: Sequence[Sample]) -> tup
         s for s in after if s.terminal and s.asked_s >= end.answered_s + COVERED_GAP_S and not s.facts.get("in_list")
     ]
     reasons = [s.facts.get("error_message") for s in settled]
-    if len(settled) < 2 or not reasons[0] or reasons[-1] == reasons[0] or reasons[-2] != reasons[-1]:
+    was, before, now = next(iter(reasons), None), reasons[-2:-1], reasons[-1:]
+    if not was or was in now or before != now:
         return None
-    first = next(s for s, reason in zip(settled, reasons, strict=True) if reason == reasons[-1])
-    changed = f"error_message changed from {reasons[0]!r} to {reasons[-1]!r}"
-    return first, f"its {changed}, {first.answered_s - end.answered_s:.1f} s after it had ended"
+    first = next(s for s in settled if s.facts.get("error_message") in now)
+    after_s = first.answered_s - end.answered_s
+    return first, f"its error_message changed from {was!r} to {now[0]!r}, {after_s:.1f} s after it had ended"
 
 
 def _is_anew(ran: Sequence[Sample], s: Sample) -> bool:
     """Whether a reading is none of what was before the end, as a view that lags shows it: it never was as low in its last time."""
     if s.status != "running" or s.percentage is None or not ran:
         return False
-    lags_from_s = ran[-1].asked_s - 2 * COVERED_GAP_S
-    last = [r for r in ran if r.answered_s >= lags_from_s and r.percentage is not None]
+    last = [r for r in ran if r.answered_s >= ran[-1].asked_s - LAGS_S and r.percentage is not None]
     return bool(last) and height_of(s) < min(map(height_of, last))
 
 

@@ -20,6 +20,7 @@ TAKEN_AGAIN_S = 2.0
 """For so long the registry takes back that a worker is free, before it counts: what answers may be a replica that lags."""
 FREE = frozenset({"available", "idle", "ready", "free", "online", "healthy", "active"})
 """What a registry calls a worker that takes work (contract: "available"), besides what it called one before the cancel."""
+BUSY = "busy"
 NOT_TAKING_WORK = ("temporarily_unavailable", "unavailable", "offline", "unhealthy", "dead")
 """What the registry says of a worker that is not busy and takes no backtest all the same."""
 
@@ -171,7 +172,7 @@ def _how_it_is_taken(
         if again:
             return f"it was free, and is {s.status} with the cancelled backtest again {later}"
         return f"it is still {s.status} with the cancelled backtest {later}" if late else ""
-    if late and s.status != "busy" and freed is None:
+    if late and s.status != BUSY and freed is None:
         return f"it is {s.status} {later}, and was not free before"
     # Busy with what is not told, or unavailable after it was free, may have another reason: work that the worker has.
     other_s = _last_other_work_s(history, worker, backtest, since_s, s)
@@ -221,7 +222,7 @@ def _calls_free(history: History, since_s: float) -> set[str]:
     """The words for a worker that takes work: this registry's own are those of workers that had none before the cancel."""
     seen = (s for worker in history.subjects("registry") for s in history.of("registry", worker))
     had_none = (s for s in seen if s.asked_s <= since_s and not s.facts.get("current_operation"))
-    return {*FREE, *(str(s.status) for s in had_none)} - {"None", MISSING, "busy", *NOT_TAKING_WORK}
+    return {*FREE, *(s.status for s in had_none if s.status)} - {MISSING, BUSY, *NOT_TAKING_WORK}
 
 
 def _is_free(s: Sample, backtest: str, calls_free: Collection[str]) -> bool:
@@ -234,7 +235,7 @@ def _is_free(s: Sample, backtest: str, calls_free: Collection[str]) -> bool:
 def _holds_on(s: Sample, names: Collection[str]) -> bool:
     """Whether a worker is told to have the backtest, by any of its names, or to be busy without a word of what with."""
     has = s.facts.get("current_operation")
-    return has in names or (s.status == "busy" and has is None)
+    return has in names or (s.status == BUSY and has is None)
 
 
 def _busy_with_no_word(told: Sequence[Sample], backtest: str, readings: Sequence[Sample]) -> bool:

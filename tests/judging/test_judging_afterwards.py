@@ -298,6 +298,13 @@ NOT_ENDED = (
         "its error_message changed from 'cancelled by user' to 'no such key', 4.0 s after it had ended",
         14.2,
     ),
+    Case(
+        "it ended for another reason, a second later",
+        film(CUT, RAN, because(10.2), because(11.2), because(14.2, "x"), because(15.2, "x")),
+        "violated",
+        "its error_message changed from 'cancelled by user' to 'x', 4.0 s after it had ended",
+        14.2,
+    ),
     *(
         Case(
             f"its reason is another one {words}",
@@ -1110,6 +1117,11 @@ def began_at(at_s: float, second: str) -> Sample:
             f"it ended at 2026-11-22T18:52:{last}Z",
         )
         for words, last, readings in (
+            (
+                "more, shown running at that time",
+                "45.0",
+                [saw(10.6, "running", 4.5), ended_at(10.6, "45.0")],
+            ),
             ("it was shown running before that", "44.5", [saw(10.6, "running", 4.5), ended_at(10.8, "44.5")]),
             ("more, shown running after that", "45.0", [ended_at(10.4, "45.0"), saw(10.6, "running", 4.5)]),
             (

@@ -879,6 +879,22 @@ def test_without_its_beginning_the_backtest_is_known_by_what_ran_before_the_canc
         figures={"place_free_s": 0.5},
     ),
     Case(
+        "free by a word that it had in the moment of the answer",
+        film(CUT, registry(10.5, None, "waiting"), registry(11.0, None, "waiting"), registry(12.0, None, "waiting")),
+        "holds",
+        "it was waiting within 0.50 s of the answer to the cancel",
+        figures={"place_free_s": 0.5},
+    ),
+    *(
+        Case(
+            f"{word} without a word of what with, before the cancel and after it",
+            film(CUT, registry(5.0, None, word), registry(11.0, None, word), registry(12.0, None, word)),
+            "unknown",
+            "the registry has not freed it yet",
+        )
+        for word in ("busy", "missing", "offline")
+    ),
+    Case(
         "a word of before the cancel is none for a free worker where it had work, or is none at all",
         film(
             *(CUT, registry(5.0, B, "draining"), registry(5.5, None, "busy")),
