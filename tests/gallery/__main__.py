@@ -107,7 +107,7 @@ def what_is_wrong(fault: dict[str, Any], ran: Ran, step: str, message: str, cate
         return f"the outcome is {ran.outcome}, not {fault['outcome']}"
     if fault["step"] not in step:
         return f"it was caught at {step!r}, not at {fault['step']!r}"
-    # Where the fault may hit a request that is on its way, the row says what such a one is told.
+    # Where it depends on the moment, or on the host's other work, the row says what else may be told.
     if not any(words in f"{message}\n" for words in (fault["message"], fault.get("or_message", fault["message"]))):
         return f"the message does not say {fault['message']!r}"
     if category not in CATEGORIES[ran.outcome]:
