@@ -44,8 +44,9 @@ PACE_STEPS = 2
 """Of fewer steps than that no pace is taken where there is time for more: the moments at their ends are not exact."""
 LONGER = 4
 """So many times as long."""
-LONGER_ON_A_BUSY_HOST = 3
-"""So many times as long at least what is slower is watched there: others may take the processors for some seconds."""
+LONGER_ON_THIS_HOST = 3
+"""So many times as long at least what is slower is watched there: others may take its processors for some seconds, which an
+average over a minute does not tell."""
 FALLEN_S = 0.5
 """Progress that stays below what it was for so long has fallen; longer, and what was lost would be made up for."""
 
@@ -179,7 +180,8 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
         if meanwhile := others_begun(history, from_s):
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
         few = due < FEWEST_STEPS * step and span_s < LONGER * window_s
-        if made and (few or (_is_busy(history) and span_s < LONGER_ON_A_BUSY_HOST * window_s)):
+        brief = "load_per_core" in history.about and span_s < LONGER_ON_THIS_HOST * window_s
+        if made and (few or brief):
             return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
         # No host makes one stand still.
         if not made or theirs is None or made < share * theirs * due - step:
