@@ -55,7 +55,7 @@ class FaultRow:
     decided_within_s: float = 10.0
     """How soon after the decisive reading the verdict must be told."""
     or_message: str = ""
-    """What it may say instead, as the moment in which the fault strikes, or the host's other work, have it."""
+    """What it may say instead, where the fault strikes while a request is on its way."""
     alone: bool = False
     """It shows only where a processor is to spare, so it is shown by itself."""
 

@@ -16,7 +16,7 @@ from standin.settings import Settings
 if TYPE_CHECKING:
     from standin.job import Job
 
-BURNS_FOR_S = 3.2
+BURNS_FOR_S = 2.4
 """Longer than the limit of the gallery's runs by so much that it shows, and shorter than what is called lasting."""
 COUNTS_ON_BY, COUNTS_ON_EVERY_S = 0.5, 0.5
 

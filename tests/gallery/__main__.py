@@ -24,7 +24,7 @@ from typing import Any
 
 from ktrdr_qa.system import into_a_pipe
 from storm.asked import at_least
-from tests.gallery.behave_run import ROOT, SHORT_LIMITS, Ran, embedded_target, run_suite
+from tests.gallery.behave_run import ROOT, SHORT_LIMITS, Ran, embedded_target, run_suite, short_limits
 from tools import readme
 
 FAULTS = ROOT / "standin" / "faults.toml"
@@ -82,8 +82,7 @@ def varied(name: str, seed: int | None) -> list[str]:
 def run_fault(fault: dict[str, Any], root: Path = ROOT, seed: int | None = None) -> Case:
     # What a row asks for comes last, so that nothing takes it away.
     arguments = [*ALWAYS, *varied(fault["name"], seed), *fault.get("arguments", ()), "--fault", fault["name"]]
-    limits = f"{SHORT_LIMITS}{fault.get('limits', '')}\n"
-    ran = run_suite(fault["feature"], embedded_target(arguments, limits), root=root)
+    ran = run_suite(fault["feature"], embedded_target(arguments, short_limits(fault.get("limits", ""))), root=root)
     scenario, step, message = ran.culprit
     category = ran.categories.get(scenario, "")
     return Case(
@@ -107,7 +106,7 @@ def what_is_wrong(fault: dict[str, Any], ran: Ran, step: str, message: str, cate
         return f"the outcome is {ran.outcome}, not {fault['outcome']}"
     if fault["step"] not in step:
         return f"it was caught at {step!r}, not at {fault['step']!r}"
-    # Where it depends on the moment, or on the host's other work, the row says what else may be told.
+    # Where the fault may hit a request that is on its way, the row says what such a one is told.
     if not any(words in f"{message}\n" for words in (fault["message"], fault.get("or_message", fault["message"]))):
         return f"the message does not say {fault['message']!r}"
     if category not in CATEGORIES[ran.outcome]:

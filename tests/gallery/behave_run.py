@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,12 @@ def _read(exit_status: int, took_s: float, output: str, results: Path, told_at_s
     decisive = None if told_at_s is None else decisive_s(results)
     decided_s = None if decisive is None or told_at_s is None else told_at_s - decisive
     return Ran(exit_status, took_s, output, scenarios, categories, decided_s)
+
+
+def short_limits(own: str) -> str:
+    """The short limits, but for what a fault needs for itself, as the text of a target file."""
+    limits = tomllib.loads(SHORT_LIMITS)["limits"] | tomllib.loads(own)
+    return "".join(["[limits]\n", *(f"{name} = {limit_s}\n" for name, limit_s in limits.items())])
 
 
 def embedded_target(arguments: Sequence[str], limits: str = SHORT_LIMITS) -> str:
