@@ -19,7 +19,7 @@ from ktrdr_qa.platform.statuses import MISSING, TERMINAL
 from ktrdr_qa.record.recorder import WITNESS_INTERVAL_S
 from ktrdr_qa.words import cut
 
-LOOKS = 2
+LOOKS = 5
 """How often the list is asked for before it counts as not read: before the cancels it cannot be looked at again later."""
 NO_ID = "no id at all"
 LONG_ID = "an id of ten thousand characters"
