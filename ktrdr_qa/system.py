@@ -51,6 +51,13 @@ def is_alive(pid: int) -> bool:
     return bool(psutil.pid_exists(pid))
 
 
+def processors_used() -> float:
+    """Which share of this host's processors was used since the last call, 0 to 1; the first call tells nothing."""
+    import psutil
+
+    return float(psutil.cpu_percent()) / 100.0
+
+
 def load_per_core() -> float:
     """The processes of this host that want to run, for each of its cores, over the last minute."""
     import psutil

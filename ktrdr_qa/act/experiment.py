@@ -25,7 +25,7 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import rises_in
 from ktrdr_qa.platform.witnesses import Witness
 from ktrdr_qa.record.history import History
-from ktrdr_qa.system import load_per_core
+from ktrdr_qa.system import load_per_core, processors_used
 
 SETTLES_S = 5.0
 """So long a recording goes on at the most for what its last readings have put in doubt."""
@@ -92,11 +92,13 @@ class Experiment:
 
     def await_pace(self, name: str, limit_s: float) -> Judgement:
         """Wait for a judgement of a pace; for one that is too slow look what else KTRDR, or this host, has to do by now."""
+        processors_used()
         judgement = self.await_known(name, limit_s)
         if judgement.violated or judgement.final:
             self.others.look()
             about = self.scene.recorder.about
             if "load_per_core" in about:
+                about["processors_used"] = round(processors_used(), 2)
                 about["load_per_core"] = max(about["load_per_core"], round(load_per_core(), 2))
             # What it made while others were looked for may have put it in doubt again.
             judgement = self.await_known(name, limit_s)

@@ -240,3 +240,4 @@ def test_who_is_alive_and_how_busy_the_host_is() -> None:
     child.wait()
     assert system.is_alive(os.getpid()) and not system.is_alive(child.pid)
     assert system.load_per_core() >= 0
+    assert 0 <= system.processors_used() <= 1

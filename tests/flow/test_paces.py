@@ -40,19 +40,27 @@ def told(url: str, place: Path, load_before: float | None, pace: float) -> tuple
 
 
 @pytest.mark.parametrize(
-    ("load_before", "load_now", "kept", "outcome"),
-    [(0.5, 0.6, 0.6, "violated"), (0.5, 2.14, 2.14, "holds"), (2.5, 0.6, 2.5, "holds"), (None, 9.0, None, "violated")],
-    ids=["at rest", "busy by now", "was busy before", "a host that does not tell"],
+    ("load_before", "load_now", "used", "kept", "outcome"),
+    [
+        (0.5, 0.6, 0.5, 0.6, "violated"),
+        (0.5, 2.14, 0.5, 2.14, "holds"),
+        (2.5, 0.6, 0.5, 2.5, "holds"),
+        (0.5, 0.6, 1.0, 0.6, "holds"),
+        (None, 9.0, 1.0, None, "violated"),
+    ],
+    ids=["at rest", "busy by now", "was busy before", "all in use", "a host that does not tell"],
 )
 def test_a_pace_is_too_slow_only_on_a_host_that_has_not_become_busy(
     load_before: float | None,
     load_now: float,
+    used: float,
     kept: float | None,
     outcome: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(experiment, "load_per_core", lambda: load_now)
+    monkeypatch.setattr(experiment, "processors_used", lambda: used)
     with started("--registry-lag-s", "0") as platform:
         judgement, about = told(platform.url, tmp_path, load_before, pace=1.0)
     assert judgement.verdict == outcome, judgement.seen

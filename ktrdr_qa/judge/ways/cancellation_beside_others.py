@@ -36,6 +36,8 @@ SLOWER = 0.6
 SLOWER_ON_A_BUSY_HOST = 0.5
 SLOWER_ALONE_ON_A_BUSY_HOST = 1 / 3
 """Where no other of this run ran meanwhile, nothing tells how much of the host is left for one of them."""
+ALL_USED = 0.9
+"""Where so much of the processors is used, what one process gets depends on what the others want."""
 IN_DOUBT = 0.8
 """One that makes less than this part of it is watched longer: of half the pace a step hides much in a short time."""
 FEWEST_STEPS = 5
@@ -277,7 +279,9 @@ def _lag_s(history: History) -> float:
 
 
 def _is_busy(history: History) -> bool:
-    return float(history.about.get("load_per_core", 0.0)) > BUSY_HOST
+    """Whether others take so much of this host that one of this run's may get less than before; its load is an average."""
+    about = history.about
+    return float(about.get("load_per_core", 0.0)) > BUSY_HOST or float(about.get("processors_used", 0.0)) >= ALL_USED
 
 
 def _slower(history: History, *, alone: bool) -> float:

@@ -162,6 +162,13 @@ def test_on_a_busy_host_where_nothing_tells_what_it_gives_a_third_will_do(made: 
     assert alone.verdict == verdict, alone.seen
 
 
+def test_a_host_of_which_all_processors_are_used_is_busy_whatever_its_last_minute_was() -> None:
+    half = beside(runs(10.25, 25.0, pace=1.0, base=16.0))
+    for used, told in ((0.9, "holds"), (0.89, "violated")):
+        seen = film(half.samples, half.events, backtest=B, load_per_core=0.5, processors_used=used)
+        assert on(seen).verdict == told
+
+
 def test_where_others_have_begun_meanwhile_a_slower_neighbour_tells_nothing() -> None:
     slow = runs(10.25, 25.0, pace=0.5, base=16.0)
 
