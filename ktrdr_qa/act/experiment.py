@@ -98,8 +98,8 @@ class Experiment:
             self.others.look()
             about = self.scene.recorder.about
             if "load_per_core" in about:
-                about["processors_used"] = round(processors_used(), 2)
-                about["load_per_core"] = max(about["load_per_core"], round(load_per_core(), 2))
+                for fact, now in (("load_per_core", load_per_core()), ("processors_used", processors_used())):
+                    about[fact] = max(about.get(fact, 0.0), round(now, 2))
             # What it made while others were looked for may have put it in doubt again.
             judgement = self.await_known(name, limit_s)
         return judgement

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -122,6 +123,17 @@ def test_a_signal_leaves_no_backtest_of_this_run_on_a_platform_that_stays(
         assert not list((place.path / "reports" / "journal").glob("*.json"))
 
 
+def our_console(place: Place, url: str, *options: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """A run as it is started by hand, with the formatter that it has then."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("behave")), "--no-color", *options, MAIN],
+        cwd=place.path,
+        env={**kept, **place.environment, "KTRDR_API_URL": url},
+        **streams,
+    )
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
 def test_a_terminal_that_is_closed_ends_the_run_in_good_order(place: Place) -> None:
     """What is still said cannot be written any more, and that stops no clean-up."""
@@ -131,11 +143,9 @@ def test_a_terminal_that_is_closed_ends_the_run_in_good_order(place: Place) -> N
 
     ours, theirs = pty.openpty()
     with started(*LAG_0) as platform:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
-        run = subprocess.Popen(
-            [str(Path(sys.executable).with_name("behave")), "--no-color", MAIN],
-            cwd=place.path,
-            env={**kept, **place.environment, "KTRDR_API_URL": platform.url},
+        run = our_console(
+            place,
+            platform.url,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -156,14 +166,7 @@ def test_a_terminal_that_is_closed_ends_the_run_in_good_order(place: Place) -> N
 
 
 def suite_into_a_pipe(place: Place, url: str, *options: str) -> subprocess.Popen[bytes]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("KTRDR_")}
-    return subprocess.Popen(
-        [str(Path(sys.executable).with_name("behave")), "--no-color", *options, MAIN],
-        cwd=place.path,
-        env={**kept, **place.environment, "KTRDR_API_URL": url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    return our_console(place, url, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.mark.parametrize("options", [(), ("--format", "plain")], ids=["our console", "plain"])

@@ -21,12 +21,14 @@ from tests.judging.film import B, W
 from tests.judging.ways.test_cancellation_beside_others import beside, runs
 
 
-def told(url: str, place: Path, load_before: float | None, pace: float) -> tuple[Judgement, dict[str, Any]]:
+def told(
+    url: str, place: Path, load_before: float | None, pace: float, **known: float
+) -> tuple[Judgement, dict[str, Any]]:
     """What is said of a neighbour that had made 2 % a second, by an experiment whose film is there already."""
     seen = beside(runs(10.25, 25.0, pace=pace, base=16.0))
     begun_s = time.monotonic() - seen.until_s
     about = {} if load_before is None else {"load_per_core": load_before}
-    recorder = Recorder(lambda: time.monotonic() - begun_s, {**about, "backtest": B, "worker": W})
+    recorder = Recorder(lambda: time.monotonic() - begun_s, {**about, **known, "backtest": B, "worker": W})
     recorder.add(seen.samples)
     for event in seen.events:
         recorder.note(event.kind, event.subject, event.at_s, **event.facts)
@@ -65,6 +67,15 @@ def test_a_pace_is_too_slow_only_on_a_host_that_has_not_become_busy(
         judgement, about = told(platform.url, tmp_path, load_before, pace=1.0)
     assert judgement.verdict == outcome, judgement.seen
     assert about.get("load_per_core") == kept
+
+
+def test_what_an_earlier_step_saw_of_the_processors_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All paces are judged once more at the end of the recording, by what is known of the host then."""
+    monkeypatch.setattr(experiment, "load_per_core", lambda: 0.5)
+    monkeypatch.setattr(experiment, "processors_used", lambda: 0.5)
+    with started("--registry-lag-s", "0") as platform:
+        judgement, about = told(platform.url, tmp_path, 0.5, pace=0.6, processors_used=0.95)
+    assert about["processors_used"] == 0.95 and judgement.violated, "less than a third is too slow on any host"
 
 
 def test_a_pace_is_too_slow_only_where_no_other_backtest_has_begun_meanwhile(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
         window_s = max(least_s, updates * longest_step_s(before))
         step = _usual_step([*before, *after])
-        judged = _keeps(history, rule, _Watched(other, usual, step, before, after, sent.at_s, window_s))
+        judged = _keeps(history, rule, _Watched(other, paces, step, before, after, sent.at_s, window_s))
         if not judged.holds:
             return judged
         told.append(judged.seen)
@@ -145,13 +145,14 @@ def _done_too_soon(readings: Sequence[Sample], done: Sample, usual: float, lag_s
 
 @dataclass(frozen=True)
 class _Watched:
-    """A backtest that has to go on at its usual pace, in percent a second, from a time on and for at least so long.
+    """A backtest that has to go on at its usual pace, from a time on and for at least so long.
 
-    ``step`` is the usual granularity of its progress, in percent.
+    ``paces`` are those of all backtests of this run, its own among them, in percent a second; ``step`` is the usual
+    granularity of its progress, in percent.
     """
 
     backtest: str
-    usual: float
+    paces: Mapping[str, float]
     step: float
     before: Sequence[Sample]
     after: Sequence[Sample]
@@ -161,7 +162,7 @@ class _Watched:
 
 def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
     """Whether it goes on at its usual pace, or as near to it as this run's others do meanwhile: they may share a host."""
-    other, usual, from_s, window_s = watched.backtest, watched.usual, watched.from_s, watched.window_s
+    other, paces, from_s, window_s = watched.backtest, watched.paces, watched.from_s, watched.window_s
     before, after, lag_s = watched.before, watched.after, _lag_s(history)
     if not after or after[-1].asked_s - from_s < window_s:
         return rule.unknown(f"{other} was not read for {window_s:.1f} s yet")
@@ -171,8 +172,9 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
     heights += [s.percentage for s in after if s.percentage is not None]
     # What was lost of it is for ``are_untouched``.
     made, left = heights[-1] - min(heights), 100.0 - heights[0]
+    usual, step = paces[other], watched.step
     due = min(usual * (span_s - lag_s), left)
-    step, theirs = watched.step, _kept_by_the_others(history, other, from_s, last.asked_s)
+    theirs = _kept_by_the_others(history, paces, other, from_s, last.asked_s)
     share = _slower(history, alone=theirs is None)
     if share * due <= step:
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
@@ -210,13 +212,15 @@ def others_begun(history: History, since_s: float) -> list[str]:
     return sorted({s.subject for s in active} - before)
 
 
-def _kept_by_the_others(history: History, other: str, from_s: float, until_s: float) -> float | None:
+def _kept_by_the_others(
+    history: History, paces: Mapping[str, float], other: str, from_s: float, until_s: float
+) -> float | None:
     """Which part of its own pace, and one usual step, the best of this run's other backtests made at that time.
 
     None where none of them was seen to move for ``PACE_S`` of that time: they excuse nothing.
     """
     kept = []
-    for each, usual in _usual_paces(history, history.backtest).items():
+    for each, usual in paces.items():
         readings = [s for s in until_we_end_it(history, each) if s.status == "running" and s.percentage is not None]
         meanwhile = [s for s in readings if from_s <= s.asked_s <= until_s]
         if each == other or not meanwhile or (span_s := meanwhile[-1].asked_s - meanwhile[0].asked_s) < PACE_S:
@@ -365,7 +369,7 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
         return rule.unknown("none was started")
     before = before_cancel(history, backtest)
     follower = started.subject
-    usual = _usual_paces(history, backtest).get(follower)
+    paces = _usual_paces(history, backtest)
     readings = until_we_end_it(history, follower)
     if broken := next((s for s in readings if s.terminal and s.status != "completed"), None):
         words = broken.facts.get("error_message") or "no reason given"
@@ -384,14 +388,16 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     if not rises and readings and (since_s := readings[-1].asked_s - started.at_s) > limit_s:
         seen = f"{follower} was {state_of(readings[-1])} {since_s:.1f} s after its start"
         return rule.violated(seen, readings[-1].asked_s)
-    if usual is None or not rises:
-        return rule.unknown("its pace was not seen" if usual else "the pace of the cancelled one was not seen")
+    if follower not in paces or not rises:
+        return rule.unknown(
+            "its pace was not seen" if follower in paces else "the pace of the cancelled one was not seen"
+        )
     window_s = max(least_s, updates * longest_step_s(before))
     first = rises[0]
     after = [s for s in readings if s.asked_s > first.answered_s]
     # Of coarse steps it may have shown none yet, and is the same work.
     step = _usual_step(readings) or _usual_step(before)
-    return _keeps(history, rule, _Watched(follower, usual, step, [first], after, first.answered_s, window_s))
+    return _keeps(history, rule, _Watched(follower, paces, step, [first], after, first.answered_s, window_s))
 
 
 def in_words(history: History, found: Found) -> Iterator[str]:
