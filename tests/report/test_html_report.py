@@ -235,6 +235,13 @@ def test_an_unknown_page_is_refused():
         report.mend("<html><head></head></html>")
 
 
+def test_a_program_with_other_tables_is_refused():
+    with pytest.raises(report.NoReport, match="the generator's tables are not as expected; has its version changed"):
+        report.with_whole_tables("".join(list(report.TABLES)[:1]))
+    whole = report.with_whole_tables("".join(report.TABLES))
+    assert whole == "".join(report.TABLES.values())
+
+
 # --- upstream's faults ----------------------------------------------------------------------------
 
 

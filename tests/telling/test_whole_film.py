@@ -81,6 +81,22 @@ def test_what_turns_completed_after_its_step_fails_that_step(tmp_path: Path) -> 
     assert completed and film["until_s"] >= completed[0]["answered_s"] >= event(film, "cancel_sent")["at_s"] + 4.0
 
 
+def test_what_is_found_besides_fails_no_step_that_is_about_something_else(tmp_path: Path) -> None:
+    """The scenario has failed already; the table tells what was broken besides."""
+    told = run(suite(tmp_path, "after-later-completed"), "-D", "target=target.toml", MAIN)
+    summary = told_well(told, "failed", "Product defect")
+    failed = [s["name"] for s in main_of(told)["steps"] if s["status"] == "failed"]
+    assert len(failed) == 1 and "stays frozen" in failed[0]
+    rows = {c["check"]: c["verdict"] for c in summary["checks"]}
+    assert rows["Status changes to cancelled/failed"] == rows["Progress stops increasing"] == "violated"
+
+
+def test_a_fault_that_is_asked_for_is_named(tmp_path: Path) -> None:
+    told = run(suite(tmp_path), "-D", "fault=start-500", MAIN)
+    told_well(told, "failed", "Product defect")
+    assert "chosen by: no KTRDR was named, with the fault start-500)\nfault: start-500: " in told.console
+
+
 def test_new_backtest_that_fails_while_it_is_still_watched_is_no_pass(tmp_path: Path) -> None:
     """It has moved by then, and the step that asks for that has passed."""
     place = suite(tmp_path, "stability-new-fails-after-1-s", "--min-bars 51", limits=WATCHED_ON)
