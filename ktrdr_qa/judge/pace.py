@@ -10,6 +10,7 @@ from ktrdr_qa.judge.judgement import Judgement, Rule
 from ktrdr_qa.judge.reading import (
     before_cancel,
     cancel_due_from,
+    cpu_s_of,
     height_of,
     longest_step_s,
     middle_of,
@@ -74,6 +75,20 @@ def pace_of(readings: Sequence[Sample], lag_s: float, least_s: float = PACE_S) -
     if len(rises) < 2 or (span_s := rises[-1].answered_s - rises[0].answered_s) < least_s:
         return None
     return (height_of(rises[-1]) - height_of(rises[0])) / (span_s + lag_s)
+
+
+def yield_of(history: History, readings: Sequence[Sample], step: float = 0.0) -> float | None:
+    """Percent, and one step, for each second of processor time that the worker's process used while a backtest moved."""
+    rises = rises_in(readings)
+    if not rises:
+        return None
+    from_s, until_s = rises[0].answered_s, rises[-1].answered_s
+    used = [s for s in history.of("processor", str(history.about.get("worker"))) if s.cpu_s is not None]
+    used = [s for s in used if from_s <= s.asked_s and s.answered_s <= until_s]
+    if len(used) < 2 or (used_s := cpu_s_of(used[-1]) - cpu_s_of(used[0])) <= 0:
+        return None
+    began, ended = ([r for r in rises if r.answered_s <= s.asked_s][-1] for s in (used[0], used[-1]))
+    return (height_of(ended) - height_of(began) + step) / used_s
 
 
 def is_too_soon(left: float, passed_s: float, usual: float) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ktrdr_qa.judge.judgement import Judgement, Rule
-from ktrdr_qa.judge.pace import BRIEF_S, PACE_S, is_too_soon, pace_of
+from ktrdr_qa.judge.pace import BRIEF_S, PACE_S, is_too_soon, pace_of, yield_of
 from ktrdr_qa.judge.processor import BUSY_HOST
 from ktrdr_qa.judge.reading import (
     COVERED_GAP_S,
@@ -36,6 +36,10 @@ SLOWER = 0.6
 SLOWER_ON_A_BUSY_HOST = 0.5
 SLOWER_ALONE_ON_A_BUSY_HOST = 1 / 3
 """Where no other of this run ran meanwhile, nothing tells how much of the host is left for one of them."""
+SLOWER_FOR_WHAT_IT_GETS = 0.8
+"""Of the processor time that it gets, one that is only held up by a busy host makes at least this part of the usual progress."""
+SLOWEST_ON_A_BUSY_HOST = 1 / 8
+"""And this part of the progress that was due: what sleeps makes as much of its processor time, too."""
 ALL_USED = 0.9
 """Where so much of the processors is used, what one process gets depends on what the others want."""
 IN_DOUBT = 0.8
@@ -148,7 +152,8 @@ class _Watched:
     """A backtest that has to go on at its usual pace, from a time on and for at least so long.
 
     ``paces`` are those of all backtests of this run, its own among them, in percent a second; ``step`` is the usual
-    granularity of its progress, in percent.
+    granularity of its progress, in percent; ``usual_yield`` is what is due for a second of its worker's processor time, in
+    percent, where that is known.
     """
 
     backtest: str
@@ -158,6 +163,7 @@ class _Watched:
     after: Sequence[Sample]
     from_s: float
     window_s: float
+    usual_yield: float | None = None
 
 
 def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
@@ -188,10 +194,15 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
         if made and (few or brief):
             return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
         # No host makes one stand still.
-        if not made or theirs is None or made < share * theirs * due - step:
+        if made and theirs is not None and made >= share * theirs * due - step:
+            host = theirs
+            seen += f"; meanwhile the others of this run made at most {percent(100 * host)} of what was due of them"
+        elif made and _is_held_up(history, watched) and made >= SLOWEST_ON_A_BUSY_HOST * due - step:
+            return rule.holds(
+                f"{seen}; its host is busy, and of the processor time that it got it made as much as usual"
+            )
+        else:
             return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
-        host = theirs
-        seen += f"; meanwhile the others of this run made at most {percent(100 * host)} of what was due of them"
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
         height_of(s) - heights[0] >= IN_DOUBT * min(host * usual * (s.asked_s - from_s - lag_s), left)
@@ -201,6 +212,14 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
     if not kept and due < left and span_s < LONGER * window_s:
         return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
     return rule.holds(seen) if host == 1.0 or _is_busy(history) else rule.unknown(seen, final=True)
+
+
+def _is_held_up(history: History, watched: _Watched) -> bool:
+    """Whether a backtest is slow because others have this host's processors: it makes the usual progress of what it gets."""
+    if watched.usual_yield is None or not _is_busy(history):
+        return False
+    yields = yield_of(history, [*watched.before, *watched.after], watched.step)
+    return yields is not None and yields >= SLOWER_FOR_WHAT_IT_GETS * watched.usual_yield
 
 
 def others_begun(history: History, since_s: float) -> list[str]:
@@ -397,7 +416,9 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     after = [s for s in readings if s.asked_s > first.answered_s]
     # Of coarse steps it may have shown none yet, and is the same work.
     step = _usual_step(readings) or _usual_step(before)
-    return _keeps(history, rule, _Watched(follower, paces, step, [first], after, first.answered_s, window_s))
+    usual_yield = yield_of(history, before)
+    watched = _Watched(follower, paces, step, [first], after, first.answered_s, window_s, usual_yield)
+    return _keeps(history, rule, watched)
 
 
 def in_words(history: History, found: Found) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ktrdr_qa.judge import verdict
 from ktrdr_qa.judge.judgement import Judgement
 from ktrdr_qa.judge.ways import cancellation_beside_others as neighbours
 from ktrdr_qa.record.history import History, Sample
-from tests.judging.film import NEXT, OTHER, B, Part, W, cancelled, did, film, lost, saw, started
+from tests.judging.film import NEXT, OTHER, B, Part, W, cancelled, did, film, lost, saw, started, used
 
 BEGAN = {"created_at": "2026-11-22T18:52:30Z", "started_at": "2026-11-22T18:52:31Z"}
 
@@ -164,8 +164,8 @@ def test_on_a_busy_host_where_nothing_tells_what_it_gives_a_third_will_do(made: 
 
 def test_a_host_of_which_all_processors_are_used_is_busy_whatever_its_last_minute_was() -> None:
     half = beside(runs(10.25, 25.0, pace=1.0, base=16.0))
-    for used, told in ((0.9, "holds"), (0.89, "violated")):
-        seen = film(half.samples, half.events, backtest=B, load_per_core=0.5, processors_used=used)
+    for share, told in ((0.9, "holds"), (0.89, "violated")):
+        seen = film(half.samples, half.events, backtest=B, load_per_core=0.5, processors_used=share)
         assert on(seen).verdict == told
 
 
@@ -729,3 +729,48 @@ def test_a_next_one_that_makes_little_because_little_was_due_is_told_by_what_it_
 def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None:
     found = neighbours.judgements(beside(runs(10.25, 13.0, base=16.0)), verdict.LIMITS_S)
     assert found[0].seen == f"{OTHER} made 4.0 % in 3.0 s, and 6.0 % was due: it is watched for 12.0 s to tell"
+
+
+@pytest.mark.parametrize(
+    ("made", "used_s", "busy", "verdict"),
+    [
+        (4.0, 0.390625, True, "holds"),
+        (4.0, 0.390625, False, "violated"),
+        (4.0, 0.4, True, "violated"),
+        (4.0, 0.0, True, "violated"),
+        (2.0, 0.125, True, "holds"),
+        (1.9, 0.125, True, "violated"),
+        (0.0, 0.125, True, "violated"),
+    ],
+    ids=[
+        "held up",
+        "on an idle host",
+        "less of it",
+        "not measured",
+        "an eighth",
+        "less than an eighth",
+        "stands still",
+    ],
+)
+def test_on_a_busy_host_the_next_one_is_judged_by_what_it_makes_of_its_processor_time(
+    made: float, used_s: float, busy: bool, verdict: str
+) -> None:
+    """The cancelled one made 2 % a second, of an eighth of a second of processor time: 20 % were due in 10 s."""
+    history = film(
+        started(),
+        [saw(2.0 + 0.5 * n, "running", 1.0 * n, worker=W) for n in range(1, 16)],
+        [used(3.0 + n, 1.0 + 0.125 * n) for n in range(6)],
+        cancelled(10.0),
+        did("follower_started", 12.0, NEXT),
+        [saw(12.0 + 2.5 * n, "running", 0.5 + made * n / 4, of=NEXT, worker=W) for n in range(5)],
+        [used(12.0, 2.0), used(22.0, 2.0 + used_s)],
+        worker=W,
+        load_per_core=9.0 if busy else 0.1,
+    )
+    told = neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
+    assert told.verdict == verdict, told.seen
+    if told.holds:
+        assert told.seen == (
+            f"{NEXT} made {made} % in 10.0 s, and 20.0 % was due; "
+            "its host is busy, and of the processor time that it got it made as much as usual"
+        )
