@@ -191,7 +191,7 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
         few = due < FEWEST_STEPS * step and span_s < LONGER * window_s
         brief = "load_per_core" in history.about and span_s < LONGER_ON_THIS_HOST * window_s
-        if made and (few or brief):
+        if (few and (made or _is_busy(history))) or (made and brief):
             return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
         # No host makes one stand still.
         if made and theirs is not None and made >= share * theirs * due - step:

@@ -774,3 +774,19 @@ def test_on_a_busy_host_the_next_one_is_judged_by_what_it_makes_of_its_processor
             f"{NEXT} made {made} % in 10.0 s, and 20.0 % was due; "
             "its host is busy, and of the processor time that it got it made as much as usual"
         )
+
+
+@pytest.mark.parametrize(
+    ("load", "until_s", "verdict"), [(2.0, 25.0, "violated"), (2.1, 25.0, "unknown"), (2.1, 33.0, "violated")]
+)
+def test_on_a_busy_host_one_that_shows_no_coarse_step_yet_does_not_stand_still(
+    load: float, until_s: float, verdict: str
+) -> None:
+    """Steps of 5 % at 2 % a second: of the first one, late by a little, nothing is seen for 10 s; five are due in 12.5 s."""
+    before = [saw(0.5 + 2.5 * n, "running", 5.0 * n, worker=W) for n in range(4)]
+    stands = [saw(t, "running", 5.0, of=NEXT, worker=W) for t in (15.0, 20.0, until_s)]
+    history = film(
+        started(), before, cancelled(10.0), did("follower_started", 12.0, NEXT), stands, worker=W, load_per_core=load
+    )
+    told = neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
+    assert told.verdict == verdict, told.seen
