@@ -29,6 +29,7 @@ class Watching:
         self._unlisted: dict[tuple[str, bool], dict[str, Any]] = {}
         self._first_missed_s: dict[str, float] = {}
         self._called_there: dict[str, str] = {}
+        self._keeps_processors = False
         told = {w.worker: w.processor_source for w in scene.witnesses.values() if w.processor}
         scene.recorder.about["witnesses"] = told
         self.watch_processors()
@@ -56,6 +57,11 @@ class Watching:
         for witness in self._scene.witnesses.values():
             if witness.processor:
                 self._scene.recorder.watch("processor", witness.worker, witness.processor, WITNESS_INTERVAL_S)
+
+    def keep_watching_processors(self) -> None:
+        """From here on every processor within reach, whichever worker it is that runs the backtest."""
+        self._keeps_processors = True
+        self.watch_processors()
 
     def await_idle_processors(self) -> None:
         """Before a start, see long enough what the processors use without it.
@@ -97,7 +103,7 @@ class Watching:
         if not worker:
             return
         for other in scene.witnesses:
-            if other != worker:
+            if other != worker and not self._keeps_processors:
                 recorder.unwatch("processor", other)
         recorder.look_now("processor")
         asked = scene.client.clone()

@@ -77,13 +77,13 @@ def pace_of(readings: Sequence[Sample], lag_s: float, least_s: float = PACE_S) -
     return (height_of(rises[-1]) - height_of(rises[0])) / (span_s + lag_s)
 
 
-def yield_of(history: History, readings: Sequence[Sample], step: float = 0.0) -> float | None:
+def yield_of(history: History, worker: str, readings: Sequence[Sample], step: float = 0.0) -> float | None:
     """Percent, and one step, for each second of processor time that the worker's process used while a backtest moved."""
     rises = rises_in(readings)
     if not rises:
         return None
     from_s, until_s = rises[0].answered_s, rises[-1].answered_s
-    used = [s for s in history.of("processor", str(history.about.get("worker"))) if s.cpu_s is not None]
+    used = [s for s in history.of("processor", worker) if s.cpu_s is not None]
     used = [s for s in used if from_s <= s.asked_s and s.answered_s <= until_s]
     if len(used) < 2 or (used_s := cpu_s_of(used[-1]) - cpu_s_of(used[0])) <= 0:
         return None

@@ -22,6 +22,9 @@ def start_on_the_other_workers(experiment: Experiment, *, watched: bool) -> None
             if watched:
                 scene.recorder.note("neighbour_started", started)
                 scene.watch(started)
+    if watched:
+        # What each makes of the processor time that it gets tells a slow one from a host with other work.
+        experiment.watching.keep_watching_processors()
 
 
 def await_moving(experiment: Experiment, limit_s: float) -> Judgement:

@@ -130,7 +130,8 @@ def run_on(history: History, backtest: str, least_s: float, updates: float) -> J
             return rule.unknown(f"the pace of {other} was not seen before the cancel", final=True)
         window_s = max(least_s, updates * longest_step_s(before))
         step = _usual_step([*before, *after])
-        judged = _keeps(history, rule, _Watched(other, paces, step, before, after, sent.at_s, window_s))
+        worker = str(next((s.facts["worker"] for s in before if s.facts.get("worker")), None))
+        judged = _keeps(history, rule, _Watched(other, paces, step, before, after, sent.at_s, window_s, worker, before))
         if not judged.holds:
             return judged
         told.append(judged.seen)
@@ -152,8 +153,7 @@ class _Watched:
     """A backtest that has to go on at its usual pace, from a time on and for at least so long.
 
     ``paces`` are those of all backtests of this run, its own among them, in percent a second; ``step`` is the usual
-    granularity of its progress, in percent; ``usual_yield`` is what is due for a second of its worker's processor time, in
-    percent, where that is known.
+    granularity of its progress, in percent; ``usually`` are the readings of the same work on the same worker before.
     """
 
     backtest: str
@@ -163,7 +163,8 @@ class _Watched:
     after: Sequence[Sample]
     from_s: float
     window_s: float
-    usual_yield: float | None = None
+    worker: str
+    usually: Sequence[Sample]
 
 
 def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
@@ -216,10 +217,9 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
 
 def _is_held_up(history: History, watched: _Watched) -> bool:
     """Whether a backtest is slow because others have this host's processors: it makes the usual progress of what it gets."""
-    if watched.usual_yield is None or not _is_busy(history):
-        return False
-    yields = yield_of(history, [*watched.before, *watched.after], watched.step)
-    return yields is not None and yields >= SLOWER_FOR_WHAT_IT_GETS * watched.usual_yield
+    usual = yield_of(history, watched.worker, watched.usually)
+    now = yield_of(history, watched.worker, watched.after, watched.step)
+    return _is_busy(history) and usual is not None and now is not None and now >= SLOWER_FOR_WHAT_IT_GETS * usual
 
 
 def others_begun(history: History, since_s: float) -> list[str]:
@@ -416,8 +416,8 @@ def follower_keeps_pace(history: History, backtest: str, least_s: float, updates
     after = [s for s in readings if s.asked_s > first.answered_s]
     # Of coarse steps it may have shown none yet, and is the same work.
     step = _usual_step(readings) or _usual_step(before)
-    usual_yield = yield_of(history, before)
-    watched = _Watched(follower, paces, step, [first], after, first.answered_s, window_s, usual_yield)
+    worker = str(history.about.get("worker"))
+    watched = _Watched(follower, paces, step, [first], after, first.answered_s, window_s, worker, before)
     return _keeps(history, rule, watched)
 
 

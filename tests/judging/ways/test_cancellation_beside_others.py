@@ -734,9 +734,9 @@ def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None
 @pytest.mark.parametrize(
     ("made", "used_s", "busy", "verdict"),
     [
-        (4.0, 0.390625, True, "holds"),
-        (4.0, 0.390625, False, "violated"),
-        (4.0, 0.4, True, "violated"),
+        (4.0, 0.3125, True, "holds"),
+        (4.0, 0.3125, False, "violated"),
+        (4.0, 0.32, True, "violated"),
         (4.0, 0.0, True, "violated"),
         (2.0, 0.125, True, "holds"),
         (1.9, 0.125, True, "violated"),
@@ -763,7 +763,7 @@ def test_on_a_busy_host_the_next_one_is_judged_by_what_it_makes_of_its_processor
         cancelled(10.0),
         did("follower_started", 12.0, NEXT),
         [saw(12.0 + 2.5 * n, "running", 0.5 + made * n / 4, of=NEXT, worker=W) for n in range(5)],
-        [used(12.0, 2.0), used(22.0, 2.0 + used_s)],
+        [used(14.5, 2.0), used(22.0, 2.0 + used_s)],
         worker=W,
         load_per_core=9.0 if busy else 0.1,
     )
@@ -774,6 +774,25 @@ def test_on_a_busy_host_the_next_one_is_judged_by_what_it_makes_of_its_processor
             f"{NEXT} made {made} % in 10.0 s, and 20.0 % was due; "
             "its host is busy, and of the processor time that it got it made as much as usual"
         )
+
+
+def test_a_neighbour_is_judged_by_what_it_makes_of_the_processor_time_of_its_own_worker() -> None:
+    """It made 2 % a second, of a tenth of a second of processor time; now 0.5 %, and its worker gets a fiftieth."""
+
+    def held_up(counted: str, **named: object) -> Judgement:
+        before, after = runs(2.0, 10.0, **named), runs(10.25, 25.0, pace=0.5, base=16.0, **named)
+        processor = [used(3.0 + n, 1.0 + 0.1 * n, counted) for n in range(6)]
+        processor += [used(12.0, 2.0, counted), used(24.0, 2.25, counted)]
+        seen = beside(after, processor, before=before)
+        return on(film(seen.samples, seen.events, backtest=B, worker=W, load_per_core=2.1))
+
+    told = held_up("worker_2", worker="worker_2")
+    assert told.holds and told.seen == (
+        f"{OTHER} made 7.0 % in 15.0 s, and 30.0 % was due; "
+        "its host is busy, and of the processor time that it got it made as much as usual"
+    )
+    assert held_up(W, worker="worker_2").violated, "another's processor time tells nothing of it"
+    assert held_up("worker_2").violated, "nor does a worker's that is not named"
 
 
 @pytest.mark.parametrize(
