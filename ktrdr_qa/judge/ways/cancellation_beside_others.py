@@ -38,7 +38,7 @@ SLOWER_ALONE_ON_A_BUSY_HOST = 1 / 3
 """Where no other of this run ran meanwhile, nothing tells how much of the host is left for one of them."""
 SLOWER_FOR_WHAT_IT_GETS = 0.8
 """Of the processor time that it gets, one that is only held up by a busy host makes at least this part of the usual progress."""
-SLOWEST_ON_A_BUSY_HOST = 1 / 8
+SLOWEST_ON_A_BUSY_HOST = 1 / 4
 """And this part of the progress that was due: what sleeps makes as much of its processor time, too."""
 ALL_USED = 0.9
 """Where so much of the processors is used, what one process gets depends on what the others want."""

@@ -738,8 +738,8 @@ def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None
         (4.0, 0.3125, False, "violated"),
         (4.0, 0.32, True, "violated"),
         (4.0, 0.0, True, "violated"),
-        (2.0, 0.125, True, "holds"),
-        (1.9, 0.125, True, "violated"),
+        (4.0, 0.125, True, "holds"),
+        (3.9, 0.125, True, "violated"),
         (0.0, 0.125, True, "violated"),
     ],
     ids=[
@@ -747,8 +747,8 @@ def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None
         "on an idle host",
         "less of it",
         "not measured",
-        "an eighth",
-        "less than an eighth",
+        "a quarter",
+        "less than a quarter",
         "stands still",
     ],
 )
