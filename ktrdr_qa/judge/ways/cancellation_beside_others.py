@@ -187,11 +187,12 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
         return rule.unknown(f"{other} was to make {percent(due)} only, too little to tell", final=due == left)
     seen = f"{other} made {percent(made)} in {span_s:.1f} s, and {percent(due)} was due"
     host = 1.0
+    few = due < FEWEST_STEPS * step and span_s < LONGER * window_s
+    brief = "load_per_core" in history.about and span_s < LONGER_ON_THIS_HOST * window_s
+    held_up = f"{seen}; its host is busy, and of the processor time that it got it made as much as usual"
     if made < share * due - step:
         if meanwhile := others_begun(history, from_s):
             return rule.unknown(f"{seen}; meanwhile {', '.join(meanwhile)} ran as well, not this run's", final=True)
-        few = due < FEWEST_STEPS * step and span_s < LONGER * window_s
-        brief = "load_per_core" in history.about and span_s < LONGER_ON_THIS_HOST * window_s
         if (few and (made or _is_busy(history))) or (made and brief):
             return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
         # No host makes one stand still.
@@ -199,11 +200,11 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
             host = theirs
             seen += f"; meanwhile the others of this run made at most {percent(100 * host)} of what was due of them"
         elif made and _is_held_up(history, watched) and made >= SLOWEST_ON_A_BUSY_HOST * due - step:
-            return rule.holds(
-                f"{seen}; its host is busy, and of the processor time that it got it made as much as usual"
-            )
+            return rule.holds(held_up)
         else:
             return rule.violated(f"{seen}: it was {state_of(last)}", last.asked_s)
+    elif theirs is not None and not (few or brief) and _is_busy(history):
+        host = min(1.0, theirs)
     # Once it has kept pace it is not in doubt again at the end of each coarse step.
     kept = any(
         height_of(s) - heights[0] >= IN_DOUBT * min(host * usual * (s.asked_s - from_s - lag_s), left)
@@ -211,6 +212,9 @@ def _keeps(history: History, rule: Rule, watched: _Watched) -> Judgement:
         if s.asked_s - from_s >= window_s
     )
     if not kept and due < left and span_s < LONGER * window_s:
+        # One more step must not put one in doubt that was excused before it.
+        if not (few or brief) and _is_held_up(history, watched):
+            return rule.holds(held_up)
         return rule.unknown(f"{seen}: it is watched for {LONGER * window_s:.1f} s to tell")
     return rule.holds(seen) if host == 1.0 or _is_busy(history) else rule.unknown(seen, final=True)
 

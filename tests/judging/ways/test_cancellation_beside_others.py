@@ -776,6 +776,66 @@ def test_on_a_busy_host_the_next_one_is_judged_by_what_it_makes_of_its_processor
         )
 
 
+@pytest.mark.parametrize(
+    ("heights", "used_s", "verdict"),
+    [
+        ((2.5, 4.5, 6.5), 0.25, "holds"),
+        ((2.5, 4.5, 6.5), 0.6, "unknown"),
+        ((2.5, 4.5), 0.1, "unknown"),
+        ((0.5, 4.5, 8.5), 0.1, "unknown"),
+    ],
+    ids=["held up", "less of it", "for less than three windows", "of less than five steps"],
+)
+def test_what_excuses_a_slow_one_excuses_one_that_is_in_doubt(
+    heights: tuple[float, ...], used_s: float, verdict: str
+) -> None:
+    """15 % are due in 7.5 s; less than a third of it, less one step, is slow, less than four fifths is in doubt."""
+    at_s = [14.5 + 2.5 * n for n in range(len(heights))]
+    history = film(
+        started(),
+        [saw(2.0 + 0.5 * n, "running", 1.0 * n, worker=W) for n in range(1, 16)],
+        [used(3.0 + n, 1.0 + 0.125 * n) for n in range(6)],
+        cancelled(10.0),
+        did("follower_started", 12.0, NEXT),
+        [saw(t, "running", h, of=NEXT, worker=W) for t, h in zip([12.0, *at_s], [0.5, *heights], strict=True)],
+        [used(14.5, 2.0), used(17.0, 2.0), used(at_s[-1], 2.0 + used_s)],
+        worker=W,
+        load_per_core=9.0,
+    )
+    told = neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
+    assert told.verdict == verdict, told.seen
+    as_usual = "its host is busy, and of the processor time that it got it made as much as usual"
+    assert told.seen.endswith(as_usual if told.holds else "it is watched for 8.0 s to tell")
+
+
+@pytest.mark.parametrize(
+    ("load", "until_s", "pace", "next_pace", "verdict"),
+    [
+        (2.1, 20.0, 1.4, 1.4, "holds"),
+        (2.0, 20.0, 1.4, 1.4, "unknown"),
+        (2.1, 18.0, 1.4, 1.4, "unknown"),
+        (2.1, 20.0, 1.8, 2.6, "holds"),
+    ],
+    ids=[
+        "keeps up",
+        "on a host that is not busy",
+        "for less than three windows",
+        "the others are faster than they were",
+    ],
+)
+def test_one_that_keeps_up_with_the_others_of_a_busy_host_is_not_in_doubt(
+    load: float, until_s: float, pace: float, next_pace: float, verdict: str
+) -> None:
+    """2 % a second were due of each."""
+    seen = beside(
+        runs(10.25, until_s, pace=pace, base=16.0),
+        did("follower_started", 10.25, NEXT),
+        runs(10.25, until_s, pace=next_pace, of=NEXT, worker=W),
+    )
+    told = on(film(seen.samples, seen.events, backtest=B, worker=W, load_per_core=load))
+    assert told.verdict == verdict, told.seen
+
+
 def test_a_neighbour_is_judged_by_what_it_makes_of_the_processor_time_of_its_own_worker() -> None:
     """It made 2 % a second, of a tenth of a second of processor time; now 0.5 %, and its worker gets a fiftieth."""
 
