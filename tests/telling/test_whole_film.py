@@ -91,6 +91,16 @@ def test_what_is_found_besides_fails_no_step_that_is_about_something_else(tmp_pa
     assert rows["Status changes to cancelled/failed"] == rows["Progress stops increasing"] == "violated"
 
 
+def test_the_processors_of_the_others_are_read_from_their_start_on(tmp_path: Path) -> None:
+    """What each makes of its processor time is judged, so the cancel may not end the readings of the others' workers."""
+    told = run(suite(tmp_path), "-D", "target=target.toml", "features/cancellation_beside_others.feature")
+    film = film_of(told, told.results[0])
+    assert any(e["kind"] == "neighbour_started" for e in film["events"])
+    sent_s = event(film, "cancel_sent")["at_s"]
+    read = [s for s in film["samples"] if s["view"] == "processor" and s["asked_s"] > sent_s + WITNESS_INTERVAL_S]
+    assert {s["subject"] for s in read} > {film["about"]["worker"]}
+
+
 def test_a_fault_that_is_asked_for_is_named(tmp_path: Path) -> None:
     told = run(suite(tmp_path), "-D", "fault=start-500", MAIN)
     told_well(told, "failed", "Product defect")

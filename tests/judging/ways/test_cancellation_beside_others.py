@@ -731,6 +731,21 @@ def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None
     assert found[0].seen == f"{OTHER} made 4.0 % in 3.0 s, and 6.0 % was due: it is watched for 12.0 s to tell"
 
 
+def on_this_host(*after: Part, load_per_core: float) -> Judgement:
+    """Of a next one; the cancelled one made 2 % a second, of an eighth of a second of processor time."""
+    history = film(
+        started(),
+        [saw(2.0 + 0.5 * n, "running", 1.0 * n, worker=W) for n in range(1, 16)],
+        [used(3.0 + n, 1.0 + 0.125 * n) for n in range(6)],
+        cancelled(10.0),
+        did("follower_started", 12.0, NEXT),
+        *after,
+        worker=W,
+        load_per_core=load_per_core,
+    )
+    return neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
+
+
 @pytest.mark.parametrize(
     ("made", "used_s", "busy", "verdict"),
     [
@@ -755,19 +770,12 @@ def test_three_updates_are_waited_for_where_the_recording_does_not_say() -> None
 def test_on_a_busy_host_the_next_one_is_judged_by_what_it_makes_of_its_processor_time(
     made: float, used_s: float, busy: bool, verdict: str
 ) -> None:
-    """The cancelled one made 2 % a second, of an eighth of a second of processor time: 20 % were due in 10 s."""
-    history = film(
-        started(),
-        [saw(2.0 + 0.5 * n, "running", 1.0 * n, worker=W) for n in range(1, 16)],
-        [used(3.0 + n, 1.0 + 0.125 * n) for n in range(6)],
-        cancelled(10.0),
-        did("follower_started", 12.0, NEXT),
+    """20 % were due in 10 s."""
+    told = on_this_host(
         [saw(12.0 + 2.5 * n, "running", 0.5 + made * n / 4, of=NEXT, worker=W) for n in range(5)],
         [used(14.5, 2.0), used(22.0, 2.0 + used_s)],
-        worker=W,
         load_per_core=9.0 if busy else 0.1,
     )
-    told = neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
     assert told.verdict == verdict, told.seen
     if told.holds:
         assert told.seen == (
@@ -791,18 +799,11 @@ def test_what_excuses_a_slow_one_excuses_one_that_is_in_doubt(
 ) -> None:
     """15 % are due in 7.5 s; less than a third of it, less one step, is slow, less than four fifths is in doubt."""
     at_s = [14.5 + 2.5 * n for n in range(len(heights))]
-    history = film(
-        started(),
-        [saw(2.0 + 0.5 * n, "running", 1.0 * n, worker=W) for n in range(1, 16)],
-        [used(3.0 + n, 1.0 + 0.125 * n) for n in range(6)],
-        cancelled(10.0),
-        did("follower_started", 12.0, NEXT),
+    told = on_this_host(
         [saw(t, "running", h, of=NEXT, worker=W) for t, h in zip([12.0, *at_s], [0.5, *heights], strict=True)],
         [used(14.5, 2.0), used(17.0, 2.0), used(at_s[-1], 2.0 + used_s)],
-        worker=W,
         load_per_core=9.0,
     )
-    told = neighbours.follower_keeps_pace(history, B, 2.0, 3, 30.0)
     assert told.verdict == verdict, told.seen
     as_usual = "its host is busy, and of the processor time that it got it made as much as usual"
     assert told.seen.endswith(as_usual if told.holds else "it is watched for 8.0 s to tell")
